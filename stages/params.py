@@ -1,0 +1,149 @@
+"""params.yaml, read and checked. `python -m stages.params` does only that, before a command is made from it."""
+
+import reprlib
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import yaml
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+
+from stages.architecture import Architecture, Blocks, Filters, Section
+from stages.errors import InputError, reported_in_one_line
+
+PARAMS_FILE = Path("params.yaml")
+FASHION_MNIST = "fashion-mnist"
+
+Family = Literal["width", "depth"]
+FAMILIES: tuple[Family, ...] = ("width", "depth")
+
+NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"  # a folder's name and a word of a command: nothing else may be in it
+DEPTH_PREFIX = "depth-"
+
+
+def depth_name(blocks: int) -> str:
+    """The name under which the study's architecture of so many blocks is stored."""
+    return f"{DEPTH_PREFIX}{blocks}"
+
+
+def _no_reserved_name(name: str) -> str:
+    if name in FAMILIES or name.startswith(DEPTH_PREFIX):
+        raise ValueError(f"a name other than {', '.join(FAMILIES)} and {DEPTH_PREFIX}N, which are taken")
+    return name
+
+
+def _no_repeats(values: list[int]) -> list[int]:
+    if len(set(values)) < len(values):
+        raise ValueError("each value once")
+    return values
+
+
+def _inside_project(source: str) -> str:
+    if source != FASHION_MNIST and not Path(source).resolve().is_relative_to(Path.cwd()):
+        raise ValueError(f"{FASHION_MNIST}, or a folder inside the project")
+    return source
+
+
+StudyName = Annotated[str, StringConstraints(pattern=NAME), AfterValidator(_no_reserved_name)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+
+class Data(Section):
+    source: Annotated[str, StringConstraints(min_length=1), AfterValidator(_inside_project)]
+    validation: Annotated[int, Field(ge=0)]
+    seed: Seed
+
+
+class Train(Section):
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    threads: Annotated[int, Field(ge=1, le=1024)]
+    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(_no_repeats)]
+
+
+class Study(Section):
+    width: dict[StudyName, Filters]
+    depth: Annotated[list[Blocks], AfterValidator(_no_repeats)]
+
+
+class Named(NamedTuple):
+    """An architecture as the pipeline knows it: where it is stored, and as what it is reported."""
+
+    name: str  # data/models/NAME
+    family: Family
+    key: str  # its name within the family, as metrics/study.json has it
+    architecture: Architecture
+
+
+class Params(Section):
+    data: Data
+    train: Train
+    width: Architecture
+    depth: Architecture
+    study: Study
+
+    def family(self, family: Family) -> Architecture:
+        """A family's section: the pick, and what the study's architectures have in common."""
+        return self.width if family == "width" else self.depth
+
+    def picks(self) -> list[Named]:
+        """The two current architectures, one a family."""
+        return [Named(family, family, family, self.family(family)) for family in FAMILIES]
+
+    def studied(self) -> list[Named]:
+        """The study's architectures, in the order of params.yaml."""
+        width = [
+            Named(key, "width", key, self.width.model_copy(update={"filters": filters}))
+            for key, filters in self.study.width.items()
+        ]
+        depth = [
+            Named(depth_name(blocks), "depth", str(blocks), self.depth.model_copy(update={"blocks": blocks}))
+            for blocks in self.study.depth
+        ]
+        return width + depth
+
+
+class _NoRepeatedKeys(yaml.SafeLoader):
+    """PyYAML's safe loader, which otherwise keeps the last of two equal keys and says nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        repeated = sorted({repr(key) for key in keys if keys.count(key) > 1})
+        if repeated:
+            raise yaml.MarkedYAMLError(problem=f"key {repeated[0]} repeats", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and check the whole file. Raises InputError, one line, for anything that is not as the schema says."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoRepeatedKeys)  # noqa: S506, a SafeLoader
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not readable as YAML: {_one_line(error)}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not readable as YAML: {_one_line(error)}") from None
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {problems(error)}") from None
+
+
+def problems(error: ValidationError) -> str:
+    """What is wrong, on one line, a phrase a key: where, what stands there, what may stand there."""
+    phrases = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the file"
+        rule = item["msg"].removeprefix("Value error, ")
+        holds = "is missing" if item["type"] == "missing" else f"holds {reprlib.repr(item['input'])}"
+        may = "unknown key" if item["type"] == "extra_forbidden" else rule[:1].lower() + rule[1:]
+        phrases.append(f"{key} {holds}: {may}")
+    return "; ".join(phrases)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    with reported_in_one_line("params"):
+        load_params()

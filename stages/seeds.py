@@ -1,0 +1,113 @@
+"""Every seed of one architecture: trained, tested, and written to data/models/NAME as one whole."""
+
+import json
+import shutil
+import zipfile
+from contextlib import closing
+from functools import partial
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.architecture import Architecture
+from stages.backend import keras, start
+from stages.checkpoint import checkpoint_folder, identity, load_checkpoint, save_checkpoint
+from stages.dataset import Dataset
+from stages.files import MODELS, whole_file, write_json, write_npz, write_text
+from stages.params import Train
+from stages.progress import Progress
+from stages.results import (
+    EPOCH_COLUMNS,
+    HISTORY,
+    HISTORY_COLUMNS,
+    PREDICTIONS,
+    RESULTS,
+    Results,
+    SeedResult,
+    model_file,
+    started_epoch,
+    table_text,
+)
+from stages.training import State, class_probabilities, loss_and_accuracy, new_model, restore, train
+
+
+def train_seeds(name: str, architecture: Architecture, settings: Train, dataset: Dataset) -> None:
+    """Write data/models/NAME. The folder appears whole; until then every finished epoch is kept as a checkpoint."""
+    start(settings.threads)
+    steps = ceil(len(dataset.train.labels) / settings.batch_size)
+    display = Progress(name, len(settings.seeds), settings.epochs, steps)
+    with checkpoint_folder(name) as checkpoints, closing(display) as progress:
+        output = checkpoints / "output"
+        shutil.rmtree(output, ignore_errors=True)
+        histories, results, predictions = [], {}, {}
+        for seed in settings.seeds:
+            checkpoint, made_by = checkpoints / f"seed-{seed}.npz", identity(architecture, settings, seed)
+            state, how = load_checkpoint(checkpoint, made_by)
+            progress.start_seed(seed, len(state.history), how)
+            train(
+                architecture, dataset, settings, seed, state, partial(save_checkpoint, checkpoint, made_by), [progress]
+            )
+
+            model = new_model(architecture, dataset, settings, seed)
+            histories.append(_history(seed, state))
+            if not state.diverged_epoch:
+                restore(model, state)
+                predictions[f"seed-{seed}"] = class_probabilities(model, dataset.test, dataset.classes)
+                _save_model(output / model_file(seed), model)
+            results[str(seed)] = _result(state, dataset, predictions.get(f"seed-{seed}"))
+
+        summary = Results(
+            architecture=architecture, parameters=model.count_params(), classes=dataset.classes, seeds=results
+        )
+        write_json(output / RESULTS, summary.model_dump())
+        write_text(output / HISTORY, table_text(pd.concat(histories)))
+        write_npz(output / PREDICTIONS, predictions)
+        _replace_folder(output, MODELS / name)
+
+
+def _history(seed: int, state: State) -> pd.DataFrame:
+    """One row a finished epoch, columns HISTORY_COLUMNS."""
+    table = pd.DataFrame(state.history, columns=list(EPOCH_COLUMNS), dtype=float)
+    return table.assign(seed=seed, epoch=range(1, len(table) + 1))[HISTORY_COLUMNS]
+
+
+def _result(state: State, dataset: Dataset, probabilities: np.ndarray | None) -> SeedResult:
+    losses = [row[EPOCH_COLUMNS.index("loss")] for row in state.history]
+    start_epoch = None if state.diverged_epoch else started_epoch(losses, dataset.classes)
+    test_loss = test_accuracy = validation_loss = validation_accuracy = None
+    if probabilities is not None:
+        test_loss, test_accuracy = loss_and_accuracy(probabilities, dataset.test.labels)
+        if len(dataset.validation.labels):
+            *_, validation_loss, validation_accuracy = state.history[-1]
+    return SeedResult(
+        test_loss=test_loss,
+        test_accuracy=test_accuracy,
+        validation_loss=validation_loss,
+        validation_accuracy=validation_accuracy,
+        started=start_epoch is not None,
+        started_epoch=start_epoch,
+        diverged_epoch=state.diverged_epoch,
+    )
+
+
+def _save_model(path: Path, model: keras.Model) -> None:
+    """The model as Keras saves it but for the dates, so that equal models are equal files."""
+    with whole_file(path) as unfinished:
+        model.save(unfinished)
+        with zipfile.ZipFile(unfinished) as archive:
+            members = {member: archive.read(member) for member in archive.namelist()}
+        metadata = json.loads(members["metadata.json"])
+        del metadata["date_saved"]
+        members["metadata.json"] = json.dumps(metadata).encode()
+        with zipfile.ZipFile(unfinished, "w") as archive:
+            for member, content in members.items():
+                archive.writestr(zipfile.ZipInfo(member), content)  # dated 1980
+
+
+def _replace_folder(new: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        shutil.rmtree(place)
+    new.replace(place)

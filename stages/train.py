@@ -1,0 +1,76 @@
+"""Train one architecture from every seed of params.yaml.
+
+    python -m stages.train width                        the pick of a family, as its section describes it
+    python -m stages.train w10-20 --filters 10 20       its neighbour in width
+    python -m stages.train depth-3 --blocks 3           its neighbour in depth
+
+Reads params.yaml and data/fashion_mnist.npz; writes data/models/NAME/, whole or not at all: for every seed
+`seed-K.keras`, and for all of them `history.csv`, `results.json` and `predictions.npz` (test class probabilities
+float32 `[N, classes]` under `seed-K`). What it writes follows from its input byte for byte. Epochs that an
+interrupted training finished are kept in data/checkpoints/NAME/ and taken up by the next.
+"""
+
+import argparse
+import re
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from stages.architecture import Architecture
+from stages.dataset import read_dataset
+from stages.errors import InputError, reported_in_one_line
+from stages.files import PACKED
+from stages.params import FAMILIES, NAME, Params, load_params, problems
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise InputError(f"{message}; usage: python -m stages.train NAME [--filters A B] [--blocks N]")
+
+    parser = Parser(prog="python -m stages.train", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("name", metavar="NAME", help="the folder below data/models")
+    parser.add_argument("--filters", type=int, nargs=2, metavar=("A", "B"), help="kernels of the two convolutions")
+    parser.add_argument("--blocks", type=int, metavar="N", help="how often the block is repeated")
+    return parser.parse_args(arguments)
+
+
+def chosen(arguments: argparse.Namespace, params: Params) -> tuple[str, Architecture]:
+    """The name and the architecture that the command line asks for: a family's section, with its options in place.
+
+    Raises InputError for a name that is no family's and comes without exactly one option that tells its family, and
+    for one that params.yaml describes otherwise.
+    """
+    name = arguments.name
+    if not re.match(NAME, name):
+        raise InputError(f"NAME holds {name!r}, may hold a letter, then up to 39 letters, digits, _ and -")
+    options = {key: getattr(arguments, key) for key in ("filters", "blocks") if getattr(arguments, key) is not None}
+    if name not in FAMILIES and len(options) != 1:
+        raise InputError(f"{name}: needs --filters A B (a neighbour in width) or --blocks N (a neighbour in depth)")
+    section = params.depth if name == "depth" or "blocks" in options else params.width
+    try:
+        architecture = Architecture.model_validate(section.model_dump() | options)
+    except ValidationError as error:
+        raise InputError(f"{name}: {problems(error)}") from None
+    for described in [*params.picks(), *params.studied()]:
+        if described.name == name and described.architecture != architecture:
+            raise InputError(f"{name}: params.yaml describes it as {described.architecture}, the command as {options}")
+    return name, architecture
+
+
+def main(arguments: list[str] | None = None) -> None:
+    with reported_in_one_line("train"):
+        params = load_params()
+        name, architecture = chosen(_parse(arguments), params)
+        dataset = read_dataset(PACKED)
+        for described in [*params.picks(), *params.studied()]:
+            described.architecture.check_fits(described.name, *dataset.image_shape)
+        architecture.check_fits(name, *dataset.image_shape)
+
+        from stages.seeds import train_seeds  # TensorFlow comes with it, seconds that bad input need not wait for
+
+        train_seeds(name, architecture, params.train, dataset)
+
+
+if __name__ == "__main__":
+    main()

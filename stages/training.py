@@ -1,0 +1,165 @@
+"""One Keras training of one architecture from one seed: the input, the loop, and what is kept of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+
+import numpy as np
+
+from stages.architecture import Architecture, build_model
+from stages.backend import keras, tf
+from stages.dataset import Dataset, Split
+from stages.params import Train
+from stages.results import EPOCH_COLUMNS
+
+EVALUATION_BATCH = 1000  # images; large batches save 0.2 s an epoch
+MOST_STEPS_PER_CALL = 50  # training steps in one call of the graph: saves 0.4 s an epoch, keeps the display alive
+
+
+@dataclass
+class State:
+    """All that a training needs in order to go on after an epoch: the order of images follows from seed and epoch."""
+
+    history: list[list[float]] = field(default_factory=list)  # a row of EPOCH_COLUMNS for every finished epoch
+    weights: list[np.ndarray] = field(default_factory=list)
+    optimizer: list[np.ndarray] = field(default_factory=list)
+    diverged_epoch: int | None = None  # the epoch, from 1, at which a loss was no finite number: training ends there
+
+
+def train(
+    architecture: Architecture,
+    dataset: Dataset,
+    settings: Train,
+    seed: int,
+    state: State,
+    after_epoch: Callable[[State], None],
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Train to the last epoch from wherever `state` stands, and leave it as it is then.
+
+    `after_epoch` gets the state after every epoch, to store it. The result is the same to the bit however often the
+    training was taken up again.
+    """
+    if state.diverged_epoch or len(state.history) >= settings.epochs:
+        return
+    steps = ceil(len(dataset.train.labels) / settings.batch_size)
+    model = new_model(architecture, dataset, settings, seed, _steps_per_call(steps))
+    if state.history:
+        restore(model, state)
+    model.fit(
+        training_batches(dataset.train, dataset.classes, settings, seed, first_epoch=len(state.history)),
+        validation_data=evaluation_batches(dataset.watched, dataset.classes),
+        initial_epoch=len(state.history),
+        epochs=settings.epochs,
+        steps_per_epoch=steps,
+        shuffle=False,  # the batches come shuffled
+        verbose=0,
+        callbacks=[_KeepState(state, after_epoch), *callbacks],
+    )
+
+
+def new_model(
+    architecture: Architecture, dataset: Dataset, settings: Train, seed: int, steps_per_call: int = 1
+) -> keras.Model:
+    """The compiled model with the seed's initial weights. Every source of randomness is set to the seed."""
+    keras.utils.clear_session()  # or Keras would count names on, and the bytes of a model follow what was built before
+    keras.utils.set_random_seed(seed)
+    model = build_model(architecture, dataset.image_shape, dataset.classes)
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss=keras.losses.CategoricalCrossentropy(),
+        metrics=["accuracy"],
+        steps_per_execution=steps_per_call,
+        jit_compile=False,  # XLA's convolutions are 2 to 4 times slower on a processor
+    )
+    return model
+
+
+def restore(model: keras.Model, state: State) -> None:
+    """Put the state's weights and Adam's moments into a model that `new_model` made."""
+    model.optimizer.build(model.trainable_variables)
+    model.set_weights(state.weights)
+    for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
+        variable.assign(value)
+
+
+def training_batches(
+    split: Split, classes: int, settings: Train, seed: int, first_epoch: int
+) -> tf.data.Dataset:
+    """Batches (images float32 `[B, H, W, 1]` in [-1, 1], labels one-hot `[B, classes]`) of all epochs still to come.
+
+    An epoch's order is a function of (seed, epoch). The last batch of an epoch holds what is left.
+    """
+    images, labels = tf.constant(split.images), tf.constant(split.labels)
+    count, size = len(split.labels), settings.batch_size
+
+    def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=[seed, epoch])
+
+        def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            chosen = order[step * size : (step + 1) * size]
+            return _as_input(tf.gather(images, chosen), tf.gather(labels, chosen), classes)
+
+        return tf.data.Dataset.range(ceil(count / size)).map(batch)
+
+    epochs = tf.data.Dataset.range(first_epoch, settings.epochs)
+    return epochs.flat_map(epoch_batches).with_options(_data_options())
+
+
+def evaluation_batches(split: Split, classes: int) -> tf.data.Dataset:
+    """The split in its own order, in batches as `training_batches` gives them."""
+    arrays = tf.data.Dataset.from_tensor_slices((split.images, split.labels)).batch(EVALUATION_BATCH)
+    return arrays.map(lambda images, labels: _as_input(images, labels, classes)).with_options(_data_options())
+
+
+def _as_input(images: tf.Tensor, labels: tf.Tensor, classes: int) -> tuple[tf.Tensor, tf.Tensor]:
+    scaled = tf.cast(images, tf.float32) / 127.5 - 1.0
+    return scaled[..., tf.newaxis], tf.one_hot(labels, classes)
+
+
+def _data_options() -> tf.data.Options:
+    """No autotuner: whenever an iterator is dropped it idles all cores for 0.6 to 20 s."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    return options
+
+
+def _steps_per_call(steps: int) -> int:
+    """The largest divisor of an epoch's steps: a call that took more would take them from the next epoch."""
+    return max(n for n in range(1, MOST_STEPS_PER_CALL + 1) if steps % n == 0)
+
+
+def class_probabilities(model: keras.Model, split: Split, classes: int) -> np.ndarray:
+    """float32 `[N, classes]`, each row adding up to 1."""
+    return model.predict(evaluation_batches(split, classes), verbose=0)
+
+
+def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Mean categorical cross-entropy in nats, and the fraction of `labels` `[N]` that is the most probable class."""
+    loss = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
+    return float(np.mean(loss)), float(np.mean(probabilities.argmax(axis=1) == labels))
+
+
+class _KeepState(keras.callbacks.Callback):
+    """Bring the state up to date after every epoch; end the training at a loss that is NaN or infinite."""
+
+    def __init__(self, state: State, after_epoch: Callable[[State], None]) -> None:
+        super().__init__()
+        self.state = state
+        self.after_epoch = after_epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+        if not np.isfinite(logs["loss"]):
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        row = [float(logs[column]) for column in EPOCH_COLUMNS]
+        if np.all(np.isfinite(row)):
+            self.state.history.append(row)
+            self.state.weights = self.model.get_weights()
+            self.state.optimizer = [np.asarray(variable) for variable in self.model.optimizer.variables]
+        else:
+            self.state.diverged_epoch = epoch + 1
+            self.model.stop_training = True
+        self.after_epoch(self.state)
