@@ -25,8 +25,9 @@ class Progress(keras.callbacks.Callback):
     def start_seed(self, seed: int, finished: int, how: str) -> None:
         """Say how a seed starts; `finished` epochs of it were trained earlier and do not count for the time left."""
         self.seed = seed
-        self.bar.initial += finished * self.steps
-        self.bar.update(finished * self.steps)
+        if not self.bar.disable:
+            self.bar.initial += finished * self.steps
+            self.bar.update(finished * self.steps)
         tqdm.write(f"{self.name} seed {seed}: {how}")
         sys.stdout.flush()
 

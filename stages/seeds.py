@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import partial
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,7 +94,7 @@ def _result(state: State, dataset: Dataset, probabilities: np.ndarray | None) ->
 
 
 def _save_model(path: Path, model: keras.Model) -> None:
-    """The model as Keras saves it but for the dates, so that equal models are equal files."""
+    """The model as Keras saves it but for dates and addresses in memory, so that equal models are equal files."""
     with whole_file(path) as unfinished:
         model.save(unfinished)
         with zipfile.ZipFile(unfinished) as archive:
@@ -101,9 +102,22 @@ def _save_model(path: Path, model: keras.Model) -> None:
         metadata = json.loads(members["metadata.json"])
         del metadata["date_saved"]
         members["metadata.json"] = json.dumps(metadata).encode()
+        members["config.json"] = _with_small_ids(members["config.json"])
         with zipfile.ZipFile(unfinished, "w") as archive:
             for member, content in members.items():
                 archive.writestr(zipfile.ZipInfo(member), content)  # dated 1980
+
+
+def _with_small_ids(config: bytes) -> bytes:
+    """Keras marks an object that several layers share by its address; number such objects instead."""
+    numbers: dict[int, int] = {}
+
+    def renumber(node: dict[str, Any]) -> dict[str, Any]:
+        if "shared_object_id" in node:
+            node["shared_object_id"] = numbers.setdefault(node["shared_object_id"], len(numbers))
+        return node
+
+    return json.dumps(json.loads(config, object_hook=renumber)).encode()
 
 
 def _replace_folder(new: Path, place: Path) -> None:
