@@ -74,6 +74,10 @@ class Named(NamedTuple):
     key: str  # its name within the family, as metrics/study.json has it
     architecture: Architecture
 
+    @property
+    def is_pick(self) -> bool:
+        return self.name == self.family
+
 
 class Params(Section):
     data: Data
