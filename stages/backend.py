@@ -34,9 +34,8 @@ def _native_log_held_back() -> Iterator[None]:
 
 
 with _native_log_held_back():
-    import tensorflow as tf
-
     import keras
+    import tensorflow as tf
 
 __all__ = ["keras", "start", "tf"]
 

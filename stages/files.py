@@ -63,7 +63,7 @@ def _rounded(value: Any) -> Any:
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Arrays by name, uncompressed. NumPy dates every member 1980, so equal arrays give equal bytes."""
     with whole_file(path) as partial, partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # its stub takes arrays for options
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def read_npz(path: Path, repair: str) -> dict[str, np.ndarray]:

@@ -31,7 +31,9 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         raise InputError(f"{path}: missing") from None
     expected = bytes([0, 0, UNSIGNED_BYTE, dimensions])
     if header[:4] != expected:
-        raise InputError(f"{path}: starts with {header[:4].hex() or 'nothing'}, an IDX file of it with {expected.hex()}")
+        raise InputError(
+            f"{path}: starts with {header[:4].hex() or 'nothing'}, an IDX file of it with {expected.hex()}"
+        )
     if len(header) < header_bytes:
         raise InputError(f"{path}: holds {length} bytes, less than an IDX header")
     shape = struct.unpack(f">{dimensions}I", header[4:])

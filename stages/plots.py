@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -15,7 +16,7 @@ VARIES = {
     "depth": "blocks of convolution, pooling, convolution",
 }
 STARTED, FAILED, REFERENCE = "tab:blue", "tab:red", "0.4"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -38,7 +39,7 @@ def draw_accuracy(path: Path, table: pd.DataFrame, family: Family) -> None:
     started, diverged = table["started"], percent.isna()
     learnt = percent[started]
     broken = bool(len(learnt)) and min([learnt.min(), *percent.fillna(0), *reference]) < learnt.min() - 10
-    kinds = [
+    kinds: list[tuple[pd.Series, pd.Series, dict[str, Any], str]] = [
         (reference.index.to_series(), reference, {"marker": "_", "ms": 34, "mew": 2, "color": REFERENCE},
          "the notebook's single run"),
         (places[started], learnt, {"marker": "o", "color": STARTED}, "one seed"),

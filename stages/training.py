@@ -83,9 +83,7 @@ def restore(model: keras.Model, state: State) -> None:
         variable.assign(value)
 
 
-def training_batches(
-    split: Split, classes: int, settings: Train, seed: int, first_epoch: int
-) -> tf.data.Dataset:
+def training_batches(split: Split, classes: int, settings: Train, seed: int, first_epoch: int) -> tf.data.Dataset:
     """Batches (images float32 `[B, H, W, 1]` in [-1, 1], labels one-hot `[B, classes]`) of all epochs still to come.
 
     An epoch's order is a function of (seed, epoch). The last batch of an epoch holds what is left.
@@ -132,7 +130,8 @@ def _steps_per_call(steps: int) -> int:
 
 def class_probabilities(model: keras.Model, split: Split, classes: int) -> np.ndarray:
     """float32 `[N, classes]`, each row adding up to 1."""
-    return model.predict(evaluation_batches(split, classes), verbose=0)
+    probabilities: np.ndarray = model.predict(evaluation_batches(split, classes), verbose=0)
+    return probabilities
 
 
 def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -1,0 +1,35 @@
+PYTHON ?= python3
+ACTIVATE := . .venv/bin/activate &&
+
+.PHONY: help setup repro quick test lint lock clean
+
+help:  ## list these targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 8
+
+setup: .venv/ready  ## make the environment: .venv, with the packages of requirements.lock
+
+.venv/ready: requirements.lock
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit(f"Python {sys.version.split()[0]}: 3.11 to 3.13 is needed; make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	touch $@
+
+repro: setup  ## fetch the data, train what has changed, compare
+	$(ACTIVATE) dvc repro
+
+quick: setup  ## the whole pipeline on a sample of 1,200 images, one epoch each, in a temporary clone
+	$(ACTIVATE) clone=$$(mktemp -d) && git clone --quiet . $$clone && cd $$clone \
+	&& dvc exp run -S data.source=tests/sample -S data.validation=100 -S train.epochs=1 \
+	&& dvc metrics show && echo "The clone, with its plots: $$clone"
+
+test: lint  ## the same environment, lint, types and all tests
+	$(ACTIVATE) pytest
+
+lint: setup  ## style and types
+	$(ACTIVATE) ruff check . && ruff format --check . && mypy
+
+lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile --universal --generate-hashes --no-header --no-annotate --extra dev pyproject.toml --output-file requirements.lock
+
+clean:  ## remove the environment and the caches of tools; what was trained stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots
