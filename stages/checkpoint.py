@@ -76,9 +76,9 @@ def save_checkpoint(path: Path, made_by: str, state: State) -> None:
 
 
 def load_checkpoint(path: Path, made_by: str) -> tuple[State, str]:
-    """The state to go on from, and a phrase that says so; an empty state where there is nothing to be used."""
+    """The state to go on from, empty where there is nothing to be used, and a phrase for the user where there is."""
     if not path.exists():
-        return State(), "starts"
+        return State(), ""
     stored = path.read_bytes()
     digest, content = stored[:DIGEST_BYTES], stored[DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:

@@ -1,5 +1,6 @@
 """What a training shows: one bar on a terminal, one line an epoch where there is none."""
 
+import shutil
 import sys
 
 from tqdm import tqdm
@@ -15,21 +16,25 @@ class Progress(keras.callbacks.Callback):
         self.name = name
         self.epochs = epochs
         self.steps = steps  # an epoch
+        columns, rows = shutil.get_terminal_size()  # tqdm shows nothing on a terminal that does not tell its size
         self.bar = tqdm(
             total=seeds * epochs * steps,
             desc=name,
             disable=not sys.stderr.isatty(),
+            ncols=columns,
+            nrows=rows,
             bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
         )
 
-    def start_seed(self, seed: int, finished: int, how: str) -> None:
-        """Say how a seed starts; `finished` epochs of it were trained earlier and do not count for the time left."""
+    def start_seed(self, seed: int, finished: int, note: str) -> None:
+        """Take up a seed: `finished` epochs were trained earlier and do not count for the time left; say `note`."""
         self.seed = seed
         if not self.bar.disable:
             self.bar.initial += finished * self.steps
             self.bar.update(finished * self.steps)
-        tqdm.write(f"{self.name} seed {seed}: {how}")
-        sys.stdout.flush()
+        if note:
+            tqdm.write(f"{self.name} seed {seed}: {note}")
+            sys.stdout.flush()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.epoch = epoch + 1

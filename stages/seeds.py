@@ -45,8 +45,8 @@ def train_seeds(name: str, architecture: Architecture, settings: Train, dataset:
         histories, results, predictions = [], {}, {}
         for seed in settings.seeds:
             checkpoint, made_by = checkpoints / f"seed-{seed}.npz", identity(architecture, settings, seed)
-            state, how = load_checkpoint(checkpoint, made_by)
-            progress.start_seed(seed, len(state.history), how)
+            state, note = load_checkpoint(checkpoint, made_by)
+            progress.start_seed(seed, len(state.history), note)
             train(
                 architecture, dataset, settings, seed, state, partial(save_checkpoint, checkpoint, made_by), [progress]
             )

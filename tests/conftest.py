@@ -1,0 +1,130 @@
+"""The project on its sample of real images, as a Git and DVC repository of its own, for tests to use up.
+
+No test needs the network, and none writes into the repository that it is part of.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).parents[1]
+ON_SAMPLE = ["-S", "data.source=tests/sample", "-S", "data.validation=100", "-S", "train.epochs=1"]
+ENVIRONMENT = os.environ | {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "GIT_AUTHOR_NAME": "test",
+    "GIT_AUTHOR_EMAIL": "test@example.org",
+    "GIT_COMMITTER_NAME": "test",
+    "GIT_COMMITTER_EMAIL": "test@example.org",
+    "COLUMNS": "200",
+}
+
+
+def run(*command: str, cwd: Path, status: int = 0) -> str:
+    """Run a command, check its exit status, and give what it wrote to stdout and stderr."""
+    done = subprocess.run(
+        command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert done.returncode == status, f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}"
+    return done.stdout
+
+
+def commit(project: Path, message: str) -> None:
+    run("git", "add", "--all", cwd=project)
+    run("git", "commit", "--quiet", "--message", message, cwd=project)
+
+
+def ran_stages(output: str) -> list[str]:
+    """The stages that DVC ran, in order."""
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+def edit_params(project: Path, old: str, new: str) -> None:
+    """Replace a piece of params.yaml that occurs once."""
+    path = project / "params.yaml"
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
+    path.write_text(text.replace(old, new))
+
+
+def _checkout(place: Path) -> Path:
+    """The files of this repository, as they lie here, committed in a repository at `place`."""
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).splitlines()
+    for name in listed:
+        if (ROOT / name).exists():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, place / name)
+    run("git", "init", "--quiet", "--initial-branch=main", cwd=place)
+    commit(place, "The repository")
+    return place
+
+
+def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first test process to ask for it makes, and the others wait for."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    place = shared / name
+    with FileLock(f"{place}.lock"):
+        if not (shared / f"{name}.made").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            make(place)
+            (shared / f"{name}.made").touch()
+    return place
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository without data. Not to be written to: copy it."""
+
+    def make(place: Path) -> None:
+        _checkout(place)
+
+    return _made_once(tmp_path_factory, "fresh", make)
+
+
+@pytest.fixture(scope="session")
+def reproduced(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository after the whole pipeline on the sample, one epoch each. Not to be written to: copy it."""
+
+    def make(place: Path) -> None:
+        shutil.copytree(fresh, place, dirs_exist_ok=True)
+        run("git", "rm", "--quiet", "-r", "--ignore-unmatch", "dvc.lock", "metrics", "plots", cwd=place)
+        output = run("dvc", "exp", "run", *ON_SAMPLE, cwd=place)
+        (place / "first-run.log").write_text(output)
+        commit(place, "The pipeline on the sample")
+
+    return _made_once(tmp_path_factory, "reproduced", make)
+
+
+@pytest.fixture
+def full(reproduced: Path, tmp_path: Path) -> Path:
+    """A copy of `reproduced` to use up."""
+    return Path(shutil.copytree(reproduced, tmp_path / "full", symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def reduced(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`reproduced` with one architecture a family in its study. Not to be written to: copy it."""
+
+    def make(place: Path) -> None:
+        shutil.copytree(reproduced, place, dirs_exist_ok=True, symlinks=True)
+        path = place / "params.yaml"
+        kept, _, study = path.read_text().partition("    w5-10:")
+        path.write_text(kept + study[study.index("  depth:") :].partition("  - 2")[0])
+        assert ran_stages(run("dvc", "repro", cwd=place)) == ["aggregate"]
+        commit(place, "A smaller study")
+
+    return _made_once(tmp_path_factory, "reduced", make)
+
+
+@pytest.fixture
+def small(reduced: Path, tmp_path: Path) -> Path:
+    """A copy of `reduced` to use up."""
+    return Path(shutil.copytree(reduced, tmp_path / "small", symlinks=True))

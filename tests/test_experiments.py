@@ -1,0 +1,136 @@
+"""The commands that compare architectures, as the README writes them, each on the sample."""
+
+import hashlib
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.idx import FILES, read_idx
+from tests.conftest import commit, ran_stages, run
+
+pytestmark = pytest.mark.xdist_group("experiments")
+
+
+def metrics(project: Path, name: str = "summary") -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((project / f"metrics/{name}.json").read_text())
+    return content
+
+
+def test_another_pick_in_width_trains_that_pick_alone(small: Path) -> None:
+    output = run("dvc", "exp", "run", "-S", "width.filters=[10,20]", cwd=small)
+    assert ran_stages(output) == ["train@width", "aggregate"]
+    assert metrics(small)["width"]["parameters"] == 780570
+    changed = run("git", "diff", "--unified=0", "params.yaml", cwd=small).splitlines()
+    assert [line for line in changed if line[0] in "+-" and line[:3] not in ("+++", "---")] == [
+        "-  - 8",
+        "-  - 16",
+        "+  - 10",
+        "+  - 20",
+    ]
+
+    assert "width.filters" in run("dvc", "params", "diff", cwd=small)
+    assert json.loads(run("dvc", "params", "diff", "--json", cwd=small)) == {
+        "params.yaml": {"width.filters": {"old": [8, 16], "new": [10, 20]}}
+    }
+    assert "width.parameters" in run("dvc", "metrics", "diff", cwd=small)
+    shown = run("dvc", "exp", "show", "--only-changed", "--csv", cwd=small)
+    table = pd.read_csv(io.StringIO(shown))
+    assert "width.filters" in table.columns
+    assert "depth.filters" not in table.columns
+
+
+def test_plots_diff_draws_both_revisions_of_every_plot(small: Path) -> None:
+    run("dvc", "exp", "run", "-S", "width.filters=[10,20]", cwd=small)
+    run("dvc", "plots", "diff", cwd=small)
+    page = (small / "dvc_plots/index.html").read_text()
+    for title in ("training loss", "watched accuracy", "test accuracy"):
+        assert f"Width, {title}" in page
+        assert f"Depth, {title}" in page
+    assert '"strokeDash": {"field": "rev"' in page
+    for revision in ("HEAD", "workspace"):
+        assert f'"rev": "{revision}"' in page
+    assert "(10, 20)" in page
+    assert "<DVC_METRIC" not in page
+
+
+def test_another_activation_in_depth_trains_that_family_alone(small: Path) -> None:
+    output = run("dvc", "exp", "run", "-S", "depth.activation=relu", cwd=small)
+    assert set(ran_stages(output)) == {"train@depth", "train_depth@1", "aggregate"}
+
+
+def test_one_more_architecture_adds_one_stage(small: Path) -> None:
+    output = run("dvc", "exp", "run", "-S", "+study.width.w12-24=[12,24]", cwd=small)
+    assert ran_stages(output) == ["train_width@w12-24", "aggregate"]
+    assert metrics(small, "study")["width"]["w12-24"]["parameters"] == 937_706
+
+
+def test_reverted_experiment_leaves_the_repository_as_it_was(small: Path) -> None:
+    run("dvc", "exp", "run", "-S", "+study.width.w12-24=[12,24]", cwd=small)
+    run("git", "checkout", "--quiet", ".", cwd=small)
+    run("dvc", "checkout", cwd=small)
+    assert ran_stages(run("dvc", "repro", cwd=small)) == ["aggregate"]
+    assert run("git", "status", "--porcelain", cwd=small) == ""
+
+
+def test_more_seeds_train_every_architecture_from_each(small: Path) -> None:
+    output = run("dvc", "exp", "run", "-S", "train.seeds=[0,1,2]", cwd=small)
+    assert len(ran_stages(output)) == 4 + 1
+    assert [entry["seeds"] for entry in metrics(small).values()] == [3, 3]
+    curves = pd.read_csv(small / "plots/width_curves.csv")
+    assert list(curves[curves["architecture"] == "(2, 4)"]["seed"]) == [0, 1, 2]
+    assert curves.groupby("architecture")["loss"].nunique().eq(3).all(), "each seed its own training"
+
+
+def test_queued_experiments_run_side_by_side(small: Path) -> None:
+    run("dvc", "exp", "run", "--queue", "-S", "width.filters=[4,8],[12,24]", cwd=small)
+    run("dvc", "queue", "start", "-j", "2", cwd=small)
+    deadline = time.monotonic() + 300
+    while not all_done(states := queue_states(small)):
+        assert time.monotonic() < deadline, states
+        time.sleep(1)
+    assert states == ["Success", "Success"], run("dvc", "queue", "status", cwd=small)
+    shown = json.loads(run("dvc", "exp", "show", "--json", cwd=small))
+    picks = [
+        experiment["revs"][0]["data"]["params"]["params.yaml"]["data"]["width"]["filters"]
+        for entry in shown
+        for experiment in entry["experiments"] or []
+    ]
+    assert sorted(picks) == [[4, 8], [12, 24]]
+
+
+def queue_states(project: Path) -> list[str]:
+    rows = run("dvc", "queue", "status", cwd=project).splitlines()
+    return [row.split()[-1] for row in rows[1:] if row.split()[-1] in ("Queued", "Running", "Success", "Failed")]
+
+
+def all_done(states: list[str]) -> bool:
+    return len(states) == 2 and not {"Queued", "Running"} & set(states)
+
+
+def test_data_set_of_another_shape_goes_through_the_whole_pipeline(small: Path) -> None:
+    """Real images, cut to 20x24 pixels and to the first seven classes."""
+    make_smaller_data(small)
+    commit(small, "Smaller data")
+    output = run("dvc", "exp", "run", "-S", "data.source=tests/smaller", "-S", "study.depth=[1,2]", cwd=small)
+    assert "aggregate" in ran_stages(output)
+    results = json.loads((small / "data/models/depth-2/results.json").read_text())
+    assert results["classes"] == 7
+
+
+def make_smaller_data(project: Path) -> None:
+    sample, smaller = project / "tests/sample", project / "tests/smaller"
+    smaller.mkdir()
+    for images_name, labels_name in (FILES[:2], FILES[2:]):
+        images, labels = read_idx(sample / images_name, 3), read_idx(sample / labels_name, 1)
+        kept = labels < 7
+        for name, array in ((images_name, images[kept, 4:24, 2:26]), (labels_name, labels[kept])):
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            (smaller / name).write_bytes(header + array.tobytes())
+    sums = "".join(f"{hashlib.sha256((smaller / name).read_bytes()).hexdigest()}  {name}\n" for name in FILES)
+    (smaller / "SHA256SUMS").write_text(sums)

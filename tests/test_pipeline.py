@@ -1,0 +1,160 @@
+"""The pipeline as a whole: its stages, one run on the sample, and the lock file of the published run."""
+
+import ast
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from stages.results import HISTORY_COLUMNS
+from tests.conftest import ROOT, commit, ran_stages, run
+
+TRAININGS = {
+    "train@width": "width",
+    "train@depth": "depth",
+    "train_width@w2-4": "w2-4",
+    "train_width@w5-10": "w5-10",
+    "train_width@w8-16": "w8-16",
+    "train_width@w10-20": "w10-20",
+    "train_width@w15-30": "w15-30",
+    "train_depth@1": "depth-1",
+    "train_depth@2": "depth-2",
+    "train_depth@3": "depth-3",
+    "train_depth@4": "depth-4",
+}
+
+pytestmark = pytest.mark.xdist_group("pipeline")
+
+
+def stale_stages(project: Path) -> list[str]:
+    return ran_stages(run("dvc", "repro", "--dry", "--allow-missing", cwd=project))
+
+
+def test_stages_are_fetch_prepare_eleven_trainings_and_aggregate(fresh: Path) -> None:
+    listed = [line.split()[0] for line in run("dvc", "stage", "list", cwd=fresh).splitlines()]
+    assert sorted(listed) == sorted(["fetch", "prepare", *TRAININGS, "aggregate"])
+
+
+def test_lock_file_is_up_with_the_code_and_the_parameters(fresh: Path) -> None:
+    assert stale_stages(fresh) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stale"),
+    [
+        ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.002", {*TRAININGS, "aggregate"}),
+        ("params.yaml", "  dense_units: 84", "  dense_units: 85", {"train@depth", "aggregate"}
+         | {stage for stage in TRAININGS if stage.startswith("train_depth")}),
+        ("stages/training.py", "/ 127.5 - 1.0", "/ 255.0", {*TRAININGS, "aggregate"}),
+        ("stages/plots.py", "dpi=150", "dpi=100", {"aggregate"}),
+    ],
+)  # fmt: skip
+def test_gate_finds_a_lock_file_that_is_behind(
+    full: Path, tmp_path: Path, file: str, old: str, new: str, stale: set[str]
+) -> None:
+    run("git", "clone", "--quiet", str(full), str(tmp_path / "clone"), cwd=tmp_path)
+    clone = tmp_path / "clone"
+    assert stale_stages(clone) == []
+    changed = (clone / file).read_text().replace(old, new)
+    (clone / file).write_text(changed)
+    assert set(stale_stages(clone)) == stale
+
+
+def test_every_training_stage_depends_on_the_modules_that_it_imports(fresh: Path) -> None:
+    """Display and error messages aside: what a training writes does not follow from them."""
+
+    def imports(module: str) -> set[str]:
+        tree = ast.parse((ROOT / "stages" / f"{module}.py").read_text())
+        names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+        return {name.removeprefix("stages.") for name in names if name.startswith("stages.")}
+
+    reached, todo = set[str](), {"train"}
+    while todo:
+        module = todo.pop()
+        reached.add(module)
+        todo |= imports(module) - reached
+    lock = yaml.safe_load((fresh / "dvc.lock").read_text())["stages"]
+    for stage in TRAININGS:
+        named = {Path(dep["path"]).stem for dep in lock[stage]["deps"] if dep["path"].startswith("stages/")}
+        assert named == reached - {"errors", "progress"}, stage
+
+
+def test_first_run_trains_every_architecture_for_one_epoch(reproduced: Path) -> None:
+    ran = ran_stages((reproduced / "first-run.log").read_text())
+    assert sorted(ran) == sorted(["fetch", "prepare", *TRAININGS, "aggregate"])
+    assert ran[0] == "fetch"
+    assert ran[-1] == "aggregate"
+    for name in TRAININGS.values():
+        folder = reproduced / "data" / "models" / name
+        assert {path.name for path in folder.iterdir()} == {
+            "seed-0.keras",
+            "history.csv",
+            "results.json",
+            "predictions.npz",
+        }
+        history = pd.read_csv(folder / "history.csv")
+        assert list(history.columns) == HISTORY_COLUMNS
+        assert list(history["epoch"]) == [1]
+
+
+def test_first_run_prints_no_start_up_noise(reproduced: Path) -> None:
+    noise = ["absl", "cuda", "oneDNN", "cpu_feature_guard", "Warning", "Traceback"]
+    log = (reproduced / "first-run.log").read_text()
+    assert [word for word in noise if word in log] == []
+
+
+def test_pick_and_study_give_the_same_bytes_for_the_same_architecture(reproduced: Path) -> None:
+    models = reproduced / "data" / "models"
+    for pick, studied in (("width", "w8-16"), ("depth", "depth-1")):
+        for path in (models / pick).iterdir():
+            assert path.read_bytes() == (models / studied / path.name).read_bytes(), path
+
+
+def test_metrics_hold_the_picks_and_the_study_under_their_names(reproduced: Path) -> None:
+    summary = json.loads((reproduced / "metrics/summary.json").read_text())
+    study = json.loads((reproduced / "metrics/study.json").read_text())
+    assert list(summary) == ["width", "depth"]
+    assert list(study["width"]) == ["w2-4", "w5-10", "w8-16", "w10-20", "w15-30"]
+    assert list(study["depth"]) == ["1", "2", "3", "4"]
+    assert summary["width"] == study["width"]["w8-16"]
+    assert [entry["parameters"] for entry in study["depth"].values()] == [245932, 132832, 56020, 15496]
+
+
+def test_second_run_does_nothing(full: Path) -> None:
+    assert ran_stages(run("dvc", "repro", cwd=full)) == []
+    assert run("git", "status", "--porcelain", cwd=full) == ""
+
+
+def test_run_from_scratch_leaves_the_repository_as_it_was(small: Path) -> None:
+    output = run("dvc", "repro", "--force", cwd=small)
+    assert len(ran_stages(output)) == 7
+    assert run("git", "status", "--porcelain", cwd=small) == ""
+
+
+def test_metrics_diff_needs_no_data(full: Path, tmp_path: Path) -> None:
+    run("git", "switch", "--quiet", "--create", "branch", cwd=full)
+    summary = full / "metrics/summary.json"
+    summary.write_text(summary.read_text().replace('"parameters": 623834', '"parameters": 623835'))
+    commit(full, "Another number")
+    run("git", "clone", "--quiet", "--branch", "branch", str(full), str(tmp_path / "clone"), cwd=tmp_path)
+    clone = tmp_path / "clone"
+    run("git", "branch", "main", "origin/main", cwd=clone)
+    changed = json.loads(run("dvc", "metrics", "diff", "main", "--json", cwd=clone))
+    assert changed == {
+        "metrics/summary.json": {"width.parameters": {"old": 623834, "new": 623835, "diff": 1}},
+    }
+    every = json.loads(run("dvc", "metrics", "diff", "main", "--all", "--json", cwd=clone))
+    assert len(every["metrics/study.json"]) == 9 * 8
+
+
+def test_removed_architectures_are_set_aside_and_not_compared(small: Path) -> None:
+    study = json.loads((small / "metrics/study.json").read_text())
+    assert {family: list(entries) for family, entries in study.items()} == {"width": ["w2-4"], "depth": ["1"]}
+    assert {path.name for path in (small / "data/models").iterdir()} == {"width", "depth", "w2-4", "depth-1"}
+    assert (small / "data/set-aside/w15-30-0/results.json").exists()
+    width = pd.read_csv(small / "plots/width_accuracy.csv")
+    assert list(width["architecture"]) == ["(2, 4)", "(8, 16)"]
+    depth = pd.read_csv(small / "plots/depth_accuracy.csv")
+    assert list(depth["architecture"]) == ["1 block"]
