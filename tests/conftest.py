@@ -4,6 +4,8 @@ No test needs the network, and none writes into the repository that it is part o
 """
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,7 +16,6 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
-ON_SAMPLE = ["-S", "data.source=tests/sample", "-S", "data.validation=100", "-S", "train.epochs=1"]
 ENVIRONMENT = os.environ | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "GIT_AUTHOR_NAME": "test",
@@ -52,8 +53,20 @@ def edit_params(project: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def _checkout(place: Path) -> Path:
-    """The files of this repository, as they lie here, committed in a repository at `place`."""
+def documented(command: str) -> list[str]:
+    """A command as the README writes it, in words; so that what the tests run is what the README says."""
+    assert command in readme_commands(), f"the README does not have: {command}"
+    return shlex.split(command)
+
+
+def readme_commands() -> list[str]:
+    """The lines of the README's sh blocks."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def _checkout(place: Path) -> None:
+    """The files of this repository as they lie here, committed in a repository at `place`, and its environment."""
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).splitlines()
     for name in listed:
         if (ROOT / name).exists():
@@ -61,7 +74,15 @@ def _checkout(place: Path) -> Path:
             shutil.copy2(ROOT / name, place / name)
     run("git", "init", "--quiet", "--initial-branch=main", cwd=place)
     commit(place, "The repository")
-    return place
+    give_environment(place)
+
+
+def give_environment(project: Path) -> None:
+    """Stand in for `make setup`: the environment that the tests run in."""
+    environment = project / ".venv"
+    environment.mkdir()
+    (environment / "bin").symlink_to(Path(sys.executable).parent)
+    (environment / "ready").touch()
 
 
 def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
@@ -82,23 +103,21 @@ def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path]
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository without data. Not to be written to: copy it."""
-
-    def make(place: Path) -> None:
-        _checkout(place)
-
-    return _made_once(tmp_path_factory, "fresh", make)
+    return _made_once(tmp_path_factory, "fresh", _checkout)
 
 
 @pytest.fixture(scope="session")
 def reproduced(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository after the whole pipeline on the sample, one epoch each. Not to be written to: copy it."""
+    """What `make quick` leaves: a clone after the whole pipeline on the sample. Not to be written to: copy it."""
 
     def make(place: Path) -> None:
-        shutil.copytree(fresh, place, dirs_exist_ok=True)
-        run("git", "rm", "--quiet", "-r", "--ignore-unmatch", "dvc.lock", "metrics", "plots", cwd=place)
-        output = run("dvc", "exp", "run", *ON_SAMPLE, cwd=place)
+        output = run(*documented("make quick"), cwd=fresh)
+        clone = Path(output.splitlines()[-1].split(": ")[1])
+        shutil.copytree(clone, place, dirs_exist_ok=True)
+        shutil.rmtree(clone)
         (place / "first-run.log").write_text(output)
         commit(place, "The pipeline on the sample")
+        give_environment(place)
 
     return _made_once(tmp_path_factory, "reproduced", make)
 

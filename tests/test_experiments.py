@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from stages.idx import FILES, read_idx
-from tests.conftest import commit, ran_stages, run
+from tests.conftest import commit, documented, ran_stages, run
 
 pytestmark = pytest.mark.xdist_group("experiments")
 
@@ -23,7 +23,7 @@ def metrics(project: Path, name: str = "summary") -> dict[str, Any]:
 
 
 def test_another_pick_in_width_trains_that_pick_alone(small: Path) -> None:
-    output = run("dvc", "exp", "run", "-S", "width.filters=[10,20]", cwd=small)
+    output = run(*documented("dvc exp run -S 'width.filters=[10,20]'"), cwd=small)
     assert ran_stages(output) == ["train@width", "aggregate"]
     assert metrics(small)["width"]["parameters"] == 780570
     changed = run("git", "diff", "--unified=0", "params.yaml", cwd=small).splitlines()
@@ -34,20 +34,20 @@ def test_another_pick_in_width_trains_that_pick_alone(small: Path) -> None:
         "+  - 20",
     ]
 
-    assert "width.filters" in run("dvc", "params", "diff", cwd=small)
+    assert "width.filters" in run(*documented("dvc params diff"), cwd=small)
     assert json.loads(run("dvc", "params", "diff", "--json", cwd=small)) == {
         "params.yaml": {"width.filters": {"old": [8, 16], "new": [10, 20]}}
     }
-    assert "width.parameters" in run("dvc", "metrics", "diff", cwd=small)
-    shown = run("dvc", "exp", "show", "--only-changed", "--csv", cwd=small)
+    assert "width.parameters" in run(*documented("dvc metrics diff"), cwd=small)
+    shown = run(*documented("dvc exp show --only-changed"), "--csv", cwd=small)
     table = pd.read_csv(io.StringIO(shown))
     assert "width.filters" in table.columns
     assert "depth.filters" not in table.columns
 
 
 def test_plots_diff_draws_both_revisions_of_every_plot(small: Path) -> None:
-    run("dvc", "exp", "run", "-S", "width.filters=[10,20]", cwd=small)
-    run("dvc", "plots", "diff", cwd=small)
+    run(*documented("dvc exp run -S 'width.filters=[10,20]'"), cwd=small)
+    run(*documented("dvc plots diff"), cwd=small)
     page = (small / "dvc_plots/index.html").read_text()
     for title in ("training loss", "watched accuracy", "test accuracy"):
         assert f"Width, {title}" in page
@@ -60,18 +60,18 @@ def test_plots_diff_draws_both_revisions_of_every_plot(small: Path) -> None:
 
 
 def test_another_activation_in_depth_trains_that_family_alone(small: Path) -> None:
-    output = run("dvc", "exp", "run", "-S", "depth.activation=relu", cwd=small)
+    output = run(*documented("dvc exp run -S depth.activation=relu"), cwd=small)
     assert set(ran_stages(output)) == {"train@depth", "train_depth@1", "aggregate"}
 
 
 def test_one_more_architecture_adds_one_stage(small: Path) -> None:
-    output = run("dvc", "exp", "run", "-S", "+study.width.w12-24=[12,24]", cwd=small)
+    output = run(*documented("dvc exp run -S '+study.width.w12-24=[12,24]'"), cwd=small)
     assert ran_stages(output) == ["train_width@w12-24", "aggregate"]
     assert metrics(small, "study")["width"]["w12-24"]["parameters"] == 937_706
 
 
 def test_reverted_experiment_leaves_the_repository_as_it_was(small: Path) -> None:
-    run("dvc", "exp", "run", "-S", "+study.width.w12-24=[12,24]", cwd=small)
+    run(*documented("dvc exp run -S '+study.width.w12-24=[12,24]'"), cwd=small)
     run("git", "checkout", "--quiet", ".", cwd=small)
     run("dvc", "checkout", cwd=small)
     assert ran_stages(run("dvc", "repro", cwd=small)) == ["aggregate"]
@@ -79,7 +79,7 @@ def test_reverted_experiment_leaves_the_repository_as_it_was(small: Path) -> Non
 
 
 def test_more_seeds_train_every_architecture_from_each(small: Path) -> None:
-    output = run("dvc", "exp", "run", "-S", "train.seeds=[0,1,2]", cwd=small)
+    output = run(*documented("dvc exp run -S 'train.seeds=[0,1,2]'"), cwd=small)
     assert len(ran_stages(output)) == 4 + 1
     assert [entry["seeds"] for entry in metrics(small).values()] == [3, 3]
     curves = pd.read_csv(small / "plots/width_curves.csv")
@@ -88,8 +88,8 @@ def test_more_seeds_train_every_architecture_from_each(small: Path) -> None:
 
 
 def test_queued_experiments_run_side_by_side(small: Path) -> None:
-    run("dvc", "exp", "run", "--queue", "-S", "width.filters=[4,8],[12,24]", cwd=small)
-    run("dvc", "queue", "start", "-j", "2", cwd=small)
+    run(*documented("dvc exp run --queue -S 'width.filters=[4,8],[12,24]'"), cwd=small)
+    run(*documented("dvc queue start -j 2"), cwd=small)
     deadline = time.monotonic() + 300
     while not all_done(states := queue_states(small)):
         assert time.monotonic() < deadline, states

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stages.results import HISTORY_COLUMNS
-from tests.conftest import ROOT, commit, ran_stages, run
+from tests.conftest import ROOT, commit, documented, ran_stages, run
 
 TRAININGS = {
     "train@width": "width",
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.xdist_group("pipeline")
 
 
 def stale_stages(project: Path) -> list[str]:
-    return ran_stages(run("dvc", "repro", "--dry", "--allow-missing", cwd=project))
+    return ran_stages(run(*documented("dvc repro --dry --allow-missing"), cwd=project))
 
 
 def test_stages_are_fetch_prepare_eleven_trainings_and_aggregate(fresh: Path) -> None:
@@ -123,7 +123,7 @@ def test_metrics_hold_the_picks_and_the_study_under_their_names(reproduced: Path
 
 
 def test_second_run_does_nothing(full: Path) -> None:
-    assert ran_stages(run("dvc", "repro", cwd=full)) == []
+    assert ran_stages(run(*documented("dvc repro"), cwd=full)) == []
     assert run("git", "status", "--porcelain", cwd=full) == ""
 
 
@@ -141,7 +141,7 @@ def test_metrics_diff_needs_no_data(full: Path, tmp_path: Path) -> None:
     run("git", "clone", "--quiet", "--branch", "branch", str(full), str(tmp_path / "clone"), cwd=tmp_path)
     clone = tmp_path / "clone"
     run("git", "branch", "main", "origin/main", cwd=clone)
-    changed = json.loads(run("dvc", "metrics", "diff", "main", "--json", cwd=clone))
+    changed = json.loads(run(*documented("dvc metrics diff main"), "--json", cwd=clone))
     assert changed == {
         "metrics/summary.json": {"width.parameters": {"old": 623834, "new": 623835, "diff": 1}},
     }

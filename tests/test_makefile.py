@@ -1,0 +1,30 @@
+"""The targets that users type first. `make quick` makes the project that most tests start from."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import documented, ran_stages, run
+
+pytestmark = pytest.mark.xdist_group("pipeline")
+
+
+def test_make_alone_lists_the_targets_with_a_line_each(fresh: Path) -> None:
+    listed = dict(line.split(maxsplit=1) for line in run("make", cwd=fresh).splitlines())
+    assert list(listed) == ["help", "setup", "repro", "quick", "test", "lint", "audit", "lock", "clean"]
+
+
+def test_make_repro_with_nothing_to_do_does_nothing(full: Path) -> None:
+    output = run(*documented("make repro"), cwd=full)
+    assert ran_stages(output) == []
+    assert "Data and pipelines are up to date." in output
+
+
+def test_setup_refuses_a_python_that_the_packages_do_not_support(fresh: Path, tmp_path: Path) -> None:
+    run("git", "clone", "--quiet", str(fresh), str(tmp_path / "clone"), cwd=tmp_path)
+    old = tmp_path / "python-of-old"
+    old.write_text('#!/bin/sh\nshift\nexec python -c "import sys; sys.version_info = (3, 10); $1"\n')
+    old.chmod(0o755)
+    output = run("make", "setup", f"PYTHON={old}", cwd=tmp_path / "clone", status=2)
+    assert "3.11 to 3.13 is needed" in output
+    assert not (tmp_path / "clone/.venv").exists()
