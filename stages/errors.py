@@ -31,7 +31,7 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
         sys.exit(f"{stage}: {error} ({BRING_BACK})")
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"{stage}: {name}{error.strerror or error} ({BRING_BACK})")
+        sys.exit(f"{stage}: {name}{error.strerror or error}; mend that and run `dvc repro` again ({BRING_BACK})")
     except (KeyboardInterrupt, Terminated) as stop:
         status = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
         print(f"\n{stage}: interrupted; `dvc repro` goes on from here ({BRING_BACK})", file=sys.stderr)

@@ -41,7 +41,8 @@ def train_seeds(name: str, architecture: Architecture, settings: Train, dataset:
     display = Progress(name, len(settings.seeds), settings.epochs, steps)
     with checkpoint_folder(name) as checkpoints, closing(display) as progress:
         output = checkpoints / "output"
-        shutil.rmtree(output, ignore_errors=True)
+        if output.exists():
+            shutil.rmtree(output)
         histories, results, predictions = [], {}, {}
         for seed in settings.seeds:
             checkpoint, made_by = checkpoints / f"seed-{seed}.npz", identity(architecture, settings, seed)

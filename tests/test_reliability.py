@@ -121,6 +121,22 @@ def test_repro_after_a_kill_goes_on_and_says_so(project: Path, whole: Path) -> N
     assert contents(project / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
 
 
+def test_pipeline_killed_as_a_whole_goes_on_at_the_next_repro(project: Path, whole: Path) -> None:
+    """DVC and its training die together, as when a machine is switched off."""
+    pipeline = subprocess.Popen(
+        ["dvc", "repro", "-s", "train_width@w2-4"], cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    while not (project / "data/checkpoints/w2-4/seed-0.npz").exists():
+        assert pipeline.poll() is None
+        time.sleep(0.02)
+    os.killpg(pipeline.pid, signal.SIGKILL)
+    pipeline.wait()
+    output = run("dvc", "repro", "-s", "train_width@w2-4", cwd=project)
+    assert "w2-4 seed 0: goes on after epoch" in output
+    assert contents(project / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
+
+
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
 def test_damaged_checkpoint_is_noticed_said_and_started_over(project: Path, whole: Path, damage: str) -> None:
     checkpoint = interrupted(project)
