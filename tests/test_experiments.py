@@ -36,7 +36,7 @@ def test_another_pick_in_width_trains_that_pick_alone(small: Path) -> None:
 
     assert "width.filters" in run(*documented("dvc params diff"), cwd=small)
     assert json.loads(run("dvc", "params", "diff", "--json", cwd=small)) == {
-        "params.yaml": {"width.filters": {"old": [8, 16], "new": [10, 20]}}
+        "params.yaml": {"width.filters": {"old": "[8, 16]", "new": "[10, 20]"}}
     }
     assert "width.parameters" in run(*documented("dvc metrics diff"), cwd=small)
     shown = run(*documented("dvc exp show --only-changed"), "--csv", cwd=small)
