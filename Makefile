@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
 
-.PHONY: help setup repro quick test lint audit lock clean
+.PHONY: help setup repro quick test lint verify audit lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 8
@@ -27,6 +27,9 @@ test: lint  ## the same environment, lint, types and all tests
 
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy
+
+verify: setup  ## check every file of DVC's cache against its checksum
+	$(ACTIVATE) python tools/verify.py
 
 audit: setup  ## look the packages up among the known vulnerabilities (needs the network)
 	$(ACTIVATE) python tools/audit.py

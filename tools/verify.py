@@ -8,6 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+REPAIR = (
+    "remove these files, and with `rm -r data/raw data/fashion_mnist.npz data/models` what was copied from them; "
+    "then `dvc pull`, where a remote has them, or `dvc repro` brings everything back"
+)
+
 
 def damaged_files(cache: Path) -> list[Path]:
     """The files of `cache`, DVC's folder files/md5, whose bytes do not have the MD5 that their path spells."""
@@ -26,9 +31,7 @@ def main() -> None:
     for path in damaged:
         print(f"verify: {path} is damaged", file=sys.stderr)
     if damaged:
-        sys.exit(
-            "verify: remove these files; then `dvc checkout --force`, and `dvc pull` or `dvc repro`, repair the rest"
-        )
+        sys.exit(f"verify: {REPAIR}")
     print("verify: every file of the cache is what its name says")
 
 
