@@ -42,7 +42,7 @@ def chosen(arguments: argparse.Namespace, params: Params) -> tuple[str, Architec
     for one that params.yaml describes otherwise.
     """
     name = arguments.name
-    if not re.match(NAME, name):
+    if not re.fullmatch(NAME, name):
         raise InputError(f"NAME holds {name!r}, may hold a letter, then up to 39 letters, digits, _ and -")
     options = {key: getattr(arguments, key) for key in ("filters", "blocks") if getattr(arguments, key) is not None}
     if name not in FAMILIES and len(options) != 1:
