@@ -144,7 +144,9 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert "d.npz: missing" in refusal(tmp_path / "d.npz")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(content=st.binary(max_size=60), start=st.sampled_from([b"", b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY\x01\x00"]))
 def test_random_bytes_are_refused(tmp_path: Path, content: bytes, start: bytes) -> None:
     path = tmp_path / "d.npz"
@@ -152,7 +154,9 @@ def test_random_bytes_are_refused(tmp_path: Path, content: bytes, start: bytes) 
     refusal(path)
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(changes=st.lists(st.tuples(st.integers(0), st.integers(0, 255)), min_size=1, max_size=4))
 def test_a_file_with_other_bytes_here_and_there_is_refused_or_gives_the_same_arrays(
     tmp_path: Path, changes: list[tuple[int, int]]

@@ -75,7 +75,7 @@ def test_a_damaged_file_stops_the_command_in_one_line(folder: Path) -> None:
     assert TRAIN_LABELS not in stored()
 
 
-@pytest.mark.parametrize("content", [WRONG, LABELS[:-1], b"", gzip.compress(WRONG)])
+@pytest.mark.parametrize("content", [WRONG, LABELS[:-1], b"", gzip.compress(WRONG, mtime=0)])
 def test_wrong_bytes_are_refused_with_both_checksums(folder: Path, content: bytes) -> None:
     (folder / TRAIN_LABELS).write_bytes(content)
     line = refusal(folder)
