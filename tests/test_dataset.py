@@ -21,9 +21,14 @@ def part(count: int) -> Split:
     return Split(np.arange(count * 20, dtype=np.uint8).reshape(count, 4, 5), labels)
 
 
-def whole(path: Path) -> bytes:
-    """Write a data set of a few small images, and give the file's bytes."""
-    write_dataset(path, Dataset(part(6), part(2), part(3)))
+DATASET = Dataset(part(6), part(2), part(3))
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a data set's file, written once: each writing waits for the disk."""
+    path = tmp_path_factory.mktemp("dataset") / "d.npz"
+    write_dataset(path, DATASET)
     return path.read_bytes()
 
 
@@ -43,9 +48,8 @@ def refusal(path: Path) -> str:
     return line
 
 
-def test_a_data_set_knows_its_image_s_shape_its_classes_and_the_part_to_watch(tmp_path: Path) -> None:
-    whole(tmp_path / "d.npz")
-    dataset = read_dataset(tmp_path / "d.npz")
+def test_a_data_set_knows_its_image_s_shape_its_classes_and_the_part_to_watch() -> None:
+    dataset = DATASET
     assert (dataset.image_shape, dataset.classes) == ((4, 5), 3)
     assert dataset.watched is dataset.validation
     assert dataset._replace(validation=part(0)).watched is dataset.test
@@ -69,9 +73,9 @@ def test_a_data_set_knows_its_image_s_shape_its_classes_and_the_part_to_watch(tm
         ({"train_labels": np.uint8(3)}, "labels uint8[]"),
     ],
 )
-def test_arrays_other_than_a_data_set_s_are_refused(tmp_path: Path, change: Arrays, named: str) -> None:
+def test_arrays_other_than_a_data_set_s_are_refused(tmp_path: Path, content: bytes, change: Arrays, named: str) -> None:
     path = tmp_path / "d.npz"
-    arrays = arrays_of(whole(path)) | change
+    arrays = arrays_of(content) | change
     write_npz(path, {name: array for name, array in arrays.items() if array is not None})
     assert named in refusal(path)
 
@@ -126,15 +130,14 @@ def with_compression(kind: int) -> Callable[[bytes], bytes]:
     [pickled, with_text_for_an_array, other_zip, single_array, open_header]
     + [with_compression(kind) for kind in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 99)],
 )
-def test_files_of_another_kind_are_refused(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+def test_files_of_another_kind_are_refused(tmp_path: Path, content: bytes, change: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "d.npz"
-    path.write_bytes(change(whole(path)))
+    path.write_bytes(change(content))
     refusal(path)
 
 
-def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
+def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "d.npz"
-    content = whole(path)
     for length in range(0, len(content), 7):
         path.write_bytes(content[:length])
         assert "damaged" in refusal(path)
@@ -147,10 +150,10 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 @settings(
     max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(content=st.binary(max_size=60), start=st.sampled_from([b"", b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY\x01\x00"]))
-def test_random_bytes_are_refused(tmp_path: Path, content: bytes, start: bytes) -> None:
+@given(end=st.binary(max_size=60), start=st.sampled_from([b"", b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY\x01\x00"]))
+def test_random_bytes_are_refused(tmp_path: Path, end: bytes, start: bytes) -> None:
     path = tmp_path / "d.npz"
-    path.write_bytes(start + content)
+    path.write_bytes(start + end)
     refusal(path)
 
 
@@ -159,19 +162,18 @@ def test_random_bytes_are_refused(tmp_path: Path, content: bytes, start: bytes) 
 )
 @given(changes=st.lists(st.tuples(st.integers(0), st.integers(0, 255)), min_size=1, max_size=4))
 def test_a_file_with_other_bytes_here_and_there_is_refused_or_gives_the_same_arrays(
-    tmp_path: Path, changes: list[tuple[int, int]]
+    tmp_path: Path, content: bytes, changes: list[tuple[int, int]]
 ) -> None:
     path = tmp_path / "d.npz"
-    content = bytearray(whole(path))
-    written = read_dataset(path)
+    changed = bytearray(content)
     for place, byte in changes:
-        content[place % len(content)] = byte
-    path.write_bytes(content)
+        changed[place % len(changed)] = byte
+    path.write_bytes(changed)
     try:
         read = read_dataset(path)
     except InputError:
         refusal(path)
     else:
-        for one, other in zip(written, read, strict=True):
+        for one, other in zip(DATASET, read, strict=True):
             np.testing.assert_array_equal(one.images, other.images)
             np.testing.assert_array_equal(one.labels, other.labels)
