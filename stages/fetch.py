@@ -9,7 +9,7 @@ import hashlib
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,14 +52,14 @@ PUBLISHED = {
 
 Wanted = Mapping[str, Expected]  # by file name
 Source = Callable[[Wanted], None]  # stores the files in data/raw, or raises one of FAILURES
-FAILURES = (OSError, EOFError, zlib.error, subprocess.SubprocessError, InputError)  # requests' are OSErrors
+FAILURES = (OSError, subprocess.SubprocessError, InputError)  # requests' are OSErrors
 
 
-def store(name: str, stream: BinaryIO, expected: Expected) -> None:
-    """Copy a stream to data/raw/NAME. Raises InputError, and leaves no file, where the bytes are not as expected."""
+def store(name: str, chunks: Iterable[bytes], expected: Expected) -> None:
+    """Write the bytes to data/raw/NAME. Raises InputError, and leaves no file, where the bytes are not as expected."""
     digest, size = hashlib.sha256(), 0
     with whole_file(RAW / name) as unfinished, unfinished.open("wb") as file:
-        while chunk := stream.read(CHUNK):
+        for chunk in chunks:
             size += len(chunk)
             if size > expected.size:
                 raise InputError(f"{name}: holds more than its {expected.size} bytes")
@@ -72,13 +72,19 @@ def store(name: str, stream: BinaryIO, expected: Expected) -> None:
 def store_local(path: Path, name: str, expected: Expected) -> None:
     """`store` from a file that may be gzipped."""
     with path.open("rb") as file:
-        zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        file.seek(0)
-        if zipped:
-            with gzip.GzipFile(fileobj=file) as unzipped:
-                store(name, unzipped, expected)  # type: ignore[arg-type]  # a GzipFile reads like any binary file
-        else:
-            store(name, file, expected)
+        store(name, unzipped(path, file), expected)
+
+
+def unzipped(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    """The bytes of `path`, opened as `file`, unzipped where they are gzipped. Raises InputError where that fails."""
+    zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    file.seek(0)
+    stream = gzip.GzipFile(fileobj=file) if zipped else file
+    try:
+        while chunk := stream.read(CHUNK):
+            yield chunk
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged, not a whole gzip file ({error})") from None
 
 
 def from_folder(folder: Path, wanted: Wanted) -> None:

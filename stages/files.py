@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,11 +68,16 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def read_npz(path: Path, repair: str) -> dict[str, np.ndarray]:
     """Every array of the file, by name. Raises InputError, which names `repair`, where it is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        file = path.open("rb")
     except FileNotFoundError:
         raise InputError(f"{path}: missing; {repair}") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError, NotImplementedError, MemoryError, TypeError) as error:
+    try:
+        with file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+            if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+                raise ValueError("a member is no array")
+            return arrays
+    except Exception as error:  # zipfile, its decompressors and NumPy raise many kinds on foreign bytes
         raise InputError(f"{path}: damaged, not a whole .npz file ({_first_line(error)}); {repair}") from None
 
 

@@ -1,5 +1,6 @@
 """params.yaml, read and checked. `python -m stages.params` does only that, before a command is made from it."""
 
+import os
 import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -18,6 +19,14 @@ FAMILIES: tuple[Family, ...] = ("width", "depth")
 
 NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"  # a folder's name and a word of a command: nothing else may be in it
 DEPTH_PREFIX = "depth-"
+
+PROBLEMS_SHOWN = 10  # of one file; a list can hold any number of them
+KEY_SHOWN = 80  # characters
+_brief = reprlib.Repr()
+_brief.maxlevel = 2  # of six items each: an alias of an alias of an alias is short to write and endless to show
+
+# PyYAML's own errors, and what it lets through where a value is not what its tag says (`!!bool x`, `!!map [1]`)
+NOT_YAML = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def depth_name(blocks: int) -> str:
@@ -38,7 +47,8 @@ def _no_repeats(values: list[int]) -> list[int]:
 
 
 def _inside_project(source: str) -> str:
-    if source != FASHION_MNIST and not Path(source).resolve().is_relative_to(Path.cwd()):
+    real = Path(os.path.realpath(source))  # Path.resolve raises RuntimeError on a symlink that leads to itself
+    if source != FASHION_MNIST and not real.is_relative_to(Path.cwd()):
         raise ValueError(f"{FASHION_MNIST}, or a folder inside the project")
     return source
 
@@ -49,7 +59,7 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 class Data(Section):
     source: Annotated[str, StringConstraints(min_length=1), AfterValidator(_inside_project)]
-    validation: Annotated[int, Field(ge=0)]
+    validation: Annotated[int, Field(ge=0, le=2**32 - 1)]  # as many images as an IDX file can hold
     seed: Seed
 
 
@@ -122,9 +132,7 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
     """Read and check the whole file. Raises InputError, one line, for anything that is not as the schema says."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoRepeatedKeys)  # noqa: S506, a SafeLoader
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not readable as YAML: {_one_line(error)}") from None
-    except yaml.YAMLError as error:
+    except NOT_YAML as error:
         raise InputError(f"{path}: not readable as YAML: {_one_line(error)}") from None
     try:
         return Params.model_validate(content)
@@ -135,13 +143,24 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
 def problems(error: ValidationError) -> str:
     """What is wrong, on one line, a phrase a key: where, what stands there, what may stand there."""
     phrases = []
-    for item in error.errors():
+    for item in error.errors()[:PROBLEMS_SHOWN]:
         key = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the file"
+        if len(key) > KEY_SHOWN or not key.isprintable():  # a newline in a key would make this two lines
+            key = reprlib.repr(key)
         rule = item["msg"].removeprefix("Value error, ")
-        holds = "is missing" if item["type"] == "missing" else f"holds {reprlib.repr(item['input'])}"
+        holds = "is missing" if item["type"] == "missing" else f"holds {_shown(item['input'])}"
         may = "unknown key" if item["type"] == "extra_forbidden" else rule[:1].lower() + rule[1:]
         phrases.append(f"{key} {holds}: {may}")
+    if error.error_count() > PROBLEMS_SHOWN:
+        phrases.append(f"and {error.error_count() - PROBLEMS_SHOWN} more")
     return "; ".join(phrases)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return _brief.repr(value)
+    except ValueError:  # from Python's limit on the digits of a number that it writes out
+        return "a number of thousands of digits"
 
 
 def _one_line(error: Exception) -> str:

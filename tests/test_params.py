@@ -1,0 +1,238 @@
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.errors import InputError
+from stages.params import PARAMS_FILE, load_params
+
+REPOSITORY = Path(__file__).parents[1]
+TEXT = (REPOSITORY / PARAMS_FILE).read_text(encoding="utf-8")
+CONTENT = yaml.safe_load(TEXT)
+LAUGHS = "a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(content: Any) -> None:
+    PARAMS_FILE.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    """The repository's parameters with another value at a dotted key."""
+    content: dict[str, Any] = copy.deepcopy(CONTENT)
+    *path, last = key.split(".")
+    section = content
+    for part in path:
+        section = section[part]
+    section[last] = value
+    return content
+
+
+def plain(content: dict[str, Any]) -> str:
+    """Content as text that tells true, 1 and 1.0 apart, all but the learning rate, which may be either."""
+    train = content["train"] | {"learning_rate": float(content["train"]["learning_rate"])}
+    return json.dumps(content | {"train": train}, sort_keys=True)
+
+
+def refused_line(error: InputError) -> str:
+    """The error's text, which must be one line that names the file."""
+    line = str(error)
+    assert line.startswith("params.yaml: ")
+    assert len(line.splitlines()) == 1
+    assert "\x1b" not in line  # nor does it reach into the terminal
+    return line
+
+
+def refusal() -> str:
+    """The line that refuses params.yaml as it stands."""
+    with pytest.raises(InputError) as caught:
+        load_params()
+    return refused_line(caught.value)
+
+
+def test_the_repository_s_file_gives_two_picks_and_nine_studied_architectures() -> None:
+    write(TEXT)
+    params = load_params()
+    assert [named.name for named in params.picks()] == ["width", "depth"]
+    assert all(named.is_pick for named in params.picks())
+    assert {named.name: (named.architecture.filters, named.architecture.blocks) for named in params.studied()} == {
+        "w2-4": ([2, 4], 1),
+        "w5-10": ([5, 10], 1),
+        "w8-16": ([8, 16], 1),
+        "w10-20": ([10, 20], 1),
+        "w15-30": ([15, 30], 1),
+        "depth-1": ([6, 6], 1),
+        "depth-2": ([6, 6], 2),
+        "depth-3": ([6, 6], 3),
+        "depth-4": ([6, 6], 4),
+    }
+    assert [named.key for named in params.studied()][-4:] == ["1", "2", "3", "4"]
+    assert not any(named.is_pick for named in params.studied())
+
+
+WRONG = {
+    "data.validation": (-1, 2**32, "2", 2.0, True, None, [5], {"a": 1}),
+    "data.seed": (-1, 2**32, "0", 0.0, False, None, [0]),
+    "data.source": ("", "/etc", "../outside", "a/../../outside", "a\0b", "link", 3, None, ["fashion-mnist"]),
+    "train.epochs": (0, 100_001, "20", 20.0, True, None, [20], {}),
+    "train.batch_size": (0, 1_000_001, "128"),
+    "train.learning_rate": (0, 0.0, -1, -0.001, float("nan"), float("inf"), "1e-3", True, None, [0.1], 10**400),
+    "train.threads": (0, 1025, "2"),
+    "train.seeds": ([], [0, 0], [1, 2, 1], 0, None, {0: 1}, "0", [True], [0.0], ["0"], [-1], [2**32]),
+    "width.filters": ([], [8], [8, 16, 32], [0, 8], [8, 1025], 8, "8", [8, "16"], [8, 16.0], [True, 8], None, {}),
+    "depth.blocks": (0, 65, "1", 1.0, True, None, [1]),
+    "width.pooling": ("min", "Max", None, 3, ["max"]),
+    "width.dense_units": (0, 65_537, "80", 80.0),
+    "depth.activation": ("softmax", "", None, 0, ["relu"]),
+    "study.width": (None, [], "w2-4", [[2, 4]]),
+    "study.depth": ([1, 1], [0], [65], ["1"], [True], 1, None, {1: 2}),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
+def test_a_wrong_value_is_refused_by_key(project: Path, key: str, value: Any) -> None:
+    (project / "link").symlink_to("/etc")
+    write(changed(key, value))
+    assert key in refusal()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("data.validation", 0),
+        ("data.source", "."),
+        ("data.source", "tests/../tests/sample"),
+        ("train.learning_rate", 1),
+        ("train.seeds", [2**32 - 1, 0]),
+        ("study.width", {}),
+        ("study.width", {"A" + 39 * "z": [1, 1024]}),
+        ("study.depth", [64]),
+    ],
+)
+def test_the_ends_of_a_range_are_accepted(key: str, value: Any) -> None:
+    write(changed(key, value))
+    assert plain(load_params().model_dump()) == plain(changed(key, value))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "w1; touch x",
+        "$(touch x)",
+        "../x",
+        "a/b",
+        "width",
+        "depth",
+        "depth-1",
+        "1w",
+        "-w",
+        "",
+        "w.1",
+        "w" * 41,
+        "w1\n",
+        "ẃ",
+    ],
+)
+def test_a_study_s_name_that_is_no_safe_word_is_refused(name: str) -> None:
+    write(changed("study.width", {name: [2, 4]}))
+    assert "study.width." in refusal()
+
+
+@pytest.mark.parametrize("section", ["data", "train", "width", "depth", "study"])
+def test_each_section_and_key_is_needed_and_no_other_is_known(section: str) -> None:
+    write({name: CONTENT[name] for name in CONTENT if name != section})
+    assert f"{section} is missing" in refusal()
+    for key in CONTENT[section]:
+        content = copy.deepcopy(CONTENT)
+        del content[section][key]
+        write(content)
+        assert f"{section}.{key} is missing" in refusal()
+    write(changed(f"{section}.x", 1))
+    assert f"{section}.x holds 1: unknown key" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (TEXT.replace("w5-10:", "w2-4:"), "key 'w2-4' repeats"),
+        (TEXT + "data: {}\n", "key 'data' repeats"),
+        (TEXT + '"a\\nb": 1\n', r"a\nb"),
+        (TEXT + "1: 1\n", "1 holds 1"),
+        (TEXT + "[1]: 1\n", "YAML"),
+        (TEXT + f"{'k' * 10_000}: 1\n", "kkk"),
+        (TEXT.replace("seed: 0 ", "seed: 0x" + "f" * 5_000), "data.seed"),
+        (TEXT.replace("seed: 0 ", "seed: &a [*a] "), "data.seed"),
+        (TEXT.replace("- 0\n", "- x\n" + "".join(f"  - x{i}\n" for i in range(10_000))), "train.seeds.0"),
+        (TEXT + LAUGHS, "unknown key"),
+        (TEXT.replace("seed: 0 ", "seed: !!bool x"), "YAML"),
+        (TEXT.replace("seed: 0 ", "seed: !!int ''"), "YAML"),
+        (TEXT.replace("seed: 0 ", "seed: !!timestamp x"), "YAML"),
+        (TEXT.replace("seed: 0 ", "seed: !!map [1]"), "YAML"),
+        (TEXT.replace("seed: 0 ", "seed: !!python/object/apply:os.getcwd []"), "YAML"),
+        (TEXT.replace("seed: 0 ", "seed: 1" + ":0" * 300 + ".0"), "YAML"),
+        (TEXT + "---\n" + TEXT, "YAML"),
+        ("data: [", "YAML"),
+        ("data: *a", "YAML"),
+        ("\tdata: 1", "YAML"),
+        ("[" * 3_000, "YAML"),
+        ("", "the file holds None"),
+        ("- 1\n", "the file holds [1]"),
+        ("hello", "the file holds 'hello'"),
+    ],
+    ids=range(24),
+)
+def test_what_is_no_such_file_is_refused_in_a_short_line(text: str, named: str) -> None:
+    write(text)
+    line = refusal()
+    assert named in line
+    assert len(line) < 3_000
+
+
+@pytest.mark.parametrize("content", [b"\x00\x01\xff\xfe", b"\xff\xfe\x00", b"\x89PNG\r\n\x1a\n", b"data: \xe9"])
+def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
+    PARAMS_FILE.write_bytes(content)
+    assert "YAML" in refusal()
+
+
+def test_a_source_that_links_to_itself_ends_in_one_line(project: Path) -> None:
+    (project / "loop").symlink_to("loop")
+    write(changed("data.source", "loop"))
+    done = stage("stages.fetch")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
+def stage(module: str) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(
+        [sys.executable, "-m", module], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize("text", ["", TEXT.replace("max ", "min "), "a: [", TEXT + '"a\\nb": 1', None])
+def test_the_command_refuses_a_bad_file_with_one_line_and_status_1(text: str | None) -> None:
+    if text is not None:
+        write(text)
+    done = stage("stages.params")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("params: params.yaml: ")
+
+
+def test_the_command_is_silent_on_a_good_file() -> None:
+    write(TEXT)
+    done = stage("stages.params")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
