@@ -1,5 +1,6 @@
 """How a stage says no: one line on stderr that names what is wrong, exit status 1."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,18 +14,21 @@ class InputError(Exception):
     """Input that a stage refuses: one line that names the key or file, what it holds and what it may hold."""
 
 
-class Terminated(BaseException):
-    """SIGTERM, raised where the program stands, so that it ends the way Ctrl-C ends it."""
-
-
-def _raise_terminated(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
-
-
 @contextmanager
 def reported_in_one_line(stage: str) -> Iterator[None]:
-    """Turn what a user can meet and mend into one line and an exit status; let a bug keep its traceback."""
-    signal.signal(signal.SIGTERM, _raise_terminated)
+    """Turn what a user can meet and mend into one line and an exit status; let a bug keep its traceback.
+
+    Ctrl-C and SIGTERM end the process where it stands, with a line of their own. That is safe, since every file is
+    written beside its place; an exception instead would be lost where it met a destructor.
+    """
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        os.write(2, f"\n{stage}: interrupted; `dvc repro` goes on from here ({BRING_BACK})\n".encode())
+        os._exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as for a job in the background, which Ctrl-C is not meant for
+            signal.signal(number, stop)
     try:
         yield
     except InputError as error:
@@ -32,7 +36,3 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         sys.exit(f"{stage}: {name}{error.strerror or error}; mend that and run `dvc repro` again ({BRING_BACK})")
-    except (KeyboardInterrupt, Terminated) as stop:
-        status = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
-        print(f"\n{stage}: interrupted; `dvc repro` goes on from here ({BRING_BACK})", file=sys.stderr)
-        sys.exit(128 + status)

@@ -32,6 +32,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def ctrl_c_reaches_the_trainings() -> None:
+    """Processes inherit that a job in the background ignores Ctrl-C; the tests may be one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="module")
 def whole(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with two seeds of three epochs, and with what uninterrupted trainings of them wrote."""
@@ -91,7 +97,7 @@ def test_training_killed_at_random_moments_ends_with_the_same_bytes(project: Pat
             kills += 1
             print(f"{how.name} after {moment:.2f} s of {length:.2f} s; exit status {process.returncode}")
             assert "Traceback" not in output, output
-            assert process.returncode in (-how, 128 + how, 0), output
+            assert process.returncode in (-how, 128 + how) or "epoch 3/3" in output, output
         resumed += "goes on after epoch" in output
         if process.returncode == 0:
             assert contents(project / MODELS / "w2-4") == expected
