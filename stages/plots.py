@@ -63,7 +63,7 @@ def draw_accuracy(path: Path, table: pd.DataFrame, family: Family) -> None:
             panels[0].tick_params(bottom=False)
             panels[1].set_ylim(-3, max(20, percent[~started].max() + 5))
         panels[0].set_title(f"Accuracy against {family}")
-        panels[0].legend()
+        panels[0].legend(handlelength=3)
         panels[0].set_ylabel("test accuracy, %")
         ticks = [f"{row.architecture}\n{row.parameters:,}" for row in architectures.itertuples()]
         panels[-1].set_xticks(architectures.index, ticks)
