@@ -16,7 +16,9 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
-ENVIRONMENT = os.environ | {
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if not name.startswith("MAKE")
+} | {  # as outside `make test`
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "GIT_AUTHOR_NAME": "test",
     "GIT_AUTHOR_EMAIL": "test@example.org",
@@ -112,7 +114,7 @@ def reproduced(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(place: Path) -> None:
         output = run(*documented("make quick"), cwd=fresh)
-        clone = Path(output.splitlines()[-1].split(": ")[1])
+        clone = Path(output.partition("The clone, with its plots: ")[2].splitlines()[0])
         shutil.copytree(clone, place, dirs_exist_ok=True)
         shutil.rmtree(clone)
         (place / "first-run.log").write_text(output)
