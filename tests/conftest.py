@@ -114,7 +114,7 @@ def reproduced(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(place: Path) -> None:
         output = run(*documented("make quick"), cwd=fresh)
-        clone = Path(output.partition("The clone, with its plots: ")[2].splitlines()[0])
+        clone = Path(output.rpartition("The clone, with its plots: ")[2].splitlines()[0])
         shutil.copytree(clone, place, dirs_exist_ok=True)
         shutil.rmtree(clone)
         (place / "first-run.log").write_text(output)
