@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def test_reverted_experiment_leaves_the_repository_as_it_was(small: Path) -> Non
     run(*documented("dvc exp run -S '+study.width.w12-24=[12,24]'"), cwd=small)
     run("git", "checkout", "--quiet", ".", cwd=small)
     run("dvc", "checkout", cwd=small)
-    assert ran_stages(run("dvc", "repro", cwd=small)) == ["aggregate"]
+    assert not [stage for stage in ran_stages(run("dvc", "repro", cwd=small)) if stage != "aggregate"]
     assert run("git", "status", "--porcelain", cwd=small) == ""
 
 
@@ -105,8 +106,8 @@ def test_queued_experiments_run_side_by_side(small: Path) -> None:
 
 
 def queue_states(project: Path) -> list[str]:
-    rows = run("dvc", "queue", "status", cwd=project).splitlines()
-    return [row.split()[-1] for row in rows[1:] if row.split()[-1] in ("Queued", "Running", "Success", "Failed")]
+    rows = run("dvc", "queue", "status", cwd=project)
+    return re.findall(r"\b(?:Queued|Running|Success|Failed)$", rows, flags=re.MULTILINE)
 
 
 def all_done(states: list[str]) -> bool:
