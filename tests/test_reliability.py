@@ -19,7 +19,7 @@ from tests.conftest import ENVIRONMENT, edit_params, ran_stages, run
 
 pytestmark = pytest.mark.xdist_group("reliability")
 
-KILLS = 24
+KILLS = 21
 MODELS = Path("data/models")
 
 
