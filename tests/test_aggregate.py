@@ -14,8 +14,6 @@ from stages.plots import draw_accuracy, draw_curves
 from stages.results import Results, SeedResult, started_below, started_epoch
 from tests.conftest import edit_params, run
 
-pytestmark = pytest.mark.xdist_group("train")
-
 ARCHITECTURE = load_params().width
 
 

@@ -10,12 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from stages.idx import FILES, read_idx
 from tests.conftest import commit, documented, ran_stages, run
-
-pytestmark = pytest.mark.xdist_group("experiments")
 
 
 def metrics(project: Path, name: str = "summary") -> dict[str, Any]:

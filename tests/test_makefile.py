@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import documented, ran_stages, run
-
-pytestmark = pytest.mark.xdist_group("pipeline")
 
 
 def test_make_alone_lists_the_targets_with_a_line_each(fresh: Path) -> None:

@@ -26,8 +26,6 @@ TRAININGS = {
     "train_depth@4": "depth-4",
 }
 
-pytestmark = pytest.mark.xdist_group("pipeline")
-
 
 def gate(project: Path) -> str:
     """What the check for a stale lock file says; it may fail, on the first stage that lacks its data."""

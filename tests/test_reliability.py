@@ -17,8 +17,6 @@ from stages.checkpoint import load_checkpoint, save_checkpoint
 from stages.training import State
 from tests.conftest import ENVIRONMENT, edit_params, ran_stages, run
 
-pytestmark = pytest.mark.xdist_group("reliability")
-
 KILLS = 21
 MODELS = Path("data/models")
 

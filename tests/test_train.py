@@ -15,8 +15,6 @@ import pytest
 from stages.dataset import read_dataset
 from tests.conftest import ENVIRONMENT, edit_params, run
 
-pytestmark = pytest.mark.xdist_group("train")
-
 QUICK = ["--filters", "2", "4"]
 
 
