@@ -4,6 +4,7 @@ Reads params.yaml and data/models/NAME/{results.json,history.csv} of each; write
 picks), `metrics/study.json` (the study) and, for each family, `plots/FAMILY_{accuracy,curves}.{csv,png}`.
 """
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def set_aside_unlisted(names: set[str]) -> None:
     """
     for folder in sorted(MODELS.iterdir()):
         if folder.name not in names:
-            place = next(p for k in range(1_000_000) if not (p := SET_ASIDE / f"{folder.name}-{k}").exists())
+            places = (SET_ASIDE / f"{folder.name}-{number}" for number in count())
+            place = next(place for place in places if not place.exists())
             place.parent.mkdir(parents=True, exist_ok=True)
             folder.replace(place)
             print(f"aggregate: {folder} is not in params.yaml; moved to {place}", flush=True)

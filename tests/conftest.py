@@ -16,6 +16,7 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
+MODELS = Path("data/models")
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if not name.startswith("MAKE")
 } | {  # as outside `make test`
@@ -53,6 +54,26 @@ def edit_params(project: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
     path.write_text(text.replace(old, new))
+
+
+def training(name: str) -> list[str]:
+    """The command that trains one of the small study's two architectures."""
+    options = {"w2-4": ["--filters", "2", "4"], "depth-1": ["--blocks", "1"]}
+    return [sys.executable, "-m", "stages.train", name, *options[name]]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """A folder's files, by name."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have recorded to be printed, such as random moments, whether they passed or not."""
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        lines = [str(value) for name, value in report.user_properties if name == "printed"]
+        if lines and report.when == "call":
+            terminalreporter.section(report.nodeid)
+            terminalreporter.write_line("\n".join(lines))
 
 
 def documented(command: str) -> list[str]:

@@ -1,205 +1,13 @@
-"""Nothing that happens to a machine makes the pipeline lose work or tell another number."""
+"""Nothing that happens to a machine or a user loses earlier results, and nothing from a parameter is run."""
 
 import os
-import random
 import re
-import shutil
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from stages.checkpoint import load_checkpoint, save_checkpoint
-from stages.training import State
-from tests.conftest import ENVIRONMENT, edit_params, ran_stages, run
-
-KILLS = 21
-MODELS = Path("data/models")
-
-
-def command(name: str) -> list[str]:
-    options = {"w2-4": ["--filters", "2", "4"], "depth-1": ["--blocks", "1"]}
-    return [sys.executable, "-m", "stages.train", name, *options[name]]
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ctrl_c_reaches_the_trainings() -> None:
-    """Processes inherit that a job in the background ignores Ctrl-C; the tests may be one."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(scope="module")
-def whole(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with two seeds of three epochs, and with what uninterrupted trainings of them wrote."""
-    project = Path(shutil.copytree(reduced, tmp_path_factory.mktemp("reliability") / "whole", symlinks=True))
-    edit_params(project, "  - 0\n", "  - 0\n  - 1\n")
-    edit_params(project, "epochs: 1\n", "epochs: 3\n")
-    for name in ("w2-4", "depth-1"):
-        run(*command(name), cwd=project)
-    return project
-
-
-@pytest.fixture
-def project(whole: Path, tmp_path: Path) -> Path:
-    """A copy of `whole` without its trainings."""
-    copy = Path(shutil.copytree(whole, tmp_path / "project", symlinks=True))
-    shutil.rmtree(copy / MODELS / "w2-4")
-    return copy
-
-
-@pytest.mark.parametrize("name", ["w2-4", "depth-1"])
-def test_one_loaded_core_gives_the_same_bytes_as_two_free_ones(project: Path, whole: Path, name: str) -> None:
-    core = min(os.sched_getaffinity(0))
-    busy = [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"]
-    load = [subprocess.Popen(busy) for _ in range(2)]
-    try:
-        pin = f"import os, sys; os.sched_setaffinity(0, {{{core}}}); os.execv(sys.argv[1], sys.argv[1:])"
-        run(sys.executable, "-c", pin, *command(name), cwd=project)
-    finally:
-        for process in load:
-            process.kill()
-            process.wait()
-    assert contents(project / MODELS / name) == contents(whole / MODELS / name)
-
-
-def test_training_killed_at_random_moments_ends_with_the_same_bytes(project: Path, whole: Path) -> None:
-    """SIGKILL, SIGTERM and Ctrl-C in turn, at moments drawn over the length of a whole training."""
-    started = time.monotonic()
-    run(*command("w2-4"), cwd=project)
-    length = time.monotonic() - started
-    shutil.rmtree(project / MODELS / "w2-4")
-
-    generator = random.Random()
-    signals = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
-    expected = contents(whole / MODELS / "w2-4")
-    kills = finished = resumed = 0
-    while kills < KILLS:
-        moment = generator.uniform(0.1, 1) * length
-        how = signals[kills % len(signals)]
-        process = subprocess.Popen(
-            command("w2-4"), cwd=project, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        try:
-            output, _ = process.communicate(timeout=moment)
-        except subprocess.TimeoutExpired:
-            process.send_signal(how)
-            output, _ = process.communicate(timeout=60)
-            kills += 1
-            print(f"{how.name} after {moment:.2f} s of {length:.2f} s; exit status {process.returncode}")
-            assert "Traceback" not in output, output
-            assert process.returncode in (-how, 128 + how) or "epoch 3/3" in output, output
-        resumed += "goes on after epoch" in output
-        if process.returncode == 0:
-            assert contents(project / MODELS / "w2-4") == expected
-            shutil.rmtree(project / MODELS / "w2-4")
-            finished += 1
-    print(run(*command("w2-4"), cwd=project))
-    assert contents(project / MODELS / "w2-4") == expected
-    assert resumed
-    assert not (project / "data/checkpoints/w2-4").exists()
-
-
-def interrupted(project: Path) -> Path:
-    """Kill a training after its first checkpoint, and give that file."""
-    checkpoint = project / "data/checkpoints/w2-4/seed-0.npz"
-    process = subprocess.Popen(command("w2-4"), cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-    while not checkpoint.exists():
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
-    return checkpoint
-
-
-def test_repro_after_a_kill_goes_on_and_says_so(project: Path, whole: Path) -> None:
-    interrupted(project)
-    output = run("dvc", "repro", "-s", "train_width@w2-4", cwd=project)
-    assert "w2-4 seed 0: goes on after epoch" in output
-    assert contents(project / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
-
-
-def test_pipeline_killed_as_a_whole_goes_on_at_the_next_repro(project: Path, whole: Path) -> None:
-    """DVC and its training die together, as when a machine is switched off."""
-    pipeline = subprocess.Popen(
-        ["dvc", "repro", "-s", "train_width@w2-4"], cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    while not (project / "data/checkpoints/w2-4/seed-0.npz").exists():
-        assert pipeline.poll() is None
-        time.sleep(0.02)
-    os.killpg(pipeline.pid, signal.SIGKILL)
-    pipeline.wait()
-    output = run("dvc", "repro", "-s", "train_width@w2-4", cwd=project)
-    assert "w2-4 seed 0: goes on after epoch" in output
-    assert contents(project / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
-
-
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
-def test_damaged_checkpoint_is_noticed_said_and_started_over(project: Path, whole: Path, damage: str) -> None:
-    checkpoint = interrupted(project)
-    stored = bytearray(checkpoint.read_bytes())
-    if damage == "flipped":
-        stored[len(stored) // 2] ^= 1
-    damaged = {"truncated": stored[: len(stored) // 2], "flipped": stored, "empty": bytearray()}
-    checkpoint.write_bytes(damaged[damage])
-    assert "w2-4 seed 0: starts over: data/checkpoints/w2-4/seed-0.npz is damaged" in run(*command("w2-4"), cwd=project)
-    assert contents(project / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new"),
-    [
-        ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.002"),
-        ("params.yaml", "dense_units: 80 ", "dense_units: 81 "),
-        ("stages/training.py", "One Keras training", "A Keras training"),
-    ],
-)
-def test_checkpoint_of_other_parameters_or_code_is_not_taken_up(project: Path, file: str, old: str, new: str) -> None:
-    interrupted(project)
-    path = project / file
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
-    message = "seed 0: starts over: data/checkpoints/w2-4/seed-0.npz was made by other parameters, data or code"
-    assert message in run(*command("w2-4"), cwd=project)
-
-
-def test_checkpoint_of_other_data_is_not_taken_up(project: Path) -> None:
-    interrupted(project)
-    edit_params(project, "  seed: 0 ", "  seed: 1 ")
-    run(sys.executable, "-m", "stages.prepare", cwd=project)
-    assert "was made by other parameters, data or code" in run(*command("w2-4"), cwd=project)
-
-
-def test_checkpoint_gives_back_what_was_saved(tmp_path: Path) -> None:
-    weights = [np.arange(k + 1, dtype=np.float32) for k in range(12)]
-    state = State([[0.1, 0.2, 0.3, 0.4]], weights, [np.array(7, dtype=np.int64), *weights], None)
-    save_checkpoint(tmp_path / "c.npz", "maker", state)
-    loaded, _ = load_checkpoint(tmp_path / "c.npz", "maker")
-    assert loaded.history == state.history
-    assert [a.tobytes() for a in loaded.weights] == [a.tobytes() for a in weights]
-    assert loaded.optimizer[0].tobytes() == state.optimizer[0].tobytes()
-    assert load_checkpoint(tmp_path / "c.npz", "another")[0] == State()
-    assert [path.name for path in tmp_path.iterdir()] == ["c.npz"]
-
-
-def test_second_training_of_the_same_name_is_refused_while_the_first_runs(project: Path) -> None:
-    first = subprocess.Popen(command("w2-4"), cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-    while not (project / "data/checkpoints/w2-4/seed-0.npz").exists():
-        time.sleep(0.02)
-    first.send_signal(signal.SIGSTOP)
-    output = run(*command("w2-4"), cwd=project, status=1)
-    assert len(output.splitlines()) == 1
-    assert "another training of w2-4 is running" in output
-    first.send_signal(signal.SIGCONT)
-    assert first.wait() == 0
+from tests.conftest import MODELS, contents, edit_params, ran_stages, run, training
 
 
 def one_line(project: Path, *arguments: str) -> str:
@@ -212,7 +20,7 @@ def one_line(project: Path, *arguments: str) -> str:
 
 FULL_DISK = {
     "data/.partial-fashion_mnist.npz": (["-m", "stages.prepare"], "data/fashion_mnist.npz"),
-    "data/checkpoints/w2-4/.partial-seed-0.npz": (command("w2-4")[1:], "data/checkpoints/w2-4/seed-0.npz"),
+    "data/checkpoints/w2-4/.partial-seed-0.npz": (training("w2-4")[1:], "data/checkpoints/w2-4/seed-0.npz"),
     "metrics/.partial-study.json": (["-m", "stages.aggregate"], "metrics/study.json"),
     "plots/.partial-width_curves.png": (["-m", "stages.aggregate"], "plots/width_curves.png"),
 }
@@ -246,7 +54,7 @@ def test_truncated_data_set_is_told_and_brought_back_by_what_the_message_names(s
     whole = path.read_bytes()
     path.unlink()
     path.write_bytes(whole[:-1000])
-    message = one_line(small, *command("w2-4"))
+    message = one_line(small, *training("w2-4"))
     assert "data/fashion_mnist.npz: damaged" in message
     run(*message.split("`")[1].split(), cwd=small)
     assert path.read_bytes() == whole
