@@ -50,8 +50,10 @@ class Architecture(Section):
             )
 
 
-def build_model(architecture: Architecture, image_shape: tuple[int, int], classes: int) -> keras.Model:
-    """The architecture in stock Keras layers, its weights drawn anew.
+def build_model(
+    architecture: Architecture, image_shape: tuple[int, int], classes: int, fast: bool = False
+) -> keras.Model:
+    """The architecture in stock Keras layers, or in the fast ones that compute the same, its weights drawn anew.
 
     Takes images `[N, H, W, 1]` scaled to [-1, 1] and gives class probabilities `[N, classes]`. Kernels are
     Glorot-uniform (Glorot and Bengio, 2010, eq. 16), biases zero. Layers are named here rather than counted by
@@ -60,16 +62,19 @@ def build_model(architecture: Architecture, image_shape: tuple[int, int], classe
     import keras  # here, so that stages which only read parameters do not wait for TensorFlow
 
     layers = keras.layers
-    pooling = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[architecture.pooling]
+    convolutional = layers
+    if fast:
+        from stages import fast as convolutional
+    pooling = {"max": convolutional.MaxPooling2D, "average": convolutional.AveragePooling2D}[architecture.pooling]
     first, second = architecture.filters
     activation = architecture.activation
 
     stack = [keras.Input((*image_shape, 1), name="image")]
     for block in range(1, architecture.blocks + 1):
         stack += [
-            layers.Conv2D(first, KERNEL, padding="same", activation=activation, name=f"block{block}_conv1"),
+            convolutional.Conv2D(first, KERNEL, padding="same", activation=activation, name=f"block{block}_conv1"),
             pooling(POOL, strides=1, padding="valid", name=f"block{block}_pooling"),
-            layers.Conv2D(second, KERNEL, padding="valid", activation=activation, name=f"block{block}_conv2"),
+            convolutional.Conv2D(second, KERNEL, padding="valid", activation=activation, name=f"block{block}_conv2"),
         ]
     stack += [
         layers.Flatten(name="flatten"),

@@ -9,6 +9,7 @@ import numpy as np
 from stages.architecture import Architecture, build_model
 from stages.backend import keras, tf
 from stages.dataset import Dataset, Split
+from stages.fast import FusedAdam
 from stages.params import Train
 from stages.results import EPOCH_COLUMNS
 
@@ -43,7 +44,7 @@ def train(
     if state.diverged_epoch or len(state.history) >= settings.epochs:
         return
     steps = ceil(len(dataset.train.labels) / settings.batch_size)
-    model = new_model(architecture, dataset, settings, seed, _steps_per_call(steps))
+    model = new_model(architecture, dataset, settings, seed, _steps_per_call(steps), fast=True)
     if state.history:
         restore(model, state)
     model.fit(
@@ -59,14 +60,23 @@ def train(
 
 
 def new_model(
-    architecture: Architecture, dataset: Dataset, settings: Train, seed: int, steps_per_call: int = 1
+    architecture: Architecture,
+    dataset: Dataset,
+    settings: Train,
+    seed: int,
+    steps_per_call: int = 1,
+    *,
+    fast: bool = False,
 ) -> keras.Model:
-    """The compiled model with the seed's initial weights. Every source of randomness is set to the seed."""
+    """The compiled model with the seed's initial weights. Every source of randomness is set to the seed.
+
+    `fast` is for training: the same weights in layers of ours, where the model that is saved has Keras's own.
+    """
     keras.utils.clear_session()  # or Keras would count names on, and the bytes of a model follow what was built before
     keras.utils.set_random_seed(seed)
-    model = build_model(architecture, dataset.image_shape, dataset.classes)
+    model = build_model(architecture, dataset.image_shape, dataset.classes, fast)
     model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        optimizer=(FusedAdam if fast else keras.optimizers.Adam)(settings.learning_rate),
         loss=keras.losses.CategoricalCrossentropy(),
         metrics=["accuracy"],
         steps_per_execution=steps_per_call,
