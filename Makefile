@@ -14,8 +14,8 @@ setup: .venv/ready  ## make the environment: .venv, with the packages of require
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	touch $@
 
-repro: setup  ## fetch the data, train what has changed, compare
-	$(ACTIVATE) dvc repro
+repro: setup  ## fetch the data, train what has changed, compare; JOBS=n: n trainings at a time
+	$(ACTIVATE) python -m tools.repro $(JOBS)
 
 quick: setup  ## the whole pipeline on a sample of 1,200 images, one epoch each, in a temporary clone
 	$(ACTIVATE) clone=$$(mktemp -d) && git clone --quiet . $$clone && cd $$clone \

@@ -1,0 +1,125 @@
+"""Stages side by side: as many as asked for, ended together, and with a serial run's bytes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ENVIRONMENT, contents, edit_params, ran_stages, run
+
+NAMES = "abcdefgh"
+PIPELINE = """
+stages:
+  part:
+    foreach: [{names}]
+    do:
+      cmd: {part}
+      outs:
+      - data/${{item}}.txt
+  whole:
+    cmd: cat {files} > data/whole.txt
+    deps:
+{deps}
+    outs:
+    - data/whole.txt
+"""
+MEET = "touch data/${item}.started; until [ $(ls data | grep -c started) = 8 ]; do sleep 0.1; done; "
+WRITE = "echo ${item} > data/${item}.txt"
+SIDE_BY_SIDE = [sys.executable, "-m", "tools.repro"]
+
+
+def with_stages(project: Path, part: str) -> Path:
+    """The project with eight short stages and one that follows them all in place of its own."""
+    files = [f"data/{name}.txt" for name in NAMES]
+    pipeline = PIPELINE.format(
+        names=", ".join(NAMES), part=part, files=" ".join(files), deps="\n".join(f"    - {file}" for file in files)
+    )
+    (project / "dvc.yaml").write_text(pipeline)
+    (project / "dvc.lock").unlink()
+    (project / "data").mkdir()
+    return project
+
+
+@pytest.fixture
+def project(fresh: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
+
+
+def processes_below(folder: Path) -> list[str]:
+    """The commands of the processes that work in that folder."""
+    commands = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink().is_relative_to(folder) and (process / "stat").read_text().split()[2] != "Z":
+                commands.append((process / "cmdline").read_text().replace("\0", " "))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # it has ended, or is another user's
+    return commands
+
+
+def test_eight_stages_run_at_the_same_time_and_leave_nothing_to_do(project: Path) -> None:
+    with_stages(project, MEET + WRITE)
+    output = run(*SIDE_BY_SIDE, "8", cwd=project)
+    assert (project / "data/whole.txt").read_text().split() == list(NAMES)
+    assert sorted(line.split(":")[0] for line in output.splitlines() if ": done in" in line) == [
+        *(f"part@{name}" for name in NAMES),
+        "whole",
+    ]
+    assert ran_stages(output) == []
+    assert "Data and pipelines are up to date." in output
+    assert ran_stages((project / "data/logs/part-a.log").read_text()) == ["part@a"]
+    assert "Data and pipelines are up to date." in run(*SIDE_BY_SIDE, "8", cwd=project)
+
+
+def test_failed_stage_ends_the_others_and_shows_its_own_error(project: Path) -> None:
+    part = (
+        f"'[ ${{item}} != e ] || {{ {MEET} echo out of cheese >&2; exit 3; }}; touch data/${{item}}.started; sleep 600'"
+    )
+    with_stages(project, part)
+    output = run(*SIDE_BY_SIDE, "8", cwd=project, status=1)
+    assert "repro: part@e failed" in output
+    assert "out of cheese" in output
+    assert "done in" not in output
+    assert processes_below(project) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_leaves_no_process_behind(project: Path, number: signal.Signals) -> None:
+    with_stages(project, f"{MEET} sleep 600")
+    process = subprocess.Popen([*SIDE_BY_SIDE, "8"], cwd=project, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    while len(list((project / "data").glob("*.started"))) < len(NAMES):
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.kill(process.pid, number)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "repro: interrupted; the same command goes on from here" in message
+    assert processes_below(project) == []
+
+
+def test_results_are_a_serial_runs_to_the_byte(small: Path, tmp_path: Path) -> None:
+    edit_params(small, "learning_rate: 0.001 ", "learning_rate: 0.002 ")
+    serial = Path(shutil.copytree(small, tmp_path / "serial", symlinks=True))
+    trainings = ["train@depth", "train@width", "train_depth@1", "train_width@w2-4"]
+    assert sorted(ran_stages(run(*SIDE_BY_SIDE, "1", cwd=serial))) == ["aggregate", *trainings]
+    assert ran_stages(run(*SIDE_BY_SIDE, "2", cwd=small)) == []
+    for name in ("width", "depth", "w2-4", "depth-1"):
+        assert contents(small / "data/models" / name) == contents(serial / "data/models" / name)
+    for name in ("metrics", "plots"):
+        assert contents(small / name) == contents(serial / name)
+    # stages end in another order, and DVC writes them in that order
+    assert sorted((small / "dvc.lock").read_text().splitlines()) == sorted(
+        (serial / "dvc.lock").read_text().splitlines()
+    )
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two", "1.5"])
+def test_wrong_number_of_jobs_is_refused_in_one_line(project: Path, jobs: str) -> None:
+    output = run(*SIDE_BY_SIDE, jobs, cwd=project, status=1)
+    assert output.startswith(f"repro: JOBS holds '{jobs}', may hold a number of stages from 1")
+    assert len(output.splitlines()) == 1

@@ -1,0 +1,165 @@
+"""Bring the pipeline up to date, with independent stages side by side.
+
+    python tools/repro.py [JOBS]
+
+JOBS stages at a time (default: the machine's cores over train.threads, at least 1), each as `dvc repro --single-item`
+with its output in data/logs/STAGE.log; then `dvc repro` over the whole, which finds nothing left to do. The results are
+a serial run's to the byte. When a stage fails, the others are stopped and the end of its log is shown.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from graphlib import TopologicalSorter
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from stages.errors import InputError, reported_in_one_line
+from stages.params import load_params
+
+LOGS = Path("data/logs")
+LOG_LINES = 15  # of a failed stage, shown
+ENDINGS = (signal.SIGTERM, signal.SIGINT)
+PATIENCE = 10  # seconds between asking a stage to end and ending it
+
+
+class StageFailedError(Exception):
+    """A stage that ended with an error of its own."""
+
+
+class Stages:
+    """The processes of the stages that are running, so that all of them can be ended."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.stopping = False
+
+    def run(self, stage: str) -> None:
+        """One stage, to its end. Raises StageFailedError."""
+        if self.stopping:
+            return
+        began, log = monotonic(), LOGS / f"{stage.replace('@', '-')}.log"
+        command = ["dvc", "--wait-for-lock", "repro", "--single-item", stage]
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+            self.running[stage] = process
+            if self.stopping:  # since the first line
+                _signal_group(process, signal.SIGTERM)
+            status = process.wait()
+            del self.running[stage]
+        if self.stopping:
+            return
+        if status:
+            raise StageFailedError(f"{stage} failed; the end of {log}:\n{_last_lines(log)}")
+        print(f"{stage}: done in {monotonic() - began:.0f} s", flush=True)
+
+    def stop(self) -> None:
+        """End every process that is running, and all that it has started, whatever the user's impatience."""
+        for number in ENDINGS:
+            signal.signal(number, signal.SIG_IGN)
+        self.stopping = True
+        processes = list(self.running.values())
+        for process in processes:
+            _signal_group(process, signal.SIGTERM)
+        for process in processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
+            _signal_group(process, signal.SIGKILL)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _last_lines(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
+
+
+def stale_stages() -> dict[str, set[str]]:
+    """The stages that may have to run, in one order of many: those that DVC calls changed, and all that follow them.
+
+    Each with the stages among them that have to end before it begins.
+    """
+    with Repo() as repo:
+        graph = repo.index.graph
+        needs = {stage.addressing: {need.addressing for need in graph.successors(stage)} for stage in graph}
+        changed = set(repo.status())
+    stale: dict[str, set[str]] = {}
+    for stage in TopologicalSorter(needs).static_order():
+        if stage in changed or needs[stage] & stale.keys():
+            stale[stage] = needs[stage] & stale.keys()
+    return stale
+
+
+def run_side_by_side(stale: dict[str, set[str]], jobs: int) -> None:
+    """Every stage as soon as what it needs is there, at most `jobs` at a time. Raises StageFailedError."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    print(f"{len(stale)} stages, {jobs} at a time; their output: {LOGS}/", flush=True)
+    order, stages = TopologicalSorter(stale), Stages()
+    order.prepare()
+    waiting: dict[Future[None], str] = {}
+    with _ended_by_exception(), ThreadPoolExecutor(jobs) as pool:
+        try:
+            while order.is_active():
+                for stage in order.get_ready():
+                    waiting[pool.submit(stages.run, stage)] = stage
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    future.result()
+                    order.done(waiting.pop(future))
+        finally:
+            stages.stop()
+
+
+@contextmanager
+def _ended_by_exception() -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C raise an exception, so that the block can clean up."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        print("\nrepro: interrupted; the same command goes on from here", file=sys.stderr)
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, stop) for number in ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _jobs(arguments: list[str]) -> int:
+    threads = load_params().train.threads
+    if not arguments:
+        return max((os.cpu_count() or 1) // threads, 1)
+    if len(arguments) > 1 or not arguments[0].isdecimal() or int(arguments[0]) < 1:
+        raise InputError(f"JOBS holds {' '.join(arguments)!r}, may hold a number of stages from 1")
+    return int(arguments[0])
+
+
+def main() -> None:
+    with reported_in_one_line("repro"):
+        jobs = _jobs(sys.argv[1:])
+        if jobs > 1:
+            try:
+                stale = stale_stages()
+                if len(stale) > 1:
+                    run_side_by_side(stale, jobs)
+            except DvcException as error:
+                raise InputError(str(error)) from None
+            except StageFailedError as error:
+                sys.exit(f"repro: {error}")
+        os.execvp("dvc", ["dvc", "repro"])  # noqa: S606 - Ctrl-C and SIGTERM are DVC's own from here
+
+
+if __name__ == "__main__":
+    main()
