@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
 
-.PHONY: help setup repro quick test lint verify audit lock clean
+.PHONY: help setup repro quick test bench lint verify audit lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 8
@@ -24,6 +24,9 @@ quick: setup  ## the whole pipeline on a sample of 1,200 images, one epoch each,
 
 test: lint  ## the same environment, lint, types and all tests
 	$(ACTIVATE) pytest
+
+bench: setup  ## time our training against stock Keras, the notebook's way and PyTorch; FULL=1: all of the study
+	$(ACTIVATE) python -m tools.benchmark $(if $(FULL),--full)
 
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy

@@ -35,16 +35,18 @@ def train(
     state: State,
     after_epoch: Callable[[State], None],
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    *,
+    fast: bool = True,
 ) -> None:
     """Train to the last epoch from wherever `state` stands, and leave it as it is then.
 
     `after_epoch` gets the state after every epoch, to store it. The result is the same to the bit however often the
-    training was taken up again.
+    training was taken up again. Without `fast` the layers and the optimizer are Keras's own, to be compared with.
     """
     if state.diverged_epoch or len(state.history) >= settings.epochs:
         return
     steps = ceil(len(dataset.train.labels) / settings.batch_size)
-    model = new_model(architecture, dataset, settings, seed, _steps_per_call(steps), fast=True)
+    model = new_model(architecture, dataset, settings, seed, _steps_per_call(steps), fast=fast)
     if state.history:
         restore(model, state)
     model.fit(

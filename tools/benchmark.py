@@ -1,0 +1,183 @@
+"""Time the ways of training these models against one another, in turn, in one run.
+
+    python -m tools.benchmark          three architectures, few images: about two minutes, to data/benchmark
+    python -m tools.benchmark --full   the whole study on the whole data set, to records/benchmark
+
+Every way trains in a process of its own (tools/contenders.py), one epoch at a time while all others wait, round after
+round. What is compared are the epochs of one round, so that a slow minute of the machine falls on all of them. The
+first epoch of each, in which graphs and kernels are made, does not count. PyTorch takes part where it is installed.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from stages.architecture import Architecture
+from stages.cost import forward_flops, training_flops
+from stages.dataset import Dataset, read_dataset
+from stages.errors import reported_in_one_line
+from stages.files import PACKED, write_text
+from stages.params import Named, Train, load_params
+from tools.contenders import SGEMM_SIDE, contend, shortened
+
+KERAS_WAYS = ["ours", "stock", "notebook"]
+TORCH_WAYS = ["torch_eager", "torch_channels_last", "torch_compiled"]
+
+
+class Mode(NamedTuple):
+    """How much is measured: images to train on and to evaluate, rounds, architectures; and where it is written."""
+
+    images: int
+    test_images: int
+    rounds: int
+    architectures: list[str] | None  # all, where None
+    output: Path
+
+
+QUICK = Mode(6_400, 1_000, 3, ["w2-4", "w8-16", "depth-1"], Path("data/benchmark"))
+FULL = Mode(60_000, 10_000, 3, None, Path("records/benchmark"))
+
+
+class Contender:
+    """A way's process, which trains an epoch whenever it is told to."""
+
+    def __init__(self, way: str, architecture: Architecture, dataset: Dataset, settings: Train) -> None:
+        self.way = way
+        context = get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=contend, args=(way, theirs, architecture, dataset, settings))
+        self.process.start()
+        theirs.close()
+
+    def __enter__(self) -> "Contender":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+        self.process.join()
+
+    def epoch(self) -> tuple[float, int]:
+        """Train one; its seconds, and the process's peak memory in bytes so far."""
+        self.connection.send("go")
+        try:
+            seconds, peak = self.connection.recv()
+        except EOFError:
+            raise ChildProcessError(f"{self.way} ended; its own error is above") from None
+        return seconds, peak
+
+
+def measure(named: Named, dataset: Dataset, rounds: int, settings: Train, ways: list[str]) -> pd.DataFrame:
+    """One row a round and way: architecture, round, way, seconds, peak_bytes."""
+    settings = settings.model_copy(update={"epochs": rounds + 2})  # nobody gets to the last, after which `fit` ends
+    rows = []
+    with ExitStack() as stack:
+        contenders = [stack.enter_context(Contender(way, named.architecture, dataset, settings)) for way in ways]
+        for number in range(rounds + 1):
+            for contender in contenders:
+                seconds, peak = contender.epoch()
+                print(f"{named.name} round {number} {contender.way}: {seconds:.3f} s", file=sys.stderr)
+                rows.append((named.name, number, contender.way, seconds, peak))
+    table = pd.DataFrame(rows, columns=["architecture", "round", "way", "seconds", "peak_bytes"])
+    return table[table["round"] > 0]
+
+
+def summary(times: pd.DataFrame, studied: list[Named], dataset: Dataset) -> pd.DataFrame:
+    """One row an architecture; ratios are medians over the rounds of theirs / ours in one round."""
+    rows = []
+    for named in studied:
+        own = times[times["architecture"] == named.name]
+        seconds = own.pivot(index="round", columns="way", values="seconds")
+        ratios = seconds.div(seconds["ours"], axis=0).median()
+        row: dict[str, Any] = {"architecture": named.name, "ours, s an epoch": f"{seconds['ours'].median():.2f}"}
+        for way in ("stock", "notebook"):
+            row |= {f"{way}, s": f"{seconds[way].median():.2f}", f"{way} / ours": ratios[way]}
+        torch = [way for way in TORCH_WAYS if way in seconds]
+        if torch:
+            best = str(seconds[torch].median().idxmin())
+            row |= {"PyTorch's best, s": f"{seconds[best].median():.2f} ({best.removeprefix('torch_')})"}
+            row |= {"PyTorch / ours": ratios[best]}
+        rate = 2 * SGEMM_SIDE**3 / seconds["sgemm"].median()
+        floor = epoch_flops(named, dataset) / rate
+        row |= {"share of the floor": f"{floor / seconds['ours'].median():.0%}"}
+        peaks = own.groupby("way")["peak_bytes"].max() / 2**30
+        row |= {"peak memory, ours and stock, GB": f"{peaks['ours']:.2f}, {peaks['stock']:.2f}"}
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    means: dict[str, Any] = {"architecture": "geometric mean"}
+    for column in table.columns[table.columns.str.endswith("/ ours")]:
+        means[column] = np.exp(np.log(table[column].astype(float)).mean())
+    table = pd.concat([table, pd.DataFrame([means])]).fillna("")
+    return table.map(lambda value: f"{value:.2f}" if isinstance(value, float) else value)
+
+
+def epoch_flops(named: Named, dataset: Dataset) -> int:
+    """Floating-point operations of training on every image once, and of evaluating the watched ones."""
+    shape, classes = dataset.image_shape, dataset.classes
+    trained = training_flops(named.architecture, shape, classes) * len(dataset.train.labels)
+    return trained + sum(forward_flops(named.architecture, shape, classes)) * len(dataset.watched.labels)
+
+
+def machine(settings: Train, mode: Mode, times: pd.DataFrame) -> dict[str, str]:
+    """What the figures belong to."""
+    cpu = dict(
+        line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().replace("\t", "").splitlines() if ":" in line
+    )
+    flags = cpu.get("flags", cpu.get("Features", "")).split()
+    rate = 2 * SGEMM_SIDE**3 / times[times["way"] == "sgemm"]["seconds"].median()
+    return {
+        "processor": f"{cpu.get('model name', platform.machine()).strip()}, {os.cpu_count()} cores",
+        "vectors": ", ".join(flag for flag in ("avx2", "avx512f", "amx_tile", "asimd", "sve") if flag in flags),
+        "sgemm": f"{rate / 1e9:.0f} GFLOP/s on {settings.threads} threads",
+        "epoch": f"{mode.images:,} images and an evaluation of {mode.test_images:,}; {mode.rounds} rounds",
+        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        **{package: _version(package) for package in ("tensorflow", "keras", "numpy", "torch")},
+        "revision": subprocess.run(
+            ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
+        ).stdout.strip(),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.benchmark", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="every architecture, all images")
+    mode = FULL if parser.parse_args().full else QUICK
+    with reported_in_one_line("benchmark"):
+        params = load_params()
+        dataset = shortened(read_dataset(PACKED), mode.images, mode.test_images)
+        studied = [named for named in params.studied() if named.name in (mode.architectures or [named.name])]
+        ways = [*KERAS_WAYS, *(TORCH_WAYS if find_spec("torch") else []), "sgemm"]
+        times = pd.concat([measure(named, dataset, mode.rounds, params.train, ways) for named in studied])
+        about = machine(params.train, mode, times)
+        table = summary(times, studied, dataset)
+        lines = [_markdown(table), "", *(f"- {key}: {value}" for key, value in about.items()), ""]
+        mode.output.mkdir(parents=True, exist_ok=True)
+        write_text(mode.output / "benchmark.md", "\n".join(lines))
+        write_text(mode.output / "benchmark.csv", times.assign(**about).to_csv(index=False))
+        print("\n".join(lines))
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    rows = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+if __name__ == "__main__":
+    main()
