@@ -1,6 +1,6 @@
 """Time the ways of training these models against one another, in turn, in one run.
 
-    python -m tools.benchmark          three architectures, few images: about two minutes, to data/benchmark
+    python -m tools.benchmark          two architectures, few images: about a minute, to data/benchmark
     python -m tools.benchmark --full   the whole study on the whole data set, to records/benchmark
 
 Every way trains in a process of its own (tools/contenders.py), one epoch at a time while all others wait, round after
@@ -45,7 +45,7 @@ class Mode(NamedTuple):
     output: Path
 
 
-QUICK = Mode(6_400, 1_000, 3, ["w2-4", "w8-16", "depth-1"], Path("data/benchmark"))
+QUICK = Mode(6_400, 1_000, 3, ["w2-4", "depth-1"], Path("data/benchmark"))
 FULL = Mode(60_000, 10_000, 3, None, Path("records/benchmark"))
 
 

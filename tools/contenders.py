@@ -100,6 +100,7 @@ def _torch(
     channels_last: bool = False,
     compiled: bool = False,
 ) -> None:
+    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # no pool of compilers, which would outlive the turns
     import torch
 
     torch.set_num_threads(settings.threads)

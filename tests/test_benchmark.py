@@ -1,0 +1,64 @@
+"""The benchmark: that ways take turns, and that its table says what was measured."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stages.dataset import Dataset
+from stages.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from stages.params import Named, load_params
+from stages.prepare import read_split, split
+from tools.benchmark import KERAS_WAYS, epoch_flops, measure, summary
+from tools.contenders import SGEMM_SIDE, shortened
+
+SAMPLE = Path(__file__).parent / "sample"
+NAMED = next(named for named in load_params().studied() if named.name == "w2-4")
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    parts = read_split(SAMPLE, TRAIN_IMAGES, TRAIN_LABELS), read_split(SAMPLE, TEST_IMAGES, TEST_LABELS)
+    return shortened(split(*parts, validation=0, seed=0), train=256, test=100)
+
+
+def test_every_way_trains_an_epoch_a_round_and_the_first_does_not_count(dataset: Dataset) -> None:
+    ways = [*KERAS_WAYS, "sgemm"]
+    times = measure(NAMED, dataset, 2, load_params().train, ways)
+    assert list(zip(times["round"], times["way"], strict=True)) == [(k, way) for k in (1, 2) for way in ways]
+    assert (times["seconds"] > 0).all()
+    assert (times["peak_bytes"] > 100e6).all()
+
+
+def test_way_that_fails_is_named(dataset: Dataset) -> None:
+    impossible = NAMED._replace(architecture=NAMED.architecture.model_copy(update={"blocks": 9}))
+    with pytest.raises(ChildProcessError, match="ours ended; its own error is above"):
+        measure(impossible, dataset, 1, load_params().train, ["ours"])
+
+
+def test_table_gives_medians_and_the_ratios_round_by_round(dataset: Dataset) -> None:
+    rate = epoch_flops(NAMED, dataset) / 0.5  # operations a second at which an epoch takes half a second
+    seconds = {
+        "ours": [1.0, 2.0, 4.0],
+        "stock": [2.0, 3.0, 8.0],
+        "notebook": [4.0, 4.0, 4.0],
+        "torch_eager": [9.0, 9.0, 9.0],
+        "torch_compiled": [3.0, 2.0, 2.0],
+        "sgemm": [2 * SGEMM_SIDE**3 / rate] * 3,
+    }
+    rows = [(NAMED.name, k, way, times[k - 1], 2**30) for way, times in seconds.items() for k in (1, 2, 3)]
+    times = pd.DataFrame(rows, columns=["architecture", "round", "way", "seconds", "peak_bytes"])
+    row, mean = summary(times, [NAMED], dataset).to_dict("records")
+    assert row == {
+        "architecture": "w2-4",
+        "ours, s an epoch": "2.00",
+        "stock, s": "3.00",
+        "stock / ours": "2.00",
+        "notebook, s": "4.00",
+        "notebook / ours": "2.00",
+        "PyTorch's best, s": "2.00 (compiled)",
+        "PyTorch / ours": "1.00",
+        "share of the floor": "25%",
+        "peak memory, ours and stock, GB": "1.00, 1.00",
+    }
+    assert (mean["architecture"], mean["stock / ours"]) == ("geometric mean", "2.00")
