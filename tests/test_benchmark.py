@@ -7,7 +7,7 @@ import pytest
 
 from stages.dataset import Dataset
 from stages.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
-from stages.params import Named, load_params
+from stages.params import load_params
 from stages.prepare import read_split, split
 from tools.benchmark import KERAS_WAYS, epoch_flops, measure, summary
 from tools.contenders import SGEMM_SIDE, shortened
