@@ -7,7 +7,19 @@ from tests.conftest import documented, ran_stages, run
 
 def test_make_alone_lists_the_targets_with_a_line_each(fresh: Path) -> None:
     listed = dict(line.split(maxsplit=1) for line in run("make", cwd=fresh).splitlines())
-    assert list(listed) == ["help", "setup", "repro", "quick", "test", "lint", "verify", "audit", "lock", "clean"]
+    assert list(listed) == [
+        "help",
+        "setup",
+        "repro",
+        "quick",
+        "test",
+        "bench",
+        "lint",
+        "verify",
+        "audit",
+        "lock",
+        "clean",
+    ]
 
 
 def test_make_repro_with_nothing_to_do_does_nothing(full: Path) -> None:
