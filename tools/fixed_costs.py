@@ -1,0 +1,90 @@
+"""Time what a training stage costs before it trains: from `dvc repro` to the end of its first call of the graph.
+
+    python -m tools.fixed_costs [NAME]
+
+NAME is an architecture of the study or a pick (default: w2-4). Medians over fresh processes, in seconds. Nothing is
+written, and nothing is trained beyond the first steps.
+"""
+
+import subprocess
+import sys
+from itertools import pairwise
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from time import perf_counter
+
+import pandas as pd
+
+from stages.errors import InputError, reported_in_one_line
+from stages.params import load_params
+
+RUNS = 5
+
+
+def phases(name: str, connection: Connection) -> None:
+    """In a fresh process: what `python -m stages.train NAME` does, with a reading of the clock after each phase."""
+    readings = [perf_counter()]
+    params = load_params()
+    architecture = {named.name: named.architecture for named in [*params.picks(), *params.studied()]}[name]
+    from stages.dataset import read_dataset
+    from stages.files import PACKED
+
+    dataset = read_dataset(PACKED)
+    readings.append(perf_counter())
+
+    from stages import seeds
+    from stages.backend import keras, start
+    from stages.training import State, train
+
+    del seeds  # what a stage imports
+    start(params.train.threads)
+    readings.append(perf_counter())
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+            del batch, logs
+            readings.append(perf_counter())
+            self.model.stop_training = True
+
+    train(architecture, dataset, params.train, 0, State(), lambda _: None, [Stop()])
+    parameters_and_data, libraries, graph = (after - before for before, after in pairwise(readings[:4]))
+    connection.send(
+        {"parameters and data": parameters_and_data, "TensorFlow and Keras": libraries, "graph, first steps": graph}
+    )
+
+
+def measured(name: str) -> dict[str, float]:
+    """Seconds a phase of one stage, in order."""
+    costs = {}
+    for what, command in {
+        "DVC": ["dvc", "repro", "--dry", "--single-item", "fetch"],
+        "Python": [sys.executable, "-c", "import stages.train"],
+    }.items():
+        began = perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        costs[what] = perf_counter() - began
+    context = get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=phases, args=(name, there))
+    process.start()
+    there.close()
+    costs |= here.recv()
+    process.join()
+    return costs
+
+
+def main() -> None:
+    with reported_in_one_line("fixed_costs"):
+        params = load_params()
+        name = sys.argv[1] if len(sys.argv) > 1 else "w2-4"
+        known = [named.name for named in [*params.picks(), *params.studied()]]
+        if name not in known:
+            raise InputError(f"NAME holds {name!r}, may hold {', '.join(known)}")
+        table = pd.DataFrame([measured(name) for _ in range(RUNS)]).median()
+        for what, seconds in table.items():
+            print(f"{what:22}{seconds:6.2f}")
+        print(f"{'together':22}{table.sum():6.2f}")
+
+
+if __name__ == "__main__":
+    main()
