@@ -18,7 +18,7 @@ import pandas as pd
 from stages.errors import InputError, reported_in_one_line
 from stages.params import load_params
 
-RUNS = 5
+RUNS = 3
 
 
 def phases(name: str, connection: Connection) -> None:
