@@ -19,7 +19,7 @@ def test_runs_on_record_are_not_repeated_and_the_missing_one_is_made(full: Path)
         for layers in ("fast", "stock")
     ]
     record = full / "records" / "same-learning"
-    record.mkdir(parents=True)
+    record.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows[1:], columns=COLUMNS).to_csv(record / "runs.csv", index=False)
     output = run(*TOOL, cwd=full)
     assert [line for line in output.splitlines() if line.startswith("w5-10 0 fast")]
