@@ -26,7 +26,7 @@ import pandas as pd
 from stages.architecture import Architecture
 from stages.cost import forward_flops, training_flops
 from stages.dataset import Dataset, read_dataset
-from stages.errors import reported_in_one_line
+from stages.errors import InputError, reported_in_one_line
 from stages.files import PACKED, write_text
 from stages.params import Named, Train, load_params
 from tools.contenders import SGEMM_SIDE, contend, shortened
@@ -107,8 +107,7 @@ def summary(times: pd.DataFrame, studied: list[Named], dataset: Dataset) -> pd.D
             best = str(seconds[torch].median().idxmin())
             row |= {"PyTorch's best, s": f"{seconds[best].median():.2f} ({best.removeprefix('torch_')})"}
             row |= {"PyTorch / ours": ratios[best]}
-        rate = 2 * SGEMM_SIDE**3 / seconds["sgemm"].median()
-        floor = epoch_flops(named, dataset) / rate
+        floor = epoch_flops(named, dataset) / sgemm_rate(own)
         row |= {"share of the floor": f"{floor / seconds['ours'].median():.0%}"}
         peaks = own.groupby("way")["peak_bytes"].max() / 2**30
         row |= {"peak memory, ours and stock, GB": f"{peaks['ours']:.2f}, {peaks['stock']:.2f}"}
@@ -128,17 +127,21 @@ def epoch_flops(named: Named, dataset: Dataset) -> int:
     return trained + sum(forward_flops(named.architecture, shape, classes)) * len(dataset.watched.labels)
 
 
+def sgemm_rate(times: pd.DataFrame) -> float:
+    """Floating-point operations a second of a large matrix product, the median of all that were timed."""
+    return float(2 * SGEMM_SIDE**3 / times[times["way"] == "sgemm"]["seconds"].median())
+
+
 def machine(settings: Train, mode: Mode, times: pd.DataFrame) -> dict[str, str]:
     """What the figures belong to."""
     cpu = dict(
         line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().replace("\t", "").splitlines() if ":" in line
     )
     flags = cpu.get("flags", cpu.get("Features", "")).split()
-    rate = 2 * SGEMM_SIDE**3 / times[times["way"] == "sgemm"]["seconds"].median()
     return {
         "processor": f"{cpu.get('model name', platform.machine()).strip()}, {os.cpu_count()} cores",
         "vectors": ", ".join(flag for flag in ("avx2", "avx512f", "amx_tile", "asimd", "sve") if flag in flags),
-        "sgemm": f"{rate / 1e9:.0f} GFLOP/s on {settings.threads} threads",
+        "sgemm": f"{sgemm_rate(times) / 1e9:.0f} GFLOP/s on {settings.threads} threads",
         "epoch": f"{mode.images:,} images and an evaluation of {mode.test_images:,}; {mode.rounds} rounds",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         **{package: _version(package) for package in ("tensorflow", "keras", "numpy", "torch")},
@@ -163,6 +166,8 @@ def main() -> None:
         params = load_params()
         dataset = shortened(read_dataset(PACKED), mode.images, mode.test_images)
         studied = [named for named in params.studied() if named.name in (mode.architectures or [named.name])]
+        if not studied:
+            raise InputError(f"params.yaml: study holds none of {', '.join(mode.architectures or [])}, must hold one")
         ways = [*KERAS_WAYS, *(TORCH_WAYS if find_spec("torch") else []), "sgemm"]
         times = pd.concat([measure(named, dataset, mode.rounds, params.train, ways) for named in studied])
         about = machine(params.train, mode, times)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from stages.architecture import Architecture
-from stages.dataset import Dataset
+from stages.dataset import Dataset, Split
 from stages.params import Train
 
-TORCH_EVALUATION_BATCH = 1000  # images, as in stages.training
+TORCH_EVALUATION_BATCH = 1000  # images, as in stages.training, which would bring TensorFlow along
 SGEMM_SIDE = 2048
 
 
@@ -136,7 +136,8 @@ def _torch(
 def _torch_model(architecture: Architecture, dataset: Dataset) -> Any:
     from torch import nn
 
-    activation = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}[architecture.activation]
+    wanted = architecture.activation.replace("_", "")  # Keras's leaky_relu is PyTorch's LeakyReLU
+    activation = next(getattr(nn, name) for name in dir(nn) if name.lower() == wanted)
     pooling = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}[architecture.pooling]
     first, second = architecture.filters
     layers, channels = [], 1
@@ -177,9 +178,8 @@ WAYS = {way.__name__: way for way in (ours, stock, notebook, torch_eager, torch_
 
 def shortened(dataset: Dataset, train: int, test: int) -> Dataset:
     """The first `train` images of the training part, and the first `test` test images to be watched."""
-    watched = type(dataset.test)(*(array[:test] for array in dataset.test))
-    trained = type(dataset.train)(*(array[:train] for array in dataset.train))
-    return dataset._replace(train=trained, validation=watched, test=watched)
+    watched = Split(*(array[:test] for array in dataset.test))
+    return Dataset(Split(*(array[:train] for array in dataset.train)), watched, watched)
 
 
 def contend(way: str, connection: Connection, architecture: Architecture, dataset: Dataset, settings: Train) -> None:

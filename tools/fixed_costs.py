@@ -15,7 +15,9 @@ from time import perf_counter
 
 import pandas as pd
 
+from stages.dataset import read_dataset
 from stages.errors import InputError, reported_in_one_line
+from stages.files import PACKED
 from stages.params import load_params
 
 RUNS = 3
@@ -26,17 +28,13 @@ def phases(name: str, connection: Connection) -> None:
     readings = [perf_counter()]
     params = load_params()
     architecture = {named.name: named.architecture for named in [*params.picks(), *params.studied()]}[name]
-    from stages.dataset import read_dataset
-    from stages.files import PACKED
-
     dataset = read_dataset(PACKED)
     readings.append(perf_counter())
 
-    from stages import seeds
+    import stages.seeds  # noqa: F401 - what a stage imports
     from stages.backend import keras, start
     from stages.training import State, train
 
-    del seeds  # what a stage imports
     start(params.train.threads)
     readings.append(perf_counter())
 
@@ -80,6 +78,7 @@ def main() -> None:
         known = [named.name for named in [*params.picks(), *params.studied()]]
         if name not in known:
             raise InputError(f"NAME holds {name!r}, may hold {', '.join(known)}")
+        read_dataset(PACKED)  # refused here, not in each of the processes
         table = pd.DataFrame([measured(name) for _ in range(RUNS)]).median()
         for what, seconds in table.items():
             print(f"{what:22}{seconds:6.2f}")

@@ -1,6 +1,6 @@
 """Bring the pipeline up to date, with independent stages side by side.
 
-    python tools/repro.py [JOBS]
+    python -m tools.repro [JOBS]
 
 JOBS stages at a time (default: the machine's cores over train.threads, at least 1), each as `dvc repro --single-item`
 with its output in data/logs/STAGE.log; then `dvc repro` over the whole, which finds nothing left to do. The results are

@@ -15,7 +15,7 @@ import pandas as pd
 
 from stages.architecture import Architecture
 from stages.dataset import Dataset, read_dataset
-from stages.errors import reported_in_one_line
+from stages.errors import InputError, reported_in_one_line
 from stages.files import PACKED, write_text
 from stages.params import Train, load_params
 from stages.results import EPOCH_COLUMNS, started_epoch
@@ -64,6 +64,8 @@ def main() -> None:
     with reported_in_one_line("same_learning"):
         params, dataset = load_params(), read_dataset(PACKED)
         studied = {named.name: named.architecture for named in params.studied()}
+        if missing := EPOCHS.keys() - studied.keys():
+            raise InputError(f"params.yaml: study lacks {', '.join(sorted(missing))}, must hold {', '.join(EPOCHS)}")
         path = RECORD / "runs.csv"
         runs = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
         done = set(zip(runs["architecture"], runs["seed"], runs["layers"], strict=True))
