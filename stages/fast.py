@@ -12,7 +12,8 @@ from typing import Any
 from stages.architecture import KERNEL, POOL
 from stages.backend import keras, tf
 
-VECTOR = 8  # channels
+VECTOR = 8  # channels, the shortest
+LONGEST_VECTOR = 16
 
 
 class Conv2D(keras.layers.Conv2D):
@@ -162,7 +163,7 @@ def max_pooling(images: tf.Tensor) -> tf.Tensor:
     Along the rows first, then along the columns: in this order ties are broken as in one pass.
     """
     channels = images.shape[-1]
-    if channels % 16 == 0:
+    if channels % LONGEST_VECTOR == 0:
         return tf.nn.max_pool2d(images, POOL, 1, "VALID")
     if channels >= VECTOR:
         return _max_of_rows(tf.nn.max_pool2d(images, [1, POOL], 1, "VALID"))

@@ -77,12 +77,8 @@ def read_npz(path: Path, repair: str) -> dict[str, np.ndarray]:
             if not all(isinstance(array, np.ndarray) for array in arrays.values()):
                 raise ValueError("a member is no array")
             return arrays
-    except Exception as error:  # zipfile, its decompressors and NumPy raise many kinds on foreign bytes
-        raise InputError(f"{path}: damaged, not a whole .npz file ({_first_line(error)}); {repair}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    except Exception:  # zipfile, its decompressors and NumPy raise many kinds on foreign bytes
+        raise InputError(f"{path}: damaged, not a whole .npz file of plain arrays; {repair}") from None
 
 
 def sha256(path: Path) -> str:
