@@ -11,7 +11,9 @@ setup: .venv/ready  ## make the environment: .venv, with the packages of require
 .venv/ready: requirements.lock
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit(f"Python {sys.version.split()[0]}: 3.11 to 3.13 is needed; make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock >.venv/uv.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.lock
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --compile-bytecode --requirement requirements.lock
 	touch $@
 
 repro: setup  ## fetch the data, train what has changed, compare; JOBS=n: n trainings at a time
@@ -25,8 +27,8 @@ quick: setup  ## the whole pipeline on a sample of 1,200 images, one epoch each,
 test: lint  ## the same environment, lint, types and all tests
 	$(ACTIVATE) pytest
 
-bench: setup  ## time our training against stock Keras, the notebook's way and PyTorch; FULL=1: all of the study
-	$(ACTIVATE) python -m tools.benchmark $(if $(FULL),--full)
+bench: setup  ## time our training against stock Keras, the notebook's way and PyTorch; FULL=1: all of the study; PIECES=1: what each piece buys
+	$(ACTIVATE) python -m tools.benchmark $(if $(FULL),--full) $(if $(PIECES),--pieces)
 
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy
@@ -38,7 +40,7 @@ audit: setup  ## look the packages up among the known vulnerabilities (needs the
 	$(ACTIVATE) python tools/audit.py
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --universal --generate-hashes --no-header --no-annotate --extra dev pyproject.toml --output-file requirements.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate --extra cluster --extra dev pyproject.toml --output-file requirements.lock
 
 clean:  ## remove the environment and the caches of tools; what was trained stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots

@@ -2,10 +2,12 @@
 
     python -m tools.benchmark          two architectures, few images: about a minute, to data/benchmark
     python -m tools.benchmark --full   the whole study on the whole data set, to records/benchmark
+    python -m tools.benchmark --pieces what each piece of stages/fast.py buys, to records/benchmark/pieces
 
 Every way trains in a process of its own (tools/contenders.py), one epoch at a time while all others wait, round after
 round. What is compared are the epochs of one round, so that a slow minute of the machine falls on all of them. The
-first epoch of each, in which graphs and kernels are made, does not count. PyTorch takes part where it is installed.
+first epoch of each, in which graphs and kernels are made, counts for whole trainings alone. PyTorch takes part where
+it is installed.
 """
 
 import argparse
@@ -29,10 +31,7 @@ from stages.dataset import Dataset, read_dataset
 from stages.errors import InputError, reported_in_one_line
 from stages.files import PACKED, write_text
 from stages.params import Named, Train, load_params
-from tools.contenders import SGEMM_SIDE, contend, shortened
-
-KERAS_WAYS = ["ours", "stock", "notebook"]
-TORCH_WAYS = ["torch_eager", "torch_channels_last", "torch_compiled"]
+from tools.contenders import KERAS_WAYS, PIECES, SGEMM_SIDE, TORCH_WAYS, contend, ours, sgemm, shortened
 
 
 class Mode(NamedTuple):
@@ -47,6 +46,7 @@ class Mode(NamedTuple):
 
 QUICK = Mode(6_400, 1_000, 3, ["w2-4", "depth-1"], Path("data/benchmark"))
 FULL = Mode(60_000, 10_000, 3, None, Path("records/benchmark"))
+ABLATION = Mode(12_800, 1_000, 5, None, Path("records/benchmark/pieces"))
 
 
 class Contender:
@@ -88,21 +88,25 @@ def measure(named: Named, dataset: Dataset, rounds: int, settings: Train, ways: 
                 seconds, peak = contender.epoch()
                 print(f"{named.name} round {number} {contender.way}: {seconds:.3f} s", file=sys.stderr)
                 rows.append((named.name, number, contender.way, seconds, peak))
-    table = pd.DataFrame(rows, columns=["architecture", "round", "way", "seconds", "peak_bytes"])
-    return table[table["round"] > 0]
+    return pd.DataFrame(rows, columns=["architecture", "round", "way", "seconds", "peak_bytes"])
 
 
-def summary(times: pd.DataFrame, studied: list[Named], dataset: Dataset) -> pd.DataFrame:
-    """One row an architecture; ratios are medians over the rounds of theirs / ours in one round."""
+def summary(times: pd.DataFrame, studied: list[Named], dataset: Dataset, epochs: int) -> pd.DataFrame:
+    """One row an architecture; ratios are medians over the rounds of theirs / ours in one round.
+
+    A whole training, of so many epochs, is the first and as many of the median as are left.
+    """
     rows = []
     for named in studied:
         own = times[times["architecture"] == named.name]
-        seconds = own.pivot(index="round", columns="way", values="seconds")
-        ratios = seconds.div(seconds["ours"], axis=0).median()
+        seconds, ratios = _seconds_and_ratios(own)
         row: dict[str, Any] = {"architecture": named.name, "ours, s an epoch": f"{seconds['ours'].median():.2f}"}
         for way in ("stock", "notebook"):
             row |= {f"{way}, s": f"{seconds[way].median():.2f}", f"{way} / ours": ratios[way]}
-        torch = [way for way in TORCH_WAYS if way in seconds]
+        first = own[own["round"] == 0].set_index("way")["seconds"]
+        whole = first + (epochs - 1) * seconds.median()
+        row |= {f"notebook / ours, {epochs} epochs": whole["notebook"] / whole["ours"]}
+        torch = [way.__name__ for way in TORCH_WAYS if way.__name__ in seconds]
         if torch:
             best = str(seconds[torch].median().idxmin())
             row |= {"PyTorch's best, s": f"{seconds[best].median():.2f} ({best.removeprefix('torch_')})"}
@@ -112,11 +116,30 @@ def summary(times: pd.DataFrame, studied: list[Named], dataset: Dataset) -> pd.D
         peaks = own.groupby("way")["peak_bytes"].max() / 2**30
         row |= {"peak memory, ours and stock, GB": f"{peaks['ours']:.2f}, {peaks['stock']:.2f}"}
         rows.append(row)
-    table = pd.DataFrame(rows)
-    means: dict[str, Any] = {"architecture": "geometric mean"}
-    for column in table.columns[table.columns.str.endswith("/ ours")]:
-        means[column] = np.exp(np.log(table[column].astype(float)).mean())
-    table = pd.concat([table, pd.DataFrame([means])]).fillna("")
+    return _with_means(pd.DataFrame(rows))
+
+
+def pieces_summary(times: pd.DataFrame, studied: list[Named]) -> pd.DataFrame:
+    """One row an architecture: how much longer an epoch takes with one piece of ours in Keras's own form."""
+    rows = []
+    for named in studied:
+        _, ratios = _seconds_and_ratios(times[times["architecture"] == named.name])
+        pieces = {piece.__name__.replace("_", " ") + " / ours": ratios[piece.__name__] for piece in PIECES}
+        rows.append({"architecture": named.name} | pieces)
+    return _with_means(pd.DataFrame(rows))
+
+
+def _seconds_and_ratios(times: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Of one architecture: seconds by round (after the first) and way; the median of each way's ratio to ours."""
+    seconds = times[times["round"] > 0].pivot(index="round", columns="way", values="seconds")
+    return seconds, seconds.div(seconds["ours"], axis=0).median()
+
+
+def _with_means(table: pd.DataFrame) -> pd.DataFrame:
+    """The table and, below it, the geometric mean of every ratio; all as text."""
+    ratios = table.columns[table.columns.str.contains("/ ours")]
+    means = np.exp(np.log(table[ratios].astype(float)).mean())
+    table = pd.concat([table, pd.DataFrame([{"architecture": "geometric mean"} | means.to_dict()])]).fillna("")
     return table.map(lambda value: f"{value:.2f}" if isinstance(value, float) else value)
 
 
@@ -129,7 +152,7 @@ def epoch_flops(named: Named, dataset: Dataset) -> int:
 
 def sgemm_rate(times: pd.DataFrame) -> float:
     """Floating-point operations a second of a large matrix product, the median of all that were timed."""
-    return float(2 * SGEMM_SIDE**3 / times[times["way"] == "sgemm"]["seconds"].median())
+    return float(2 * SGEMM_SIDE**3 / times[(times["way"] == "sgemm") & (times["round"] > 0)]["seconds"].median())
 
 
 def machine(settings: Train, mode: Mode, times: pd.DataFrame) -> dict[str, str]:
@@ -160,20 +183,25 @@ def _version(package: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.benchmark", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="every architecture, all images")
-    mode = FULL if parser.parse_args().full else QUICK
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--full", action="store_const", dest="mode", const=FULL, help="all architectures and images")
+    choice.add_argument("--pieces", action="store_const", dest="mode", const=ABLATION, help="what each piece buys")
+    mode = parser.parse_args().mode or QUICK
     with reported_in_one_line("benchmark"):
         params = load_params()
         dataset = shortened(read_dataset(PACKED), mode.images, mode.test_images)
         studied = [named for named in params.studied() if named.name in (mode.architectures or [named.name])]
         if not studied:
             raise InputError(f"params.yaml: study holds none of {', '.join(mode.architectures or [])}, must hold one")
-        ways = [*KERAS_WAYS, *(TORCH_WAYS if find_spec("torch") else []), "sgemm"]
+        others = PIECES if mode is ABLATION else [*KERAS_WAYS, *(TORCH_WAYS if find_spec("torch") else [])]
+        ways = list(dict.fromkeys(way.__name__ for way in (ours, *others, sgemm)))
         times = pd.concat([measure(named, dataset, mode.rounds, params.train, ways) for named in studied])
         about = machine(params.train, mode, times)
-        table = summary(times, studied, dataset)
+        if mode is ABLATION:
+            table = pieces_summary(times, studied)
+        else:
+            table = summary(times, studied, dataset, params.train.epochs)
         lines = [_markdown(table), "", *(f"- {key}: {value}" for key, value in about.items()), ""]
-        mode.output.mkdir(parents=True, exist_ok=True)
         write_text(mode.output / "benchmark.md", "\n".join(lines))
         write_text(mode.output / "benchmark.csv", times.assign(**about).to_csv(index=False))
         print("\n".join(lines))

@@ -173,7 +173,37 @@ def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: 
         turns()
 
 
-WAYS = {way.__name__: way for way in (ours, stock, notebook, torch_eager, torch_channels_last, torch_compiled, sgemm)}
+def without_convolution(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """Ours, with Keras's own convolution."""
+    from stages import fast
+    from stages.backend import keras
+
+    vars(fast).update(Conv2D=keras.layers.Conv2D)  # in this process alone, as in the next two
+    ours(architecture, dataset, settings, turns)
+
+
+def without_pooling(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """Ours, with Keras's own pooling."""
+    from stages import fast
+    from stages.backend import keras
+
+    vars(fast).update(MaxPooling2D=keras.layers.MaxPooling2D, AveragePooling2D=keras.layers.AveragePooling2D)
+    ours(architecture, dataset, settings, turns)
+
+
+def without_adam(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """Ours, with Keras's own Adam."""
+    from stages import training
+    from stages.backend import keras
+
+    vars(training).update(FusedAdam=keras.optimizers.Adam)
+    ours(architecture, dataset, settings, turns)
+
+
+KERAS_WAYS = [ours, stock, notebook]
+TORCH_WAYS = [torch_eager, torch_channels_last, torch_compiled]
+PIECES = [without_convolution, without_pooling, without_adam]
+WAYS = {way.__name__: way for way in (*KERAS_WAYS, *TORCH_WAYS, *PIECES, sgemm)}
 
 
 def shortened(dataset: Dataset, train: int, test: int) -> Dataset:
