@@ -11,12 +11,8 @@ it is installed.
 """
 
 import argparse
-import os
-import platform
-import subprocess
 import sys
 from contextlib import ExitStack
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,6 +28,7 @@ from stages.errors import InputError, reported_in_one_line
 from stages.files import PACKED, write_text
 from stages.params import Named, Train, load_params
 from tools.contenders import KERAS_WAYS, PIECES, SGEMM_SIDE, TORCH_WAYS, contend, ours, sgemm, shortened
+from tools.machine import machine
 
 
 class Mode(NamedTuple):
@@ -155,30 +152,12 @@ def sgemm_rate(times: pd.DataFrame) -> float:
     return float(2 * SGEMM_SIDE**3 / times[(times["way"] == "sgemm") & (times["round"] > 0)]["seconds"].median())
 
 
-def machine(settings: Train, mode: Mode, times: pd.DataFrame) -> dict[str, str]:
+def measured_by(settings: Train, mode: Mode, times: pd.DataFrame) -> dict[str, str]:
     """What the figures belong to."""
-    cpu = dict(
-        line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().replace("\t", "").splitlines() if ":" in line
-    )
-    flags = cpu.get("flags", cpu.get("Features", "")).split()
     return {
-        "processor": f"{cpu.get('model name', platform.machine()).strip()}, {os.cpu_count()} cores",
-        "vectors": ", ".join(flag for flag in ("avx2", "avx512f", "amx_tile", "asimd", "sve") if flag in flags),
         "sgemm": f"{sgemm_rate(times) / 1e9:.0f} GFLOP/s on {settings.threads} threads",
         "epoch": f"{mode.images:,} images and an evaluation of {mode.test_images:,}; {mode.rounds} rounds",
-        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        **{package: _version(package) for package in ("tensorflow", "keras", "numpy", "torch")},
-        "revision": subprocess.run(
-            ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-        ).stdout.strip(),
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+    } | machine()
 
 
 def main() -> None:
@@ -196,7 +175,7 @@ def main() -> None:
         others = PIECES if mode is ABLATION else [*KERAS_WAYS, *(TORCH_WAYS if find_spec("torch") else [])]
         ways = list(dict.fromkeys(way.__name__ for way in (ours, *others, sgemm)))
         times = pd.concat([measure(named, dataset, mode.rounds, params.train, ways) for named in studied])
-        about = machine(params.train, mode, times)
+        about = measured_by(params.train, mode, times)
         if mode is ABLATION:
             table = pieces_summary(times, studied)
         else:

@@ -1,0 +1,46 @@
+"""Records: results kept with the command, the machine and the verdicts."""
+
+import sys
+from pathlib import Path
+
+from tests.conftest import edit_params, run
+from tools.record import results_table
+
+RECORD = [sys.executable, "-m", "tools.record"]
+
+
+def test_record_holds_what_made_it_and_what_came_out(small: Path) -> None:
+    run(*RECORD, "sample", "dvc exp run", cwd=small)
+    place = small / "records/sample"
+    for name in ("params.yaml", "metrics/study.json", "metrics/verdicts.json", "plots/width_accuracy.csv"):
+        assert (place / name).read_bytes() == (small / name).read_bytes()
+    assert (place / "plots/width_accuracy.png").exists()
+    text = (place / "README.md").read_text()
+    assert "Made by `dvc exp run`" in text
+    assert "| width | w2-4 | 0 of 1 | - | - |" in text
+    assert "*More kernels raise accuracy*" in text
+    assert "- tensorflow: 2." in text
+
+
+def test_results_that_are_behind_are_not_recorded(small: Path) -> None:
+    edit_params(small, "learning_rate: 0.001", "learning_rate: 0.002")
+    output = run(*RECORD, "sample", "dvc exp run", cwd=small, status=1)
+    assert "dvc.lock: is behind params.yaml, the data or the code" in output
+    assert len(output.splitlines()) == 1
+    assert not (small / "records/sample").exists()
+
+
+def test_name_that_leads_elsewhere_is_refused(fresh: Path) -> None:
+    assert "holds '../x y', may hold a record's name" in run(*RECORD, "../x", "y", cwd=fresh, status=1)
+
+
+def test_table_gives_what_there_is() -> None:
+    several = {
+        "seeds": 5, "started": 4, "test_accuracy": 0.74, "test_accuracy_started": 0.9,
+        "test_accuracy_started_low": 0.89, "test_accuracy_started_high": 0.91,
+    }  # fmt: skip
+    rows = results_table({"width": {"a": several}, "depth": {"1": {"seeds": 1, "started": 0}}}).splitlines()[2:]
+    assert rows == [
+        "| width | a | 4 of 5 | 90.00 | 89.00 to 91.00 | 74.00 |",
+        "| depth | 1 | 0 of 1 | - | - | - |",
+    ]

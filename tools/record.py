@@ -1,0 +1,78 @@
+"""Keep the results that lie in the project, as they are now, as a record.
+
+    python -m tools.record NAME COMMAND
+
+Writes records/NAME/: params.yaml, metrics/ and plots/ (CSV with every seed's values, PNG), and a README.md with the
+command that made them, the machine, and the verdicts. Refused where dvc.lock is behind params.yaml or the code.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from stages.aggregate import METRICS, PLOTS
+from stages.errors import InputError, reported_in_one_line
+from stages.files import write_text
+from stages.params import NAME, PARAMS_FILE, load_params
+from tools.machine import machine
+
+RECORDS = Path("records")
+UP_TO_DATE = "Data and pipelines are up to date."
+
+
+def results_table(study: dict[str, dict[str, dict[str, float]]]) -> str:
+    """A Markdown row an architecture: runs that started, mean test accuracy of those with its interval, over all."""
+    lines = [
+        "| family | kernels, or blocks | started | test accuracy of the started, % | 95 % interval | over all runs, % |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for family, architectures in study.items():
+        for key, numbers in architectures.items():
+            low, high = (numbers.get(f"test_accuracy_started_{end}") for end in ("low", "high"))
+            interval = f"{100 * low:.2f} to {100 * high:.2f}" if low is not None and high is not None else "-"
+            means = [numbers.get(name) for name in ("test_accuracy_started", "test_accuracy")]
+            started, overall = (f"{100 * mean:.2f}" if mean is not None else "-" for mean in means)
+            runs = f"{numbers['started']} of {numbers['seeds']}"
+            lines.append(f"| {family} | {key} | {runs} | {started} | {interval} | {overall} |")
+    return "\n".join(lines)
+
+
+def readme(name: str, command: str) -> str:
+    study = json.loads((METRICS / "study.json").read_text(encoding="utf-8"))
+    verdicts = json.loads((METRICS / "verdicts.json").read_text(encoding="utf-8")).values()
+    parts = [
+        f"# {name}",
+        f"Made by `{command}`, then `python -m tools.record {name}`.",
+        results_table(study),
+        "\n".join(f"- *{one['claim']}*: **{one['verdict']}**. {one['sentence']}" for one in verdicts),
+        "\n".join(f"- {what}: {value}" for what, value in machine().items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    with reported_in_one_line("record"):
+        if len(sys.argv) != 3 or not re.fullmatch(NAME, sys.argv[1]):
+            raise InputError(f"holds {' '.join(sys.argv[1:])!r}, may hold a record's name and the command that made it")
+        name, command = sys.argv[1:]
+        load_params()
+        status = subprocess.run(["dvc", "repro", "--dry"], capture_output=True, text=True, check=False)
+        if UP_TO_DATE not in status.stdout:
+            raise InputError("dvc.lock: is behind params.yaml, the data or the code; `dvc repro` first")
+        place = RECORDS / name
+        place.mkdir(parents=True, exist_ok=True)
+        for folder in (METRICS, PLOTS):
+            for path in sorted(folder.iterdir()):
+                if path.suffix in (".json", ".csv", ".png"):
+                    (place / folder).mkdir(exist_ok=True)
+                    shutil.copyfile(path, place / path)
+        shutil.copyfile(PARAMS_FILE, place / PARAMS_FILE)
+        write_text(place / "README.md", readme(name, command))
+        print(f"record: {place}")
+
+
+if __name__ == "__main__":
+    main()
