@@ -26,7 +26,7 @@ UP_TO_DATE = "Data and pipelines are up to date."
 def results_table(study: dict[str, dict[str, dict[str, float]]]) -> str:
     """A Markdown row an architecture: runs that started, mean test accuracy of those with its interval, over all."""
     lines = [
-        "| family | kernels, or blocks | started | test accuracy of the started, % | 95 % interval | over all runs, % |",
+        "| family | kernels, or blocks | started | accuracy of the started, % | 95 % interval | over all runs, % |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for family, architectures in study.items():
