@@ -12,7 +12,7 @@ import pandas as pd
 HEIGHT = 260  # pixels
 MOST_ROWS = 6000  # of learning curves; the page stays small however long the trainings were
 LEARNT = 25  # per cent; accuracies above it share an axis that need not begin at 0
-FAILED, MARK, QUIET = "#d62728", "#1f77b4", "#888"
+FAILED, MARK, QUIET = "#e0484b", "#2f86c6", "#888"
 
 
 COLOURS = (
@@ -247,6 +247,6 @@ def colours(names: list[str]) -> list[str]:
 
 
 def _sized(layers: Any, description: str, height: int = HEIGHT) -> alt.LayerChart:
-    sized = layers.properties(width="container", height=height, description=description).configure_view(stroke=None)
-    chart: alt.LayerChart = sized
+    sized = layers.properties(width="container", height=height, description=description)
+    chart: alt.LayerChart = sized.configure(background="transparent").configure_view(stroke=None)
     return chart

@@ -132,8 +132,8 @@ def _about_starting(compared: list[Compared]) -> Verdict:
     return Verdict(
         claim,
         verdict,
-        f"started: {rates}; {widest.label} starts in {shares} of all runs (95 % interval), and differs from "
-        f"{narrowest.label} by {_p(p)}{unstable}",
+        f"started: {rates}; {widest.label} starts in {shares} of all runs (95 % interval); against {narrowest.label}, "
+        f"{_p(p)} (Fisher){unstable}",
     )
 
 

@@ -74,6 +74,8 @@ def test_page_is_drawn_without_network_complaints_or_overlaps(
     assert page.evaluate(OVERLAPS) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
     assert page.locator(".chart:not(:has(svg))").count() == 0, "a chart is not drawn"
+    own = "[...document.querySelectorAll('.chart svg')].map((chart) => getComputedStyle(chart).backgroundColor)"
+    assert set(page.evaluate(own)) == {"rgba(0, 0, 0, 0)"}, "charts show the page's colour"
     ink, paper = page.evaluate(
         "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
     )
