@@ -142,7 +142,7 @@ def _fetched(study: Study, clone: Path) -> tuple[bool, str]:
 
 
 def restored(study: Study, clone: Path, say: Say, *targets: str, patience: float = PATIENCE) -> str:
-    """Check the stages' outputs out from DVC's run-cache and the remote. Gives what DVC says, nothing if they are not there.
+    """Check out the stages' outputs from DVC's run-cache and the remote. Gives what DVC says, nothing if there are none.
 
     No stage is run for it. DVC takes a remote that falls silent half-way for one that has nothing, so that it is
     believed only when it says so twice.
@@ -200,17 +200,21 @@ def run(command: list[str], folder: Path, **variables: str) -> tuple[int, str]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "GIT_TERMINAL_PROMPT": "0",
     }
-    with subprocess.Popen(
-        ["sh", "-c", WITH_THIS_PROCESS, "sh", *command],
-        cwd=folder,
-        env=environment | variables,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        assert process.stdout
-        output = process.stdout.read()
-    return process.returncode, output
+    reading, writing = os.pipe()
+    try:
+        done = subprocess.run(
+            ["sh", "-c", WITH_THIS_PROCESS, "sh", *command],
+            cwd=folder,
+            env=environment | variables,
+            stdin=reading,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            check=False,
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
+    return done.returncode, done.stdout
