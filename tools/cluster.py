@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PACKAGES = {"distributed": "distributed", "dvc_s3": "dvc-s3"}  # of the optional group, by module
 LOCK = Path("requirements.lock")
-CONNECT = 30  # seconds for a scheduler to answer
+CONNECT = 10  # seconds for a scheduler to answer
 RETRIES = 2  # of a stage that did not fail by itself: where the remote stays away, or a worker's disk is full
 PATIENCE = 60  # seconds with the remote before and after the run; a worker has more
 MEMORY = {True: 2e9, False: 5e8}  # bytes, of a training and of another stage

@@ -142,7 +142,7 @@ def _fetched(study: Study, clone: Path) -> tuple[bool, str]:
 
 
 def restored(study: Study, clone: Path, say: Say, *targets: str, patience: float = PATIENCE) -> str:
-    """Check out the stages' outputs from DVC's run-cache and the remote. Gives what DVC says, nothing if there are none.
+    """Check out the stages' outputs from run-cache and remote. Gives what DVC says, or nothing if they are not there.
 
     No stage is run for it. DVC takes a remote that falls silent half-way for one that has nothing, so that it is
     believed only when it says so twice.
