@@ -11,7 +11,7 @@ the project's DVC remote and its run-cache. What they lead to runs here, in `dvc
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +28,7 @@ from tools.repro import ended_by_exception, stale_stages
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from tools.cluster_worker import Study
+    from tools.cluster_worker import Outcome, Study
 
 PACKAGES = {"distributed": "distributed", "dvc_s3": "dvc-s3"}  # of the optional group, by module
 LOCK = Path("requirements.lock")
@@ -160,7 +160,9 @@ def _words(resources: dict[str, float]) -> str:
     return f"{resources['threads']:.0f} threads and {resources['memory'] / 1e9:.1f} GB"
 
 
-def run_on_workers(client: "Client", tasks: dict[str, Task], study: "Study") -> dict[str, str]:
+def run_on_workers(
+    client: "Client", tasks: dict[str, Task], study: "Study", run: Callable[..., "Outcome"]
+) -> dict[str, str]:
     """Every stage where Dask puts it, told line by line. Gives the failed ones, each with the end of its log.
 
     Who runs this again while workers are busy with the revision joins in. An end by exception leaves them what they
@@ -168,7 +170,7 @@ def run_on_workers(client: "Client", tasks: dict[str, Task], study: "Study") -> 
     """
     from distributed import as_completed, fire_and_forget
 
-    from tools.cluster_worker import FAILED, TOPIC, environment, run_stage
+    from tools.cluster_worker import FAILED, TOPIC, environment
 
     began: dict[str, float] = {}
     width = max(map(len, tasks))
@@ -189,7 +191,7 @@ def run_on_workers(client: "Client", tasks: dict[str, Task], study: "Study") -> 
     for stage, task in tasks.items():
         before = [futures[need] for need in task.needs if need in futures]
         futures[stage] = client.submit(
-            run_stage, stage, task.needs, study, *before,
+            run, stage, task.needs, study, *before,
             key=f"{stage}-{study.revision}",
             resources=task.resources | {environment(LOCK): 1},
             retries=RETRIES,
@@ -245,7 +247,7 @@ def run_study(scheduler: str, tasks: dict[str, Task], others: list[str], study: 
             cluster_worker.push(Path.cwd(), say, *others, patience=PATIENCE)
         with ended_by_exception("cluster"), connected(scheduler, threads) as client:
             check_workers(client, tasks)
-            failed = run_on_workers(client, tasks, study)
+            failed = run_on_workers(client, tasks, study, cluster_worker.run_stage)
         if failed:
             sys.exit("\n".join(f"cluster: {stage} failed; the end of its log:\n{why}" for stage, why in failed.items()))
         said = cluster_worker.restored(study, Path.cwd(), say, "--single-item", *tasks, patience=PATIENCE)
