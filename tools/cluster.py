@@ -74,22 +74,28 @@ def checked_study(git: str, embedded: bool) -> "Study":
 
     with Repo() as repo:
         written = {out.fs_path for out in repo.index.outs} | {str(Path("dvc.lock").absolute())}
-        remote = repo.config.load_one("repo").get("core", {}).get("remote", "")
         cache = str(Path(repo.cache.local.path).parents[1])
-    changed = [name for name in _git("diff", "--name-only", "HEAD").splitlines() if _absolute(name) not in written]
+    differing = _git("diff", "--name-only", "--relative", "HEAD").splitlines()
+    changed = [name for name in differing if str(Path(name).absolute()) not in written]
     if changed:
         raise InputError(
             f"{', '.join(changed)}: not committed; workers run a revision that others can have too: `git commit` first"
         )
-    if not (remote or embedded):
+    if not (has_remote() or embedded):
         raise InputError(
             ".dvc/config: core.remote is missing, through which results travel: `dvc remote add --default NAME URL`, "
             "then commit it"
         )
     origin = subprocess.run(["git", "remote", "get-url", "origin"], capture_output=True, text=True, check=False)
-    places = [str(Path.cwd())] if embedded else [origin.stdout.strip(), str(Path.cwd())]
+    places = ["" if embedded else origin.stdout.strip(), str(Path.cwd())]
     addresses = [git] if git else [place for place in places if place]
-    return Study(_git("rev-parse", "HEAD").strip(), addresses, bool(remote), cache if embedded else "")
+    return Study(_git("rev-parse", "HEAD").strip(), addresses, has_remote(), cache if embedded else "")
+
+
+def has_remote() -> bool:
+    """Whether .dvc/config, which is committed, names a default remote."""
+    with Repo() as repo:
+        return bool(repo.config.load_one("repo").get("core", {}).get("remote"))
 
 
 def _git(*arguments: str) -> str:
@@ -97,10 +103,6 @@ def _git(*arguments: str) -> str:
     if done.returncode:
         raise InputError(f"git {' '.join(arguments)}: {' '.join(done.stderr.split())}")
     return done.stdout
-
-
-def _absolute(name: str) -> str:
-    return str(Path(_git("rev-parse", "--show-toplevel").strip(), name))
 
 
 @contextmanager
@@ -202,7 +204,7 @@ def run_on_workers(
     try:
         for future in as_completed(futures.values()):
             stage = names[future.key]
-            outcome, why = future.result() if future.status == "finished" else (FAILED, str(future.exception()))
+            outcome, why = _outcome(future)
             tell(stage, outcome)
             if outcome == FAILED:
                 failed[stage] = why
@@ -210,6 +212,17 @@ def run_on_workers(
         client.cancel([futures[stage] for stage in tasks if stage not in began], force=True)
         raise
     return failed
+
+
+def _outcome(future: "Future") -> "Outcome":
+    from tools.cluster_worker import FAILED
+
+    if future.status == "finished":
+        outcome: Outcome = future.result()
+        return outcome
+    if future.status == "error":
+        return FAILED, str(future.exception())
+    return FAILED, f"{future.status}: the scheduler has lost it; the same command goes on from here"
 
 
 def main() -> None:
@@ -223,12 +236,13 @@ def main() -> None:
         try:
             threads = load_params().train.threads
             tasks, others = planned(list(stale_stages()), threads)
-            study = checked_study(git, embedded=not scheduler)
+            if tasks:
+                study = checked_study(git, embedded=not scheduler)
+                run_study(scheduler, tasks, others, study, threads)
+            pull = ["--pull"] if has_remote() else []
         except DvcException as error:
             raise InputError(str(error)) from None
-        if tasks:
-            run_study(scheduler, tasks, others, study, threads)
-        os.execvp("dvc", ["dvc", "repro", *(["--pull"] if study.remote else [])])  # noqa: S606 - as in tools.repro
+        os.execvp("dvc", ["dvc", "repro", *pull])  # noqa: S606 - Ctrl-C and SIGTERM are DVC's own from here
 
 
 def run_study(scheduler: str, tasks: dict[str, Task], others: list[str], study: "Study", threads: int) -> None:
@@ -240,7 +254,7 @@ def run_study(scheduler: str, tasks: dict[str, Task], others: list[str], study: 
     cloudpickle.register_pickle_by_value(cluster_worker)  # workers do not have it
 
     def say(what: str) -> None:
-        print(f"here  {what}", flush=True)
+        print(f"here: {what}", flush=True)
 
     try:
         if study.remote and others:
@@ -251,11 +265,11 @@ def run_study(scheduler: str, tasks: dict[str, Task], others: list[str], study: 
         if failed:
             sys.exit("\n".join(f"cluster: {stage} failed; the end of its log:\n{why}" for stage, why in failed.items()))
         said = cluster_worker.restored(study, Path.cwd(), say, "--single-item", *tasks, patience=PATIENCE)
-        if not said:
-            raise InputError("a stage's outputs are not in the remote, though a worker has pushed them")
-        print(said, flush=True)
-    except RuntimeError as error:
-        raise InputError(f"the remote does not answer: {error}") from None
+    except cluster_worker.TransferError as error:
+        raise InputError(f"{error}; the same command goes on from here") from None
+    if not said:
+        raise InputError("a stage's outputs are not in the remote, though a worker has pushed them")
+    print(said, flush=True)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,10 @@ WITH_THIS_PROCESS = 'exec 3<&0; (read -r _ <&3; kill -9 0) & "$@" 3<&- </dev/nul
 Say = Callable[[str], None]
 
 
+class TransferError(Exception):
+    """Git's address or the remote does not give or take what it should."""
+
+
 class Study(NamedTuple):
     """What all stages of one run have in common."""
 
@@ -91,7 +95,7 @@ def run_stage(stage: str, needs: list[str], study: Study, *before: Outcome) -> O
     with _free_clone(Path(worker.local_directory)) as clone:
         _check_out(study, clone, say)
         if needs and not restored(study, clone, say, *needs):
-            raise RuntimeError(f"the outputs of {', '.join(needs)} are not in the remote")
+            raise TransferError(f"the outputs of {', '.join(needs)} are not in the remote")
         outcome = FOUND
         if not restored(study, clone, say, "--single-item", stage):
             status, log = run(["dvc", "repro", "--single-item", stage], clone)
@@ -128,7 +132,7 @@ def _check_out(study: Study, clone: Path, say: Say) -> None:
     ):
         status, output = run(command, clone)
         if status:
-            raise RuntimeError(f"{' '.join(command)}: {output}")
+            raise TransferError(f"{' '.join(command)}: {output}")
 
 
 def _fetched(study: Study, clone: Path) -> tuple[bool, str]:
@@ -172,14 +176,14 @@ def push(clone: Path, say: Say, *stages: str, patience: float = PATIENCE) -> Non
 
 
 def _patiently(attempt: Callable[[], tuple[bool, str]], patience: float, say: Say) -> str:
-    """Try until it works, and give what it says. Raises RuntimeError when that takes longer than `patience` seconds."""
+    """Try until it works, and give what it says. Raises TransferError when that takes longer than `patience` seconds."""
     began, pause = time.monotonic(), 1.0
     while True:
         done, said = attempt()
         if done:
             return said
         if time.monotonic() - began > patience:
-            raise RuntimeError(said)
+            raise TransferError(said)
         say(f"waiting: {said}")
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
