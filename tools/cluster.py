@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dvc.exceptions import DvcException
@@ -174,19 +173,14 @@ def run_on_workers(
 
     from tools.cluster_worker import FAILED, TOPIC, environment
 
-    began: dict[str, float] = {}
+    begun = set()
     width = max(map(len, tasks))
-
-    def tell(stage: str, what: str, worker: str = "") -> None:
-        seconds = f"{monotonic() - began[stage]:.0f} s" if stage in began else ""
-        print(f"{stage:{width}}  {what:19}  {worker:30}  {seconds}".rstrip(), flush=True)
 
     def hear(event: tuple[float, Any]) -> None:
         stage, what, worker = event[1]["stage"], event[1]["what"], event[1]["worker"]
         if stage in tasks:
-            if what == "running":
-                began[stage] = monotonic()
-            tell(stage, what, worker)
+            begun.add(stage)
+            print(f"{stage:{width}}  {what}  {worker}", flush=True)
 
     client.subscribe_topic(TOPIC, hear)
     futures: dict[str, Future] = {}
@@ -204,12 +198,12 @@ def run_on_workers(
     try:
         for future in as_completed(futures.values()):
             stage = names[future.key]
-            outcome, why = _outcome(future)
-            tell(stage, outcome)
-            if outcome == FAILED:
+            word, why, worker, seconds = _outcome(future)
+            print(f"{stage:{width}}  {word}  {worker}  {seconds:.0f} s", flush=True)
+            if word == FAILED:
                 failed[stage] = why
     except SystemExit:
-        client.cancel([futures[stage] for stage in tasks if stage not in began], force=True)
+        client.cancel([futures[stage] for stage in tasks if stage not in begun], force=True)
         raise
     return failed
 
@@ -220,9 +214,8 @@ def _outcome(future: "Future") -> "Outcome":
     if future.status == "finished":
         outcome: Outcome = future.result()
         return outcome
-    if future.status == "error":
-        return FAILED, str(future.exception())
-    return FAILED, f"{future.status}: the scheduler has lost it; the same command goes on from here"
+    lost = f"{future.status}: the scheduler has lost it; the same command goes on from here"
+    return FAILED, str(future.exception()) if future.status == "error" else lost, "", 0
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ def sleep(stage: str, needs: list[str], study: Study, *before: Outcome) -> Outco
     """In place of a worker's `run_stage`: as many seconds as the stage's name ends with."""
     del needs, study, before
     time.sleep(float(stage.partition("@")[2]))
-    return DONE, ""
+    return DONE, "", "", 0
 
 
 def slept(stages: int, workers: int) -> dict[str, float]:

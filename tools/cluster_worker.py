@@ -21,7 +21,7 @@ from distributed import Status, Worker, WorkerPlugin, get_worker
 
 TOPIC = "stages"  # of the events that tell what happens to a stage, and where
 DONE, FOUND, FAILED, SKIPPED = "done", "found in the remote", "failed", "skipped"
-Outcome = tuple[str, str]  # one of these words, and why
+Outcome = tuple[str, str, str, float]  # one of these words, why, on which worker, and after how many seconds
 
 PATIENCE = 300  # seconds of trying again where Git's address or the remote does not answer
 LONGEST_PAUSE = 30  # seconds between two tries
@@ -83,28 +83,31 @@ def run_stage(stage: str, needs: list[str], study: Study, *before: Outcome) -> O
     stage that fails by itself is an outcome; all else that goes wrong, once patience is over, an exception, after which
     Dask tries another worker.
     """
-    lost = [why for outcome, why in before if outcome in (FAILED, SKIPPED)]
-    if lost:
-        return SKIPPED, "a stage that it needs failed"
-    worker = get_worker()
+    worker, began = get_worker(), time.monotonic()
 
     def say(what: str) -> None:
         worker.log_event(TOPIC, {"stage": stage, "what": what, "worker": str(worker.name)})
 
+    def ended(word: str, why: str = "") -> Outcome:
+        return word, why, str(worker.name), time.monotonic() - began
+
+    if any(word in (FAILED, SKIPPED) for word, *_ in before):
+        return ended(SKIPPED)
     say("running")
     with _free_clone(Path(worker.local_directory)) as clone:
         _check_out(study, clone, say)
         if needs and not restored(study, clone, say, *needs):
             raise TransferError(f"the outputs of {', '.join(needs)} are not in the remote")
-        outcome = FOUND
-        if not restored(study, clone, say, "--single-item", stage):
+        if restored(study, clone, say, "--single-item", stage):
+            word = FOUND
+        else:
+            word = DONE
             status, log = run(["dvc", "repro", "--single-item", stage], clone)
             if status:
-                return FAILED, "\n".join(log.splitlines()[-LOG_LINES:])
-            outcome = DONE
+                return ended(FAILED, "\n".join(log.splitlines()[-LOG_LINES:]))
         if study.remote:
             push(clone, say, stage)
-    return outcome, ""
+    return ended(word)
 
 
 @contextmanager
@@ -176,7 +179,7 @@ def push(clone: Path, say: Say, *stages: str, patience: float = PATIENCE) -> Non
 
 
 def _patiently(attempt: Callable[[], tuple[bool, str]], patience: float, say: Say) -> str:
-    """Try until it works, and give what it says. Raises TransferError when that takes longer than `patience` seconds."""
+    """Try until it works, and give what it says. Raises TransferError after `patience` seconds."""
     began, pause = time.monotonic(), 1.0
     while True:
         done, said = attempt()
