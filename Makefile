@@ -19,7 +19,7 @@ setup: .venv/ready  ## make the environment: .venv, with the packages of require
 repro: setup  ## fetch the data, train what has changed, compare; JOBS=n: n trainings at a time
 	$(ACTIVATE) python -m tools.repro $(JOBS)
 
-cluster: setup  ## the same on a Dask cluster: SCHEDULER=tcp://...; without it, on one that is started here; GIT=address: where workers clone from
+cluster: setup  ## the same on a Dask cluster: SCHEDULER=tcp://..., or none to start one here; GIT=address: where workers take the revision from
 	$(ACTIVATE) python -m tools.cluster '$(SCHEDULER)' '$(GIT)'
 
 quick: setup  ## the whole pipeline on a sample of 1,200 images, one epoch each, in a temporary clone
