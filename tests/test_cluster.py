@@ -157,11 +157,11 @@ def test_failed_stage_ends_with_its_own_error_and_the_others_are_kept(
     give_stages(short, "if [ ${item} = b ]; then echo out of cheese >&2; exit 3; fi; echo ${item} > data/${item}.txt")
     output = finish(start(short, cluster), status=2)  # make's own, for its command's 1
     assert "cluster: part@b failed; the end of its log:\n" in output
-    assert "out of cheese" in output
+    assert "out of cheese" in output, output
     assert "Traceback" not in output
-    assert len(cluster.begun("= b ]")) == 4
-    give_stages(short, "if [ ${item} = b ]; then touch data/mended; fi; echo ${item} > data/${item}.txt")
-    output = finish(start(short, cluster))
+    assert len(cluster.begun("= b ]")) == 3
+    give_stages(short, "echo ${item} > data/${item}.txt")
+    finish(start(short, cluster))
     assert (short / "metrics/whole.txt").read_text().split() == ["a", "b", "c"]
 
 

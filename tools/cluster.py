@@ -187,7 +187,8 @@ def run_on_workers(
     for stage, task in tasks.items():
         before = [futures[need] for need in task.needs if need in futures]
         futures[stage] = client.submit(
-            run, stage, task.needs, study, *before,
+            lambda *arguments: run(*arguments),  # without a name, so that Dask sends it and what it calls by value
+            stage, task.needs, study, *before,
             key=f"{stage}-{study.revision}",
             resources=task.resources | {environment(LOCK): 1},
             retries=RETRIES,
