@@ -1,10 +1,10 @@
 """Measure how the cluster's driver and DVC itself scale, with stages that only sleep and outputs that are made up.
 
-    python -m tools.cluster_scale [FOLDER]
+    python -m tools.cluster_scale [dask|dvc]
 
-Writes into FOLDER (default: records/cluster-scale) `dask.csv`, one row a number of stages and of workers, all in one
-process: makespan against its lower bound, max(longest stage, sum / workers), and memory; and `dvc.csv`, seconds of
-DVC's commands, with nothing to do, one row a number of architectures. Takes about ten minutes.
+Writes into records/cluster-scale `dask.csv`, one row a number of stages and of workers, all in one process: makespan
+against its lower bound, max(longest stage, sum / workers), and memory; and `dvc.csv`, seconds of DVC's commands with
+nothing to do, one row a number of architectures; or only one of them.
 """
 
 import json
@@ -24,7 +24,7 @@ import pandas as pd
 import yaml
 from distributed import Client, LocalCluster
 
-from stages.errors import reported_in_one_line
+from stages.errors import InputError, reported_in_one_line
 from stages.files import write_json, write_text
 from tools.cluster import LOCK, Task, run_on_workers
 from tools.cluster_worker import DONE, Outcome, Study, environment
@@ -127,18 +127,30 @@ def timed(project: Path) -> dict[str, float]:
     return seconds
 
 
+def dask_table() -> pd.DataFrame:
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:  # a fresh process each
+        return pd.DataFrame(
+            pool.starmap(slept, [(stages, workers) for stages in STAGES for workers in WORKERS], chunksize=1)
+        )
+
+
+def dvc_table() -> pd.DataFrame:
+    rows = []
+    for architectures in ARCHITECTURES:
+        with tempfile.TemporaryDirectory() as place:
+            made_up(Path(place), architectures)
+            rows.append({"architectures": architectures} | timed(Path(place)))
+    return pd.DataFrame(rows)
+
+
 def main() -> None:
     with reported_in_one_line("cluster_scale"):
-        folder = Path(sys.argv[1]) if len(sys.argv) > 1 else RECORDS
-        with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:  # a fresh process each
-            rows = pool.starmap(slept, [(stages, workers) for stages in STAGES for workers in WORKERS], chunksize=1)
-        write_text(folder / "dask.csv", pd.DataFrame(rows).to_csv(index=False))
-        rows = []
-        for architectures in ARCHITECTURES:
-            with tempfile.TemporaryDirectory() as place:
-                made_up(Path(place), architectures)
-                rows.append({"architectures": architectures} | timed(Path(place)))
-        write_text(folder / "dvc.csv", pd.DataFrame(rows).to_csv(index=False))
+        tables = {"dask": dask_table, "dvc": dvc_table}
+        names = sys.argv[1:] or list(tables)
+        if not set(names) <= tables.keys():
+            raise InputError(f"{' '.join(names)!r} is no table, may be {' or '.join(tables)}")
+        for name in names:
+            write_text(RECORDS / f"{name}.csv", tables[name]().to_csv(index=False))
 
 
 if __name__ == "__main__":
