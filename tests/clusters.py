@@ -58,8 +58,7 @@ class Cluster:
         self.processes: list[subprocess.Popen[str]] = []
         self.workers: dict[str, subprocess.Popen[str]] = {}
         self.s3 = self._start(sys.executable, "-c", S3, "0", cwd=folder)
-        self.scheduler = self._start_scheduler()
-        self.address = (folder / "scheduler").read_text()
+        self.address = self._start_scheduler()
         self.s3_address = f"http://127.0.0.1:{_line(self.s3.stdout)}"
         for name in ("one", "two", "three"):
             self.start_worker(name)
@@ -74,16 +73,14 @@ class Cluster:
         self.processes.append(process)
         return process
 
-    def _start_scheduler(self) -> subprocess.Popen[str]:
+    def _start_scheduler(self) -> str:
         folder = self.folder / "of-scheduler"
-        process = self._start(
+        self._start(
             "dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0", cwd=folder
         )
         output = folder / "output"
         until(lambda: "Scheduler at:" in output.read_text(), "the scheduler's start")
-        address = output.read_text().partition("Scheduler at:")[2].split()[0]
-        (self.folder / "scheduler").write_text(address)
-        return process
+        return output.read_text().partition("Scheduler at:")[2].split()[0]
 
     def start_worker(self, name: str, *options: str) -> None:
         folder = self.folder / name
