@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
 
-.PHONY: help setup repro quick test bench lint verify audit lock clean
+.PHONY: help setup repro cluster quick test bench lint verify audit lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 8
@@ -14,10 +14,13 @@ setup: .venv/ready  ## make the environment: .venv, with the packages of require
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock >.venv/uv.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.lock
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --compile-bytecode --requirement requirements.lock
-	touch $@
+	cp requirements.lock $@
 
 repro: setup  ## fetch the data, train what has changed, compare; JOBS=n: n trainings at a time
 	$(ACTIVATE) python -m tools.repro $(JOBS)
+
+cluster: setup  ## the same on a Dask cluster: SCHEDULER=tcp://..., or none to start one here; GIT=address: where workers take the revision from
+	$(ACTIVATE) python -m tools.cluster '$(SCHEDULER)' '$(GIT)'
 
 quick: setup  ## the whole pipeline on a sample of 1,200 images, one epoch each, in a temporary clone
 	$(ACTIVATE) clone=$$(mktemp -d) && git clone --quiet . $$clone && cd $$clone \

@@ -11,6 +11,7 @@ def test_make_alone_lists_the_targets_with_a_line_each(fresh: Path) -> None:
         "help",
         "setup",
         "repro",
+        "cluster",
         "quick",
         "test",
         "bench",

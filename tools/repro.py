@@ -125,7 +125,7 @@ def run_side_by_side(stale: dict[str, set[str]], jobs: int) -> None:
     order, stages = TopologicalSorter(stale), Stages(display)
     order.prepare()
     waiting: dict[Future[None], str] = {}
-    with _ended_by_exception(), display, ThreadPoolExecutor(jobs) as pool:
+    with ended_by_exception("repro"), display, ThreadPoolExecutor(jobs) as pool:
         try:
             while order.is_active():
                 for stage in order.get_ready():
@@ -138,11 +138,11 @@ def run_side_by_side(stale: dict[str, set[str]], jobs: int) -> None:
 
 
 @contextmanager
-def _ended_by_exception() -> Iterator[None]:
+def ended_by_exception(command: str) -> Iterator[None]:
     """Let SIGTERM and Ctrl-C raise an exception, so that the block can clean up."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        print("\nrepro: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"\n{command}: interrupted; the same command goes on from here", file=sys.stderr)
         raise SystemExit(128 + number)
 
     before = {number: signal.signal(number, stop) for number in ENDINGS}

@@ -1,0 +1,119 @@
+"""The recipes for clusters: SSH, SLURM and Kubernetes, each as far as it goes on one machine."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from distributed import Client
+
+from tests.conftest import ENVIRONMENT, ROOT, run
+
+RECIPES = ROOT / "tools/recipes"
+# In place of SLURM's own: the job runs at once, here
+SBATCH = """#!/bin/sh
+cp "$1" {folder}/job
+TMPDIR={folder} bash "$1" >{folder}/job.log 2>&1 &
+echo $! >{folder}/job.pid
+echo Submitted batch job 1
+"""
+SCANCEL = "#!/bin/sh\nkill $(cat {folder}/job.pid)\n"
+# An SSH server that runs what it is told in a shell, as sshd does
+SSHD = """
+import asyncio, subprocess, sys
+import asyncssh
+
+class Server(asyncssh.SSHServer):
+    def begin_auth(self, username):
+        return False
+
+async def handle(process):
+    child = await asyncio.create_subprocess_shell(
+        process.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+    process.exit(await child.wait())
+
+async def main():
+    server = await asyncssh.create_server(
+        Server, "127.0.0.1", 0, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")], process_factory=handle)
+    print(server.get_port(), flush=True)
+    await server.wait_closed()
+
+asyncio.run(main())
+"""
+
+
+@contextmanager
+def recipe(*arguments: str, cwd: Path, **variables: str) -> Iterator[str]:
+    """The address of the scheduler that the recipe says it has started, for as long as it runs."""
+    with subprocess.Popen(
+        [sys.executable, *arguments], cwd=cwd, env=ENVIRONMENT | variables, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                if found := re.fullmatch(r"make cluster SCHEDULER=(tcp://\S+)\n", line):
+                    yield found[1]
+                    break
+            else:
+                raise AssertionError("no scheduler")
+        finally:
+            process.terminate()
+
+
+def threads_of_a_worker(scheduler: str) -> int:
+    with Client(scheduler) as client:
+        client.wait_for_workers(1, timeout=60)
+        (worker,) = client.scheduler_info()["workers"].values()
+        return int(worker["nthreads"])
+
+
+def test_slurm_recipe_asks_for_a_job_whose_script_starts_a_worker(tmp_path: Path) -> None:
+    for name, script in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        (tmp_path / name).write_text(script.format(folder=tmp_path))
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{ENVIRONMENT['PATH']}"
+    with recipe(str(RECIPES / "slurm.py"), "1", cwd=tmp_path, PATH=path) as scheduler:
+        assert threads_of_a_worker(scheduler) == 8
+        lines = (tmp_path / "job").read_text().splitlines()
+        assert lines[0] == "#!/usr/bin/env bash"
+        assert [line for line in lines if line.startswith("#SBATCH")] == [
+            "#SBATCH -J width-and-depth", "#SBATCH -n 1", "#SBATCH --cpus-per-task=8", "#SBATCH --mem=15G",
+            "#SBATCH -t 04:00:00",
+        ]  # fmt: skip
+        worker = lines[-1].split()
+        assert worker[:4] == [sys.executable, "-m", "distributed.cli.dask_worker", scheduler]
+        assert worker[worker.index("--local-directory") + 1] == "$TMPDIR"
+        assert worker[worker.index("--nthreads") + 1] == "8"
+
+
+def test_slurm_recipe_prints_its_script_and_refuses_a_missing_number(tmp_path: Path) -> None:
+    assert "#SBATCH --cpus-per-task=8" in run(sys.executable, str(RECIPES / "slurm.py"), "1", "--script", cwd=tmp_path)
+    output = run(sys.executable, str(RECIPES / "slurm.py"), cwd=tmp_path, status=1)
+    assert output.startswith("slurm: JOBS is missing")
+
+
+def test_ssh_recipe_starts_a_worker_through_ssh(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", SSHD], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as sshd:
+        try:
+            assert sshd.stdout
+            (tmp_path / ".ssh").mkdir()
+            (tmp_path / ".ssh/config").write_text(
+                f"Host machine\n  HostName 127.0.0.1\n  Port {sshd.stdout.readline().strip()}\n"
+                "  UserKnownHostsFile none\n  StrictHostKeyChecking no\n"
+            )
+            with recipe(str(RECIPES / "ssh.py"), "machine", cwd=tmp_path, HOME=str(tmp_path)) as scheduler:
+                assert threads_of_a_worker(scheduler) >= 1
+        finally:
+            sshd.kill()
+
+
+def test_kubernetes_recipe_has_the_shape_that_the_operator_asks_for(tmp_path: Path) -> None:
+    check = ["check-jsonschema", "--schemafile", str(ROOT / "tests/daskcluster-schema.yaml")]
+    text = (RECIPES / "kubernetes.yaml").read_text()
+    assert "kind: DaskCluster" in text
+    run(*check, str(RECIPES / "kubernetes.yaml"), cwd=tmp_path)
+    (tmp_path / "wrong.yaml").write_text(text.replace("replicas: 3", "replicas: three"))
+    assert "'three' is not of type 'integer'" in run(*check, "wrong.yaml", cwd=tmp_path, status=1)
