@@ -1,10 +1,10 @@
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
 
-.PHONY: help setup repro quick test bench lint verify audit lock clean
+.PHONY: help setup repro quick test bench lint gate pr-report pr-comment hooks verify audit lock clean
 
 help:  ## list these targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: .venv/ready  ## make the environment: .venv, with the packages of requirements.lock
 
@@ -32,6 +32,18 @@ bench: setup  ## time our training against stock Keras, the notebook's way and P
 
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy
+
+gate: setup  ## is dvc.lock up with the code and the parameters? needs no data
+	@$(ACTIVATE) python -m tools.gate
+
+pr-report: setup  ## what the branch changes against BASE (origin/main), as Markdown; needs no data
+	@$(ACTIVATE) python -m tools.pr_report "$${BASE:-origin/main}"
+
+pr-comment:  ## put FILE into the one comment of the pull request NUMBER, by GitHub's gh
+	@$(PYTHON) -m tools.pr_comment "$$NUMBER" "$$FILE"
+
+hooks: setup  ## run ruff and DVC's checks at every commit, push and checkout from now on
+	$(ACTIVATE) pre-commit install --install-hooks
 
 verify: setup  ## check every file of DVC's cache against its checksum
 	$(ACTIVATE) python tools/verify.py

@@ -1,0 +1,64 @@
+"""Is a metric's change more than the seeds' own spread? Told by Welch's 95 % interval of the difference.
+
+The single seeds' values are those that Git has: plots/FAMILY_accuracy.csv, and the last epochs of
+plots/FAMILY_curves.csv.
+"""
+
+from io import StringIO
+
+import pandas as pd
+import yaml
+from scipy.stats import ttest_ind  # type: ignore[import-untyped]
+
+from stages.aggregate import PLOTS, label
+from stages.params import FAMILIES, PARAMS_FILE, Params
+from tools.markdown import number
+from tools.revisions import Side
+
+
+def seed_values(side: Side) -> dict[str, list[float]]:
+    """One value a seed of every metric that has them, by the metric's key; nothing of what could not be read."""
+    params = side.read(str(PARAMS_FILE), lambda text: Params.model_validate(yaml.safe_load(text)))
+    values: dict[str, list[float]] = {}
+    for family in FAMILIES:
+        accuracy = side.read(f"{PLOTS}/{family}_accuracy.csv", read_table)
+        curves = side.read(f"{PLOTS}/{family}_curves.csv", read_table)
+        if params is None or accuracy is None or curves is None:
+            continue
+        for named in [*params.picks(), *params.studied()]:
+            key = named.family if named.is_pick else f"{named.family}.{named.key}"
+            if named.family == family:
+                values |= _values(key, *(table[table["architecture"] == label(named)] for table in (accuracy, curves)))
+    return values
+
+
+def _values(key: str, accuracy: pd.DataFrame, curves: pd.DataFrame) -> dict[str, list[float]]:
+    tested = accuracy.dropna(subset="test_accuracy")  # a seed that diverged has none
+    last = curves[curves["seed"].isin(tested["seed"])].drop_duplicates("seed", keep="last")
+    return {
+        f"{key}.test_accuracy": list(tested["test_accuracy"]),
+        f"{key}.test_accuracy_started": list(tested[tested["started"]]["test_accuracy"]),
+        f"{key}.validation_accuracy": list(last["val_accuracy"]),
+        f"{key}.validation_loss": list(last["val_loss"]),
+    }
+
+
+def read_table(text: str) -> pd.DataFrame:
+    """A CSV of plots/. An architecture that the study lists twice counts once."""
+    return pd.read_csv(StringIO(text), na_values=["inf", "-inf"]).drop_duplicates()
+
+
+def judged(old: list[float], new: list[float]) -> str:
+    """What the seeds say of a change of their mean."""
+    if not old or not new:
+        return "no values of single seeds"
+    if len(old) < 2 or len(new) < 2:
+        return "one seed each: no interval" if len(old) == len(new) else "one seed on a side: no interval"
+    low, high = difference(old, new)
+    return f"{'noise' if low <= 0 <= high else 'more than noise'}: {number(low, '+')} to {number(high, '+')}"
+
+
+def difference(old: list[float], new: list[float]) -> tuple[float, float]:
+    """Welch's 95 % interval of the difference of the means."""
+    interval = ttest_ind(new, old, equal_var=False).confidence_interval()
+    return float(interval.low), float(interval.high)
