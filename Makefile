@@ -42,7 +42,7 @@ pr-report: setup  ## what the branch changes against BASE (origin/main), as Mark
 pr-comment:  ## put FILE into the one comment of the pull request NUMBER, by GitHub's gh
 	@$(PYTHON) -m tools.pr_comment "$$NUMBER" "$$FILE"
 
-hooks: setup  ## run ruff and DVC's checks at every commit, push and checkout from now on
+hooks: setup  ## let Git run ruff and DVC at every commit, checkout and push
 	$(ACTIVATE) pre-commit install --install-hooks
 
 verify: setup  ## check every file of DVC's cache against its checksum
