@@ -4,9 +4,11 @@ Import `keras` and `tf` from here, so that what is set below is set before eithe
 """
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # its convolutions are 3 times as fast, and round their own way
@@ -33,7 +35,19 @@ def _native_log_held_back() -> Iterator[None]:
             os.close(terminal)
 
 
-with _native_log_held_back():
+@contextmanager
+def _hidden(*packages: str) -> Iterator[None]:
+    """Keras imports what it finds of these, half a second a stage, for features that are not used here."""
+    absent: dict[str, Any] = {package: None for package in packages if package not in sys.modules}
+    sys.modules.update(absent)
+    try:
+        yield
+    finally:
+        for package in absent:
+            del sys.modules[package]
+
+
+with _native_log_held_back(), _hidden("matplotlib", "pandas"):
     import keras
     import tensorflow as tf
 

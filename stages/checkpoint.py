@@ -60,8 +60,8 @@ def identity(architecture: Architecture, settings: Train, seed: int) -> str:
 
 def save_checkpoint(path: Path, made_by: str, state: State) -> None:
     """Write the digest of what follows, then an .npz of the state and of what it was made by."""
-    arrays = {f"weights-{k}": array for k, array in enumerate(state.weights)}
-    arrays |= {f"optimizer-{k}": array for k, array in enumerate(state.optimizer)}
+    groups = {"weights": state.weights, "optimizer": state.optimizer, "layers": state.layers}
+    arrays = {f"{group}-{k}": array for group, members in groups.items() for k, array in enumerate(members)}
     content = io.BytesIO()
     np.savez(
         content,
@@ -92,6 +92,7 @@ def load_checkpoint(path: Path, made_by: str) -> tuple[State, str]:
         history=history,
         weights=_numbered(arrays, "weights"),
         optimizer=_numbered(arrays, "optimizer"),
+        layers=_numbered(arrays, "layers"),
         diverged_epoch=int(arrays["diverged_epoch"]) or None,
     )
     return state, f"goes on after epoch {len(history)}"

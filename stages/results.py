@@ -1,21 +1,29 @@
 """The files that a training leaves in data/models/NAME, each defined once for who writes and who reads it."""
 
+from __future__ import annotations
+
 import json
 import math
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 from pydantic import Field, ValidationError
 
 from stages.architecture import Architecture, Section
 from stages.errors import InputError
 from stages.files import DECIMALS, MODELS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 RESULTS = "results.json"
 HISTORY = "history.csv"
+LAYERS = "layers.csv"
 PREDICTIONS = "predictions.npz"
 EPOCH_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")  # as Keras names them
 HISTORY_COLUMNS = ["seed", "epoch", *EPOCH_COLUMNS]
+LAYER_COLUMNS = ["seed", "epoch", "layer", "mean_activation", "saturated", "gradient_norm"]
+
+FRACTIONS = f"%.{DECIMALS}f"
 
 STARTED_BELOW = 2.2  # nats, training loss with ten classes; a model that has learnt nothing stays at ln 10 = 2.3026
 
@@ -73,19 +81,36 @@ def read_results(name: str) -> Results:
 
 def read_history(name: str) -> pd.DataFrame:
     """A training's epochs, columns HISTORY_COLUMNS. Raises InputError as `read_results` does."""
-    path = MODELS / name / HISTORY
+    return _read_table(name, HISTORY, HISTORY_COLUMNS)
+
+
+def read_layers(name: str) -> pd.DataFrame:
+    """What a training's layers did, columns LAYER_COLUMNS. Raises InputError as `read_results` does."""
+    return _read_table(name, LAYERS, LAYER_COLUMNS)
+
+
+def _read_table(name: str, file: str, columns: list[str]) -> pd.DataFrame:
+    import pandas as pd  # here, so that a training does not wait for it
+
+    path = MODELS / name / file
     try:
-        history = pd.read_csv(path)
-        return history[HISTORY_COLUMNS].astype({"seed": int, "epoch": int})
+        return pd.read_csv(path)[columns].astype({"seed": int, "epoch": int})
     except FileNotFoundError:
         raise InputError(f"{path}: missing; {_repair(name)}") from None
     except (ValueError, KeyError) as error:
-        raise InputError(f"{path}: no table of {', '.join(HISTORY_COLUMNS)} ({error}); {_repair(name)}") from None
+        raise InputError(f"{path}: no table of {', '.join(columns)} ({error}); {_repair(name)}") from None
 
 
-def table_text(table: pd.DataFrame) -> str:
+def rows_text(rows: list[tuple[Any, ...]], columns: list[str], float_format: str = FRACTIONS) -> str:
+    """CSV of rows."""
+    import pandas as pd
+
+    return table_text(pd.DataFrame(rows, columns=columns), float_format)
+
+
+def table_text(table: pd.DataFrame, float_format: str = FRACTIONS) -> str:
     """CSV with rounded fractions."""
-    return table.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+    return table.to_csv(index=False, float_format=float_format, lineterminator="\n")
 
 
 def _repair(name: str) -> str:

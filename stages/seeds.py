@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from stages.architecture import Architecture
 from stages.backend import keras, start
 from stages.checkpoint import checkpoint_folder, identity, load_checkpoint, save_checkpoint
 from stages.dataset import Dataset
+from stages.diagnostics import layer_names
 from stages.files import MODELS, whole_file, write_json, write_npz, write_text
 from stages.params import Train
 from stages.progress import Progress
@@ -23,13 +23,15 @@ from stages.results import (
     EPOCH_COLUMNS,
     HISTORY,
     HISTORY_COLUMNS,
+    LAYER_COLUMNS,
+    LAYERS,
     PREDICTIONS,
     RESULTS,
     Results,
     SeedResult,
     model_file,
+    rows_text,
     started_epoch,
-    table_text,
 )
 from stages.training import State, class_probabilities, loss_and_accuracy, new_model, restore, train
 
@@ -43,7 +45,9 @@ def train_seeds(name: str, architecture: Architecture, settings: Train, dataset:
         output = checkpoints / "output"
         if output.exists():
             shutil.rmtree(output)
-        histories, results, predictions = [], {}, {}
+        epochs: list[tuple[Any, ...]] = []
+        layers: list[tuple[Any, ...]] = []
+        results, predictions = {}, {}
         for seed in settings.seeds:
             checkpoint, made_by = checkpoints / f"seed-{seed}.npz", identity(architecture, settings, seed)
             state, note = load_checkpoint(checkpoint, made_by)
@@ -53,7 +57,12 @@ def train_seeds(name: str, architecture: Architecture, settings: Train, dataset:
             )
 
             model = new_model(architecture, dataset, settings, seed)
-            histories.append(_history(seed, state))
+            epochs += [(seed, epoch, *row) for epoch, row in enumerate(state.history, start=1)]
+            layers += [
+                (seed, epoch, layer, *measures)
+                for epoch, rows in enumerate(state.layers)
+                for layer, measures in zip(layer_names(architecture), rows, strict=True)
+            ]
             if not state.diverged_epoch:
                 restore(model, state)
                 predictions[f"seed-{seed}"] = class_probabilities(model, dataset.test, dataset.classes)
@@ -64,15 +73,10 @@ def train_seeds(name: str, architecture: Architecture, settings: Train, dataset:
             architecture=architecture, parameters=model.count_params(), classes=dataset.classes, seeds=results
         )
         write_json(output / RESULTS, summary.model_dump())
-        write_text(output / HISTORY, table_text(pd.concat(histories)))
+        write_text(output / HISTORY, rows_text(epochs, HISTORY_COLUMNS))
+        write_text(output / LAYERS, rows_text(layers, LAYER_COLUMNS, "%.5g"))
         write_npz(output / PREDICTIONS, predictions)
         _replace_folder(output, MODELS / name)
-
-
-def _history(seed: int, state: State) -> pd.DataFrame:
-    """One row a finished epoch, columns HISTORY_COLUMNS."""
-    table = pd.DataFrame(state.history, columns=list(EPOCH_COLUMNS), dtype=float)
-    return table.assign(seed=seed, epoch=range(1, len(table) + 1))[HISTORY_COLUMNS]
 
 
 def _result(state: State, dataset: Dataset, probabilities: np.ndarray | None) -> SeedResult:

@@ -5,9 +5,10 @@
     python -m stages.train depth-3 --blocks 3           its neighbour in depth
 
 Reads params.yaml and data/fashion_mnist.npz; writes data/models/NAME/, whole or not at all: for every seed
-`seed-K.keras`, and for all of them `history.csv`, `results.json` and `predictions.npz` (test class probabilities
-float32 `[N, classes]` under `seed-K`). What it writes follows from its input byte for byte. Epochs that an
-interrupted training finished are kept in data/checkpoints/NAME/ and taken up by the next.
+`seed-K.keras`, and for all of them `results.json`, `history.csv`, `layers.csv` (what stages/diagnostics.py measures)
+and `predictions.npz` (test class probabilities float32 `[N, classes]` under `seed-K`). What it writes follows from its
+input byte for byte. Epochs that an interrupted training finished are kept in data/checkpoints/NAME/ and taken up by
+the next.
 """
 
 import argparse

@@ -9,6 +9,7 @@ import numpy as np
 from stages.architecture import Architecture, build_model
 from stages.backend import keras, tf
 from stages.dataset import Dataset, Split
+from stages.diagnostics import Diagnosis
 from stages.fast import FusedAdam
 from stages.params import Train
 from stages.results import EPOCH_COLUMNS
@@ -24,6 +25,7 @@ class State:
     history: list[list[float]] = field(default_factory=list)  # a row of EPOCH_COLUMNS for every finished epoch
     weights: list[np.ndarray] = field(default_factory=list)
     optimizer: list[np.ndarray] = field(default_factory=list)
+    layers: list[np.ndarray] = field(default_factory=list)  # a Diagnosis of epoch 0 and of every finished one
     diverged_epoch: int | None = None  # the epoch, from 1, at which a loss was no finite number: training ends there
 
 
@@ -49,6 +51,7 @@ def train(
     model = new_model(architecture, dataset, settings, seed, _steps_per_call(steps), fast=fast)
     if state.history:
         restore(model, state)
+    diagnosis = Diagnosis(architecture, dataset)
     model.fit(
         training_batches(dataset.train, dataset.classes, settings, seed, first_epoch=len(state.history)),
         validation_data=evaluation_batches(dataset.watched, dataset.classes),
@@ -57,7 +60,7 @@ def train(
         steps_per_epoch=steps,
         shuffle=False,  # the batches come shuffled
         verbose=0,
-        callbacks=[_KeepState(state, after_epoch), *callbacks],
+        callbacks=[_KeepState(state, diagnosis, after_epoch), *callbacks],
     )
 
 
@@ -155,10 +158,14 @@ def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[fl
 class _KeepState(keras.callbacks.Callback):
     """Bring the state up to date after every epoch; end the training at a loss that is NaN or infinite."""
 
-    def __init__(self, state: State, after_epoch: Callable[[State], None]) -> None:
+    def __init__(self, state: State, diagnosis: Diagnosis, after_epoch: Callable[[State], None]) -> None:
         super().__init__()
         self.state = state
+        self.diagnosis = diagnosis
         self.after_epoch = after_epoch
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.initial = self.model.get_weights()  # measured later: the first step need not wait for it
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         if not np.isfinite(logs["loss"]):
@@ -167,8 +174,11 @@ class _KeepState(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         row = [float(logs[column]) for column in EPOCH_COLUMNS]
         if np.all(np.isfinite(row)):
+            if not self.state.history:
+                self.state.layers.append(self.diagnosis(self.initial))
             self.state.history.append(row)
             self.state.weights = self.model.get_weights()
+            self.state.layers.append(self.diagnosis(self.state.weights))
             self.state.optimizer = [np.asarray(variable) for variable in self.model.optimizer.variables]
         else:
             self.state.diverged_epoch = epoch + 1

@@ -174,12 +174,13 @@ def test_checkpoint_of_other_data_is_not_taken_up(project: Path) -> None:
 
 def test_checkpoint_gives_back_what_was_saved(tmp_path: Path) -> None:
     weights = [np.arange(k + 1, dtype=np.float32) for k in range(12)]
-    state = State([[0.1, 0.2, 0.3, 0.4]], weights, [np.array(7, dtype=np.int64), *weights], None)
+    state = State([[0.1, 0.2, 0.3, 0.4]], weights, [np.array(7, dtype=np.int64), *weights], weights[:2])
     save_checkpoint(tmp_path / "c.npz", "maker", state)
     loaded, _ = load_checkpoint(tmp_path / "c.npz", "maker")
     assert loaded.history == state.history
     assert [a.tobytes() for a in loaded.weights] == [a.tobytes() for a in weights]
     assert loaded.optimizer[0].tobytes() == state.optimizer[0].tobytes()
+    assert [a.tobytes() for a in loaded.layers] == [a.tobytes() for a in state.layers]
     assert load_checkpoint(tmp_path / "c.npz", "another")[0] == State()
     assert [path.name for path in tmp_path.iterdir()] == ["c.npz"]
 

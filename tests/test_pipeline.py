@@ -100,6 +100,7 @@ def test_first_run_trains_every_architecture_for_one_epoch(reproduced: Path) -> 
         assert {path.name for path in folder.iterdir()} == {
             "seed-0.keras",
             "history.csv",
+            "layers.csv",
             "results.json",
             "predictions.npz",
         }

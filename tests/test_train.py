@@ -134,7 +134,7 @@ def test_diverged_seed_is_a_failed_start_with_its_epoch_and_the_others_go_on(pre
     for seed in seeds.values():  # type: ignore[attr-defined]
         assert (seed["started"], seed["test_accuracy"], seed["test_loss"]) == (False, None, None)
         assert seed["diverged_epoch"] >= 1
-    assert {path.name for path in folder.iterdir()} == {"history.csv", "results.json", "predictions.npz"}
+    assert {path.name for path in folder.iterdir()} == {"history.csv", "layers.csv", "results.json", "predictions.npz"}
     run(sys.executable, "-m", "stages.train", "width", cwd=prepared)
     run(sys.executable, "-m", "stages.train", "depth", cwd=prepared)
     run(sys.executable, "-m", "stages.train", "depth-1", "--blocks", "1", cwd=prepared)

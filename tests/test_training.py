@@ -73,15 +73,23 @@ def test_a_call_never_takes_steps_of_the_next_epoch(steps: int, per_call: int) -
     assert steps % per_call == 0
 
 
+def _copied(state: State) -> State:
+    return replace(state, history=[*state.history], layers=[*state.layers])
+
+
+def _arrays(state: State) -> list[np.ndarray]:
+    return [*state.weights, *state.optimizer, *state.layers]
+
+
 def test_training_taken_up_after_any_epoch_ends_the_same_to_the_bit(dataset: Dataset) -> None:
     whole, stored = State(), []
-    train(SMALL, dataset, SETTINGS, 0, whole, lambda state: stored.append(replace(state, history=[*state.history])))
+    train(SMALL, dataset, SETTINGS, 0, whole, lambda state: stored.append(_copied(state)))
     assert len(stored) == 3
     for epoch, state in enumerate(stored, start=1):
         assert len(state.history) == epoch
         train(SMALL, dataset, SETTINGS, 0, state, lambda _: None)
         assert state.history == whole.history
-        for ours, theirs in zip([*state.weights, *state.optimizer], [*whole.weights, *whole.optimizer], strict=True):
+        for ours, theirs in zip(_arrays(state), _arrays(whole), strict=True):
             assert ours.tobytes() == theirs.tobytes()
 
 

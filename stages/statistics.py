@@ -1,0 +1,117 @@
+"""What a few seeds say: intervals, differences and tests, at LEVEL throughout.
+
+Values are test accuracies as fractions, one a seed; what has too few values to be told is None.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+MOST_SEEDS = 1000  # counted up to by `seeds_to_settle`
+
+
+class Interval(NamedTuple):
+    low: float
+    high: float
+
+
+class Difference(NamedTuple):
+    """Mean of the second sample less mean of the first, its interval, and the p-value of no difference."""
+
+    estimate: float
+    low: float
+    high: float
+    p: float
+
+
+def proportion_interval(successes: int, trials: int) -> Interval:
+    """For the probability behind `successes` of `trials`: exact (Clopper and Pearson, 1934)."""
+    interval = stats.binomtest(successes, trials).proportion_ci(LEVEL, method="exact")
+    return Interval(float(interval.low), float(interval.high))
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """Standard deviation, with n - 1 below; None for fewer than two values."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+def mean_interval(values: Sequence[float]) -> Interval | None:
+    """For the mean behind the values: mean ± t s / √n (Student, 1908); None for fewer than two values."""
+    spread = deviation(values)
+    if spread is None:
+        return None
+    mean = float(np.mean(values))
+    half = _t_quantile(len(values) - 1) * spread / math.sqrt(len(values))
+    return Interval(mean - half, mean + half)
+
+
+def difference(first: Sequence[float], second: Sequence[float]) -> Difference | None:
+    """Between means, with unequal variances (Welch, 1947).
+
+    None with fewer than two values on a side, or with none that differ on either: nothing tells their spread then.
+    """
+    if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
+        return None
+    result = stats.ttest_ind(second, first, equal_var=False)
+    interval = result.confidence_interval(LEVEL)
+    estimate = float(np.mean(second) - np.mean(first))
+    return Difference(estimate, float(interval.low), float(interval.high), float(result.pvalue))
+
+
+def superiority(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """The probability that a value of the second exceeds one of the first, ties counting half.
+
+    The measure A of Vargha and Delaney (2000, eq. 2); None where one is empty.
+    """
+    if not len(first) or not len(second):
+        return None
+    return float(stats.mannwhitneyu(second, first).statistic) / (len(first) * len(second))
+
+
+def mcnemar(first_correct: np.ndarray, second_correct: np.ndarray) -> float:
+    """The p-value that two models are right equally often on the same images, bool `[N]` each (McNemar, 1947).
+
+    Exact: of the images that one alone gets right, a binomial number of n with probability 1/2 is the first's.
+    """
+    first_alone = int(np.sum(first_correct & ~second_correct))
+    second_alone = int(np.sum(~first_correct & second_correct))
+    if first_alone + second_alone == 0:
+        return 1.0
+    return float(stats.binomtest(first_alone, first_alone + second_alone).pvalue)
+
+
+def same_start_rate(first: tuple[int, int], second: tuple[int, int]) -> float:
+    """The p-value that two (started, of so many) have one probability (Fisher, 1922, exact)."""
+    table = [[started, trials - started] for started, trials in (first, second)]
+    return float(stats.fisher_exact(table).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values of a family of tests, in the order given, corrected for their number (Holm, 1979)."""
+    order = sorted(range(len(p_values)), key=lambda k: p_values[k])
+    corrected, highest = [0.0] * len(p_values), 0.0
+    for rank, k in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[k]))
+        corrected[k] = highest
+    return corrected
+
+
+def seeds_to_settle(effect: float, first_deviation: float, second_deviation: float) -> int | None:
+    """So many seeds on each side would make Welch's interval no wider than the effect on each side of it.
+
+    The standard deviations are taken to stay what they are; None where MOST_SEEDS would not do.
+    """
+    for count in range(2, MOST_SEEDS + 1):
+        variances = first_deviation**2 / count, second_deviation**2 / count
+        freedom = sum(variances) ** 2 * (count - 1) / (variances[0] ** 2 + variances[1] ** 2)
+        if _t_quantile(freedom) * math.sqrt(sum(variances)) <= abs(effect):
+            return count
+    return None
+
+
+def _t_quantile(freedom: float) -> float:
+    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
