@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
 
-.PHONY: help setup repro quick test bench lint gate pr-report pr-comment hooks verify audit lock clean
+.PHONY: help setup repro quick test bench lint gate pr-report pr-comment hooks remote verify audit lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -44,6 +44,9 @@ pr-comment:  ## put FILE into the one comment of the pull request NUMBER, by Git
 
 hooks: setup  ## let Git run ruff and DVC at every commit, checkout and push
 	$(ACTIVATE) pre-commit install --install-hooks
+
+remote: setup  ## check that the remote holds, undamaged, what dvc.lock names; REPAIR=1: put back what it lacks
+	@$(ACTIVATE) python -m tools.remote $(if $(REPAIR),--repair)
 
 verify: setup  ## check every file of DVC's cache against its checksum
 	$(ACTIVATE) python tools/verify.py

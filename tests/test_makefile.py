@@ -19,6 +19,7 @@ def test_make_alone_lists_the_targets_with_a_line_each(fresh: Path) -> None:
         "pr-report",
         "pr-comment",
         "hooks",
+        "remote",
         "verify",
         "audit",
         "lock",

@@ -8,10 +8,10 @@ from io import StringIO
 
 import pandas as pd
 import yaml
-from scipy.stats import ttest_ind  # type: ignore[import-untyped]
 
 from stages.aggregate import PLOTS, label
 from stages.params import FAMILIES, PARAMS_FILE, Params
+from stages.statistics import difference
 from tools.markdown import number
 from tools.revisions import Side
 
@@ -52,13 +52,10 @@ def judged(old: list[float], new: list[float]) -> str:
     """What the seeds say of a change of their mean."""
     if not old or not new:
         return "no values of single seeds"
-    if len(old) < 2 or len(new) < 2:
+    if min(len(old), len(new)) < 2:
         return "one seed each: no interval" if len(old) == len(new) else "one seed on a side: no interval"
-    low, high = difference(old, new)
-    return f"{'noise' if low <= 0 <= high else 'more than noise'}: {number(low, '+')} to {number(high, '+')}"
-
-
-def difference(old: list[float], new: list[float]) -> tuple[float, float]:
-    """Welch's 95 % interval of the difference of the means."""
-    interval = ttest_ind(new, old, equal_var=False).confidence_interval()
-    return float(interval.low), float(interval.high)
+    change = difference(old, new)
+    if not change:
+        return "seeds that do not differ: no interval"
+    word = "noise" if change.low <= 0 <= change.high else "more than noise"
+    return f"{word}: {number(change.low, '+')} to {number(change.high, '+')}"
