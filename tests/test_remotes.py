@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import boto3
+import boto3  # type: ignore[import-untyped]
 import pytest
 import requests
 import yaml
@@ -21,11 +21,6 @@ from moto.server import ThreadedMotoServer
 from tests.conftest import ENVIRONMENT, documented, edit_params, give_environment, ran_stages, run
 
 SSHD = Path("/usr/sbin/sshd")
-SET_UP = {
-    "s3": "dvc remote add --default team s3://bucket/project",
-    "ssh": "dvc remote add --default team ssh://server/srv/project",
-    "folder": "dvc remote add --default team /srv/project",
-}
 MODEL = "data/models/w2-4/seed-0.keras"
 Keys = dict[str, str]
 
@@ -150,8 +145,12 @@ def first(small: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def set_up(project: Path, kind: str, address: str) -> None:
     """As the README says, at this server's address."""
-    *command, _ = documented(SET_UP[kind])
-    run(*command, address, cwd=project)
+    commands = {
+        "s3": documented("dvc remote add --default team s3://bucket/project"),
+        "ssh": documented("dvc remote add --default team ssh://server/srv/project"),
+        "folder": documented("dvc remote add --default team /srv/project"),
+    }
+    run(*commands[kind][:-1], address, cwd=project)
     run(*documented("dvc remote modify team verify true"), cwd=project)
 
 
@@ -263,9 +262,7 @@ def test_wrong_credentials_are_told_and_nothing_is_lost(first: Path, server: Ser
 
 
 @pytest.mark.parametrize("fault", ["missing", "damaged"])
-def test_object_missing_or_damaged_on_the_server_is_named_and_put_back(
-    first: Path, server: Server, fault: str
-) -> None:
+def test_object_missing_or_damaged_on_the_server_is_named_and_put_back(first: Path, server: Server, fault: str) -> None:
     run("dvc", "push", cwd=first)
     whole = (first / MODEL).read_bytes()
     oid = hashlib.md5(whole, usedforsecurity=False).hexdigest()
