@@ -6,11 +6,12 @@ import json
 import math
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 from pydantic import Field, ValidationError
 
 from stages.architecture import Architecture, Section
 from stages.errors import InputError
-from stages.files import DECIMALS, MODELS
+from stages.files import DECIMALS, MODELS, read_npz
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,6 +100,15 @@ def _read_table(name: str, file: str, columns: list[str]) -> pd.DataFrame:
         raise InputError(f"{path}: missing; {_repair(name)}") from None
     except (ValueError, KeyError) as error:
         raise InputError(f"{path}: no table of {', '.join(columns)} ({error}); {_repair(name)}") from None
+
+
+def read_predictions(name: str, seed: int) -> np.ndarray:
+    """Class probabilities of the test images, float32 `[N, classes]`. Raises InputError as `read_results` does."""
+    path = MODELS / name / PREDICTIONS
+    arrays = read_npz(path, _repair(name))
+    if f"seed-{seed}" not in arrays:
+        raise InputError(f"{path}: holds {', '.join(arrays) or 'nothing'}, no seed-{seed}; {_repair(name)}")
+    return arrays[f"seed-{seed}"]
 
 
 def rows_text(rows: list[tuple[Any, ...]], columns: list[str], float_format: str = FRACTIONS) -> str:

@@ -36,7 +36,7 @@ def results(*seeds: SeedResult) -> Results:
 
 
 def test_failed_start_counts_over_all_and_not_over_those_that_started() -> None:
-    numbers = summarize(results(seed(0.9, 1), seed(0.8, 3), seed(0.1, None)))
+    numbers = summarize(results(seed(0.9, 1), seed(0.8, 3), seed(0.1, None)), flops=5)
     assert (numbers["seeds"], numbers["started"], numbers["diverged"]) == (3, 2, 0)
     assert numbers["test_accuracy"] == pytest.approx(0.6)
     assert numbers["test_accuracy_started"] == pytest.approx(0.85)
@@ -44,17 +44,28 @@ def test_failed_start_counts_over_all_and_not_over_those_that_started() -> None:
 
 
 def test_diverged_seed_is_counted_and_has_no_number() -> None:
-    numbers = summarize(results(seed(0.9, 1), seed(None, None, diverged_at=2)))
+    numbers = summarize(results(seed(0.9, 1), seed(None, None, diverged_at=2)), flops=5)
     assert (numbers["started"], numbers["diverged"]) == (1, 1)
     assert numbers["test_accuracy"] == numbers["test_accuracy_started"] == 0.9
 
 
 def test_mean_over_no_seed_is_left_out() -> None:
-    numbers = summarize(results(seed(0.1, None)))
+    numbers = summarize(results(seed(0.1, None)), flops=5)
     assert numbers["test_accuracy"] == 0.1
     assert "test_accuracy_started" not in numbers
     assert "epochs_to_start" not in numbers
-    assert set(summarize(results(seed(None, None, 1)))) == {"parameters", "seeds", "started", "diverged"}
+    nothing = summarize(results(seed(None, None, 1)), flops=5)
+    assert list(nothing) == [
+        "parameters", "training_flops", "seeds", "started", "started_share_low", "started_share_high", "diverged",
+    ]  # fmt: skip
+
+
+def test_interval_needs_two_seeds_that_started() -> None:
+    assert "test_accuracy_started_low" not in summarize(results(seed(0.9, 1), seed(0.1, None)), flops=5)
+    numbers = summarize(results(seed(0.9, 1), seed(0.8, 1), seed(0.1, None)), flops=5)
+    assert numbers["test_accuracy_started_deviation"] == pytest.approx(0.0707107)
+    assert numbers["test_accuracy_started_low"] == pytest.approx(0.85 - 12.7062 * 0.05, abs=1e-4)
+    assert (numbers["started_share_low"], numbers["started_share_high"]) == pytest.approx((0.0943, 0.9916), abs=1e-4)
 
 
 def test_start_is_the_first_epoch_off_the_plateau() -> None:
