@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
 
-.PHONY: help setup repro quick test bench lint gate pr-report pr-comment hooks remote verify audit lock clean
+.PHONY: help setup repro quick test bench lint gate pr-report pr-comment page hooks remote verify audit lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -41,6 +41,9 @@ pr-report: setup  ## what the branch changes against BASE (origin/main), as Mark
 
 pr-comment:  ## put FILE into the one comment of the pull request NUMBER, by GitHub's gh
 	@$(PYTHON) -m tools.pr_comment "$$NUMBER" "$$FILE"
+
+page: setup  ## fetch plots/report.html from the remote; where none has it, say so and go on
+	@$(ACTIVATE) dvc pull --quiet plots/report.html || echo "page: no remote here has plots/report.html"
 
 hooks: setup  ## let Git run ruff and DVC at every commit, checkout and push
 	$(ACTIVATE) pre-commit install --install-hooks

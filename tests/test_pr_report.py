@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.conftest import commit, documented, edit_params, give_environment, run
+from tools.markdown import plain
 from tools.pr_report import report
 
 SINGLE = ("test_accuracy", "test_accuracy_started", "validation_accuracy", "validation_loss")  # values a seed in Git
@@ -80,6 +81,17 @@ def metric_rows(old: dict[str, float], new: dict[str, float]) -> tuple[list[str]
     return first, others
 
 
+def verdict_rows(project: Path) -> list[str]:
+    sides = [run("git", "show", f"{name}:metrics/verdicts.json", cwd=project) for name in ("main", "branch")]
+    old, new = map(json.loads, sides)
+    assert old.keys() == new.keys()
+    return [
+        f"| {plain(now['claim'])} | {old[key]['verdict']} | {now['verdict']} | {plain(now['sentence'], 400)} |"
+        for key, now in new.items()
+        if now["verdict"] != old[key]["verdict"]
+    ]
+
+
 def one_epoch(values: list[float | None]) -> str:
     """Both sides' cells of a learning curve that is one epoch long."""
     known = [value for value in values if value is not None]
@@ -114,10 +126,12 @@ def test_report_on_a_trained_branch_to_the_line_without_data(small: Path) -> Non
         "aggregate": "run again | `depth`, `width`, `data/models`",
     }
     lock = yaml.safe_load((clone / "dvc.lock").read_text())["stages"]
+    verdicts = verdict_rows(small)
+    more = f", {len(verdicts)} verdict{'s' * (len(verdicts) > 1)}" if verdicts else ""
 
     assert run(*documented("make pr-report BASE=origin/main"), cwd=clone).splitlines() == [
-        f"2 parameters, {len(first + others)} metrics, 4 stages, 3 learning curves changed between `origin/main` "
-        f"({short(small, 'main')}) and this branch ({short(small, 'branch')}).",
+        f"2 parameters, {len(first + others)} metrics, 4 stages, 3 learning curves{more} changed between "
+        f"`origin/main` ({short(small, 'main')}) and this branch ({short(small, 'branch')}).",
         "",
         "## Parameters",
         "",
@@ -155,6 +169,10 @@ def test_report_on_a_trained_branch_to_the_line_without_data(small: Path) -> Non
         "|  |  | base | branch |",
         "| --- | --- | --- | --- |",
         *changed_curves,
+        *(
+            ["", "## Verdicts", "", "| claim | base | branch |  |", "| --- | --- | --- | --- |", *verdicts]
+            * bool(verdicts)
+        ),
     ]
 
 
@@ -203,12 +221,16 @@ def test_change_inside_the_seeds_interval_is_called_noise(
 
 def test_changed_verdict_is_told_with_its_sentence(project: Path) -> None:
     path = project / "metrics/verdicts.json"
-    claim, entry = next(iter(json.loads(path.read_text()).items()))
-    edit_json(path, claim, value=entry | {"verdict": "another | one", "sentence": "Why <b>it</b> is so."})
+    entry = {"claim": "More is more.", "verdict": "confirmed", "sentence": "It is."}
+    path.write_text(json.dumps({"more": entry, "less": entry}))
+    run("git", "checkout", "--quiet", "-B", "main", cwd=project)
+    commit(project, "A verdict")
+    run("git", "checkout", "--quiet", "-B", "branch", cwd=project)
+    edit_json(path, "more", value=entry | {"verdict": "refuted | so", "sentence": "Why <b>it</b> is not."})
     commit(project, "Another verdict")
-    output = report("main")
-    assert "1 verdict changed" in output.splitlines()[0]
-    assert f"| {entry['verdict']} | another \\| one | Why &lt;b>it&lt;/b> is so. |" in output
+    lines = report("main").splitlines()
+    assert lines[0].startswith("1 verdict changed between ")
+    assert lines[-1] == "| More is more. | confirmed | refuted \\| so | Why &lt;b>it&lt;/b> is not. |"
 
 
 def test_stage_of_other_code_with_equal_outputs_is_told_apart_from_a_retrained_one(project: Path) -> None:
@@ -290,11 +312,11 @@ UNREADABLE = {
 
 def on_the_base(project: Path, contents: dict[str, bytes | None]) -> None:
     """Let main's files hold these bytes, or not be there, and the branch's what they held."""
-    kept = {name: (project / name).read_bytes() for name in contents}
+    kept = {name: (project / name).read_bytes() if (project / name).exists() else b"{}" for name in contents}
     run("git", "checkout", "--quiet", "main", cwd=project)
     for name, content in contents.items():
         if content is None:
-            (project / name).unlink()
+            (project / name).unlink(missing_ok=True)
         else:
             (project / name).write_bytes(content)
     commit(project, "A poor base")

@@ -148,6 +148,8 @@ def _mean_over_seeds(table: pd.DataFrame, column: str) -> list[float]:
 
 
 def verdicts(old: Side, new: Side) -> Section:
+    if old.text(str(VERDICTS)) is None and new.text(str(VERDICTS)) is None:
+        return Section("verdict", 0, "")  # both are from before there were any
     before, after = (side.read(str(VERDICTS), _verdicts) for side in (old, new))
     if before is None or after is None:
         return Section("verdict", 0, "")
