@@ -22,7 +22,7 @@ from stages.aggregate import METRICS, PLOTS
 from stages.params import FAMILIES, PARAMS_FILE
 from tools.markdown import ABSENT, code, curve, folded, number, plain, table
 from tools.revisions import NothingToCompareError, Side, sides, uncommitted
-from tools.seed_noise import judged, read_table, seed_values
+from tools.seed_noise import judged, read_curves, seed_values
 
 VERDICTS = METRICS / "verdicts.json"
 COMPARED = ["dvc.lock", str(PARAMS_FILE), str(METRICS), str(PLOTS)]
@@ -47,12 +47,13 @@ def report(base: str) -> str:
         return f"Nothing was compared: {error}.\n"
     sections = [section(old, new) for section in (parameters, metrics, stages, curves, verdicts)]
     missing = unique([*old.missing, *new.missing])
-    if open_changes := uncommitted(COMPARED):
-        missing.append(f"What is not committed: {', '.join(map(code, open_changes))}")
+    if not_committed := uncommitted(COMPARED):
+        missing.append(f"What is not committed: {', '.join(map(code, not_committed))}")
     changed = [section for section in sections if section.changes]
+    counts = ", ".join(_count(section.changes, section.what) for section in changed)
+    nothing = "Nothing that could be compared" if missing else "Nothing"
     where = f"between {code(base)} ({old.commit[:7]}) and this branch ({new.commit[:7]})"
-    counts = ", ".join(_count(section.changes, section.what) for section in changed) or "Nothing"
-    page = [f"{counts} changed {where}.", *(section.text for section in changed)]
+    page = [f"{counts or nothing} changed {where}.", *(section.text for section in changed)]
     if missing:
         page.append("## Not compared\n\n" + "\n".join(f"- {line}." for line in missing))
     return "\n\n".join(part.strip() for part in page) + "\n"
@@ -92,30 +93,42 @@ def metrics(old: Side, new: Side) -> Section:
 
 def stages(old: Side, new: Side) -> Section:
     """By dvc.lock: whether a stage's outputs are other, and what made it run."""
-    before, after = (side.read("dvc.lock", lambda text: dict(yaml.safe_load(text)["stages"])) for side in (old, new))
+    before, after = (side.read("dvc.lock", _runs) for side in (old, new))
     if before is None or after is None:
         return Section("stage", 0, "")
     rows = []
     for stage in unique([*after, *before]):
-        if stage not in before or stage not in after:
-            rows.append([code(stage), "new" if stage in after else "removed", ""])
-        elif before[stage] != after[stage]:
+        was, now = before.get(stage), after.get(stage)
+        if was is None or now is None:
+            rows.append([code(stage), "new" if now else "removed", ""])
+        elif was != now:
             done = "retrained" if stage.startswith("train") else "run again"
-            same = ", to the same bytes" if before[stage].get("outs") == after[stage].get("outs") else ""
-            rows.append([code(stage), done + same, ", ".join(map(code, _causes(before[stage], after[stage])))])
+            same = ", to the same bytes" if was.outputs == now.outputs else ""
+            rows.append([code(stage), done + same, _causes(was.inputs, now.inputs)])
     return Section("stage", len(rows), f"## Stages\n\n{table(['', '', 'because of'], rows)}")
 
 
-def _causes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What a stage's result follows from and is not the same: its command, parameters and files."""
-    before, after = _inputs(old), _inputs(new)
-    causes = [name for name in unique([*after, *before]) if before.get(name) != after.get(name)]
-    return causes[:CAUSES] + ([f"and {len(causes) - CAUSES} more"] if len(causes) > CAUSES else [])
+class Run(NamedTuple):
+    """A stage as dvc.lock has it: its command, parameters and files, and the hashes of what came of them."""
+
+    inputs: dict[str, Any]
+    outputs: dict[str, str]
 
 
-def _inputs(stage: dict[str, Any]) -> dict[str, Any]:
-    params = {key: value for file in stage.get("params", {}).values() for key, value in file.items()}
-    return {"cmd": stage["cmd"]} | params | {dep["path"]: dep.get("md5") for dep in stage.get("deps", [])}
+def _runs(lock: str) -> dict[str, Run]:
+    runs = {}
+    for name, stage in yaml.safe_load(lock)["stages"].items():
+        params = {key: value for file in stage.get("params", {}).values() for key, value in file.items()}
+        files = {dependency["path"]: dependency["md5"] for dependency in stage.get("deps", [])}
+        outputs = {output["path"]: output["md5"] for output in stage.get("outs", [])}
+        runs[name] = Run({"cmd": stage["cmd"]} | params | files, outputs)
+    return runs
+
+
+def _causes(old: dict[str, Any], new: dict[str, Any]) -> str:
+    causes = [name for name in unique([*new, *old]) if old.get(name) != new.get(name)]
+    more = len(causes) - CAUSES
+    return ", ".join(map(code, causes[:CAUSES])) + (f" and {more} more" if more > 0 else "")
 
 
 def curves(old: Side, new: Side) -> Section:
@@ -139,8 +152,8 @@ def curves(old: Side, new: Side) -> Section:
 
 
 def _by_architecture(text: str) -> dict[str, pd.DataFrame]:
-    table = read_table(text).astype(dict.fromkeys(CURVES, float))
-    return {str(name): group.reset_index(drop=True) for name, group in table.groupby("architecture", sort=False)}
+    groups = read_curves(text).groupby("architecture", sort=False)
+    return {str(name): group.reset_index(drop=True) for name, group in groups}
 
 
 def _mean_over_seeds(table: pd.DataFrame, column: str) -> list[float]:
@@ -171,24 +184,30 @@ def _verdicts(text: str) -> dict[str, dict[str, str]]:
 
 
 def dvc_diff(what: str, old: Side, new: Side) -> dict[str, dict[str, dict[str, Any]]]:
-    """DVC's own difference of "params" or "metrics", by file and key: `old`, `new`, and of numbers `diff`."""
+    """DVC's own difference of "params" or "metrics", by file and key: `old`, `new`, and of numbers `diff`.
+
+    Only of files that can be read on both sides, or are not there on one.
+    """
     if old.commit == new.commit:
         return {}
     try:
         with Repo() as repo:
             result = getattr(repo, what).diff(a_rev=old.commit, b_rev=new.commit)
     except DvcException as error:
-        new.lacks(what, f"not readable by DVC ({plain(error)})")
+        new.lacks(f"DVC's {what}", f"not readable ({plain(error)})")
         return {}
     files: dict[str, dict[str, dict[str, Any]]] = result.get("diff", {})
     for side in (old, new):
         problems = result.get("errors", {}).get(side.commit, {})
-        for file, problem in problems.items() if isinstance(problems, dict) else [(f"DVC's {what}", problems)]:
-            absent = isinstance(problem, FileNotFoundError)
-            side.lacks(file, "absent" if absent else f"not readable ({plain(problem)})")
-        for file in files:
-            if side.text(file) is None:
-                side.lacks(file, "absent")
+        if not isinstance(problems, dict):  # with the pipeline, everything
+            side.lacks(f"DVC's {what}", f"not readable ({plain(problems)})")
+            return {}
+        absent = [file for file in {*files, *problems} if side.text(file) is None]
+        for file in absent:
+            side.lacks(file, "absent")
+        for file in problems.keys() - absent:
+            side.lacks(file, f"not readable ({plain(problems[file])})")
+            files.pop(file, None)
     return files
 
 

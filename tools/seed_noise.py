@@ -11,6 +11,7 @@ import yaml
 
 from stages.aggregate import PLOTS, label
 from stages.params import FAMILIES, PARAMS_FILE, Params
+from stages.results import EPOCH_COLUMNS
 from stages.statistics import difference
 from tools.markdown import number
 from tools.revisions import Side
@@ -21,8 +22,8 @@ def seed_values(side: Side) -> dict[str, list[float]]:
     params = side.read(str(PARAMS_FILE), lambda text: Params.model_validate(yaml.safe_load(text)))
     values: dict[str, list[float]] = {}
     for family in FAMILIES:
-        accuracy = side.read(f"{PLOTS}/{family}_accuracy.csv", read_table)
-        curves = side.read(f"{PLOTS}/{family}_curves.csv", read_table)
+        accuracy = side.read(f"{PLOTS}/{family}_accuracy.csv", read_accuracy)
+        curves = side.read(f"{PLOTS}/{family}_curves.csv", read_curves)
         if params is None or accuracy is None or curves is None:
             continue
         for named in [*params.picks(), *params.studied()]:
@@ -43,9 +44,22 @@ def _values(key: str, accuracy: pd.DataFrame, curves: pd.DataFrame) -> dict[str,
     }
 
 
-def read_table(text: str) -> pd.DataFrame:
-    """A CSV of plots/. An architecture that the study lists twice counts once."""
-    return pd.read_csv(StringIO(text), na_values=["inf", "-inf"]).drop_duplicates()
+def read_accuracy(text: str) -> pd.DataFrame:
+    """plots/FAMILY_accuracy.csv; ValueError or KeyError where it is no such table."""
+    types = {"architecture": str, "seed": int, "test_accuracy": float, "started": bool}
+    return _read_table(text, types)
+
+
+def read_curves(text: str) -> pd.DataFrame:
+    """plots/FAMILY_curves.csv; ValueError or KeyError where it is no such table."""
+    types = {"architecture": str, "seed": int, "epoch": int} | dict.fromkeys(EPOCH_COLUMNS, float)
+    return _read_table(text, types)
+
+
+def _read_table(text: str, types: dict[str, type]) -> pd.DataFrame:
+    """An architecture that the study lists twice counts once."""
+    table = pd.read_csv(StringIO(text), na_values=["inf", "-inf"])
+    return table[list(types)].astype(types).drop_duplicates()
 
 
 def judged(old: list[float], new: list[float]) -> str:
