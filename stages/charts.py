@@ -11,7 +11,14 @@ import pandas as pd
 
 HEIGHT = 260  # pixels
 MOST_ROWS = 6000  # of learning curves; the page stays small however long the trainings were
+LEARNT = 25  # per cent; accuracies above it share an axis that need not begin at 0
 FAILED, MARK, QUIET = "#d62728", "#1f77b4", "#888"
+
+
+COLOURS = (
+    "#4c78a8", "#f58518", "#e45756", "#72b7b2", "#54a24b", "#b79a20", "#b279a2", "#ff9da6", "#9d755d", "#79706e",
+    "#9ecae9", "#ffbf79", "#ff9d98", "#b2dfdb", "#88d27a", "#f2cf5b", "#d6a5c9", "#fcbfd2", "#d8b5a5", "#bab0ac",
+)  # fmt: skip
 
 
 def accuracy_chart(seeds: pd.DataFrame, means: pd.DataFrame, title: str) -> alt.LayerChart:
@@ -25,13 +32,13 @@ def accuracy_chart(seeds: pd.DataFrame, means: pd.DataFrame, title: str) -> alt.
         seeds[column] = 100 * seeds[column]
     means[["mean", "low", "high"]] = 100 * means[["mean", "low", "high"]]
     learnt = pd.concat([seeds[seeds["started"]]["test_accuracy"], seeds["reference"], means["low"], means["high"]])
-    learnt = learnt[learnt > 100 / 4].dropna()
-    bottom, top = (math.floor(learnt.min() - 1), math.ceil(learnt.max() + 0.5)) if len(learnt) else (0, 100)
+    bottom, top = _range(learnt)
     seeds["shown"] = seeds["test_accuracy"].where(seeds["started"], bottom).clip(lower=bottom)
     seeds["outcome"] = seeds["started"].map({True: "started", False: "never started"})
     order = list(dict.fromkeys(seeds["architecture"]))
     x = alt.X("architecture:N", sort=order, title=title, axis=alt.Axis(labelAngle=0))
-    y = alt.Y("shown:Q", title="test accuracy, %", scale=alt.Scale(domain=[bottom, top], nice=False))
+    scale = alt.Scale(domain=[bottom, top], nice=False)
+    y = alt.Y("shown:Q", title="test accuracy, %", scale=scale)
     colour = alt.Color(
         "outcome:N",
         title=None,
@@ -62,13 +69,15 @@ def accuracy_chart(seeds: pd.DataFrame, means: pd.DataFrame, title: str) -> alt.
         alt.Chart(seeds.drop_duplicates("architecture").dropna(subset="reference").query("reference > @bottom"))
         .mark_tick(thickness=3, size=34, color=QUIET)
         .encode(
-            x=x, y="reference:Q", tooltip=["architecture", alt.Tooltip("reference", format=".2f", title="notebook, %")]
+            x=x,
+            y=alt.Y("reference:Q", scale=scale),
+            tooltip=["architecture", alt.Tooltip("reference", format=".2f", title="notebook, %")],
         )
     )
     told = means.dropna(subset="low")
     whole = alt.Chart(told.assign(low=told["low"].clip(lower=bottom), high=told["high"].clip(upper=top)))
-    interval = whole.mark_rule(strokeWidth=2, color=MARK).encode(x=x, y="low:Q", y2="high:Q")
-    mean = whole.mark_tick(thickness=2, size=22, color=MARK).encode(x=x, y="mean:Q")
+    interval = whole.mark_rule(strokeWidth=2, color=MARK).encode(x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q")
+    mean = whole.mark_tick(thickness=2, size=22, color=MARK).encode(x=x, y=alt.Y("mean:Q", scale=scale))
     description = (
         f"Test accuracy against {title}: every seed a point, 95 % intervals of the means, the notebook's number grey"
     )
@@ -99,7 +108,9 @@ def start_chart(rates: pd.DataFrame) -> alt.LayerChart:
     )
 
 
-def curves_chart(curves: pd.DataFrame, measure: str, title: str, plateau: float | None = None) -> alt.LayerChart:
+def curves_chart(
+    curves: pd.DataFrame, measure: str, title: str, axis_format: str, plateau: float | None = None
+) -> alt.LayerChart:
     """Learning curves of all architectures, every seed a line; the page sets `shown`, the architectures to be drawn.
 
     `curves`: architecture, family, seed, epoch and the measure.
@@ -116,10 +127,8 @@ def curves_chart(curves: pd.DataFrame, measure: str, title: str, plateau: float 
         .mark_line(point=alt.OverlayMarkDef(size=22))
         .encode(
             x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d")),
-            y=alt.Y(f"{measure}:Q", title=title, scale=alt.Scale(zero=False)),
-            color=alt.Color(
-                "architecture:N", sort=names, scale=alt.Scale(domain=names, scheme="tableau20"), legend=None
-            ),
+            y=alt.Y(f"{measure}:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=axis_format)),
+            color=_colour(names, None),
             strokeDash=alt.StrokeDash("family:N", legend=None, scale=alt.Scale(domain=["width", "depth"])),
             strokeWidth=wide,
             detail="seed:N",
@@ -139,35 +148,43 @@ def curves_chart(curves: pd.DataFrame, measure: str, title: str, plateau: float 
 
 
 def cost_chart(costs: pd.DataFrame, cost: str, title: str) -> alt.LayerChart:
-    """Validation accuracy against cost. `costs`: architecture, family, validation_accuracy, the cost, front."""
+    """Validation accuracy against cost. `costs`: architecture, validation_accuracy, the cost, front.
+
+    What failed to learn stands at the lower edge, whatever lies below it.
+    """
     table = costs.assign(validation_accuracy=100 * costs["validation_accuracy"])
+    bottom, top = _range(table["validation_accuracy"])
+    table["shown"] = table["validation_accuracy"].clip(lower=bottom)
+    table["place"] = (table["validation_accuracy"] < bottom).map({True: "below", False: "here"})
+    names = list(table["architecture"])
     x = alt.X(
         f"{cost}:Q",
         title=title,
-        scale=alt.Scale(type="log", nice=False, padding=30),
+        scale=alt.Scale(type="log", nice=False, padding=20),
         axis=alt.Axis(format="~s", tickCount=5),
     )
-    y = alt.Y("validation_accuracy:Q", title="validation accuracy, %", scale=alt.Scale(zero=False, padding=12))
-    tooltip = [
-        "architecture",
-        alt.Tooltip(cost, format=",", title=title),
-        alt.Tooltip("validation_accuracy", format=".2f"),
-    ]
-    chart = alt.Chart(table)
-    front = alt.Chart(table[table["front"]]).mark_line(interpolate="step-after", color=QUIET, strokeDash=[4, 3])
-    colour = alt.Color(
-        "family:N",
-        title=None,
-        legend=alt.Legend(orient="top"),
-        scale=alt.Scale(domain=["width", "depth"], range=[MARK, "#ff7f0e"]),
+    y = alt.Y("shown:Q", title="validation accuracy, %", scale=alt.Scale(domain=[bottom, top], nice=False))
+    points = (
+        alt.Chart(table)
+        .mark_point(filled=True, size=90, opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            color=_colour(names, alt.Legend(orient="bottom", columns=3)),
+            shape=alt.Shape(
+                "place:N", legend=None, scale=alt.Scale(domain=["here", "below"], range=["circle", "cross"])
+            ),
+            tooltip=[
+                "architecture",
+                alt.Tooltip(cost, format=",", title=title),
+                alt.Tooltip("validation_accuracy", format=".2f", title="validation accuracy, %"),
+            ],
+        )
     )
+    front = alt.Chart(table[table["front"]]).mark_line(interpolate="step-after", color=QUIET, strokeDash=[4, 3])
     return _sized(
-        alt.layer(
-            front.encode(x=x, y=y),
-            chart.mark_point(filled=True, size=70, opacity=1).encode(x=x, y=y, color=colour, tooltip=tooltip),
-            alt.Chart(table[table["front"]]).mark_text(dy=-10).encode(x=x, y=y, text="architecture:N"),
-        ),
-        f"Validation accuracy against {title}; the front of the best is dashed",
+        alt.layer(front.encode(x=x, y=y), points),
+        f"Validation accuracy against {title}; the Pareto front is dashed",
     )
 
 
@@ -211,6 +228,22 @@ def errors_chart(classes: pd.DataFrame) -> alt.LayerChart:
         "Share of wrong test images, class by class",
         height=22 * len(table),
     )
+
+
+def _range(percent: pd.Series) -> tuple[int, int]:
+    """The axis that shows whatever has learnt something; what lies below is drawn at its lower edge."""
+    learnt = percent[percent > LEARNT]
+    return (math.floor(learnt.min() - 1), math.ceil(learnt.max() + 0.5)) if len(learnt) else (0, 100)
+
+
+def _colour(names: list[str], legend: alt.Legend | None) -> alt.Color:
+    scale = alt.Scale(domain=names, range=colours(names))
+    return alt.Color("architecture:N", sort=names, title=None, scale=scale, legend=legend)
+
+
+def colours(names: list[str]) -> list[str]:
+    """A colour a name, the same wherever the architecture is drawn."""
+    return [COLOURS[k % len(COLOURS)] for k in range(len(names))]
 
 
 def _sized(layers: Any, description: str, height: int = HEIGHT) -> alt.LayerChart:

@@ -23,6 +23,7 @@ import vl_convert
 
 from stages.charts import (
     accuracy_chart,
+    colours,
     cost_chart,
     curves_chart,
     errors_chart,
@@ -67,6 +68,7 @@ def page(
     layer, gradient_norm, saturated). `best` is the run of highest accuracy on the watched images, if any has one.
     """
     names = class_names(params, dataset.classes)
+    architectures = list(dict.fromkeys(tables["curves"]["architecture"]))
     template = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -75,7 +77,7 @@ def page(
         charts={name: _as_json(chart) for name, chart in _charts(compared, tables, dataset, params, best).items()},
         verdicts=list(verdicts.values()),
         architectures=architecture_rows(compared, tables["accuracy"]),
-        names=list(dict.fromkeys(tables["curves"]["architecture"])),
+        toggles=dict(zip(architectures, colours(architectures), strict=True)),
         best=best,
         watched="validation" if params.data.validation else "test",
         errors=confident_errors(best.probabilities, dataset.test, names) if best else [],
@@ -107,8 +109,8 @@ def _charts(
             charts[f"accuracy-{family}"] = accuracy_chart(accuracy[accuracy["family"] == family], means, title)
     charts["starts"] = start_chart(pd.DataFrame([_start_row(one) for one in compared]))
     plateau = math.log(dataset.classes)
-    charts["curves-loss"] = curves_chart(curves, "loss", "training loss, nats", plateau)
-    charts["curves-accuracy"] = curves_chart(curves, "val_accuracy", f"{watched} accuracy")
+    charts["curves-loss"] = curves_chart(curves, "loss", "training loss, nats", ".1f", plateau)
+    charts["curves-accuracy"] = curves_chart(curves, "val_accuracy", f"{watched} accuracy", ".0%")
     costs = cost_table(compared)
     for cost, title in (("parameters", "parameters"), ("training_flops", "training operations an image")):
         if len(costs):

@@ -4,6 +4,7 @@ Values are test accuracies as fractions, one a seed; what has too few values to 
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -56,7 +57,9 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference | 
     """
     if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
         return None
-    result = stats.ttest_ind(second, first, equal_var=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Precision loss")  # one side may be constant: failed starts are at 10 %
+        result = stats.ttest_ind(second, first, equal_var=False)
     interval = result.confidence_interval(LEVEL)
     estimate = float(np.mean(second) - np.mean(first))
     return Difference(estimate, float(interval.low), float(interval.high), float(result.pvalue))

@@ -1,11 +1,14 @@
 """Stages side by side: as many as asked for, ended together, and with a serial run's bytes."""
 
 import os
+import pty
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,6 +78,20 @@ def test_eight_stages_run_at_the_same_time_and_leave_nothing_to_do(project: Path
     assert "Data and pipelines are up to date." in output
     assert ran_stages((project / "data/logs/part-a.log").read_text()) == ["part@a"]
     assert "Data and pipelines are up to date." in run(*SIDE_BY_SIDE, "8", cwd=project)
+
+
+def test_terminal_shows_a_line_a_stage_with_the_end_of_its_log(project: Path) -> None:
+    with_stages(project, f"{MEET} echo slicing ${{item}}; sleep 1; {WRITE}")
+    leader, follower = pty.openpty()
+    process = subprocess.Popen([*SIDE_BY_SIDE, "8"], cwd=project, env=ENVIRONMENT, stdout=follower, stderr=follower)
+    os.close(follower)
+    shown = b""
+    with suppress(OSError):  # the terminal's other end closes with the process
+        while part := os.read(leader, 4096):
+            shown += part
+    assert process.wait() == 0
+    for name in NAMES:
+        assert re.search(rf"part@{name} .*slicing {name}", shown.decode(errors="replace"))
 
 
 def test_failed_stage_ends_the_others_and_shows_its_own_error(project: Path) -> None:

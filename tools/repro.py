@@ -3,8 +3,9 @@
     python -m tools.repro [JOBS]
 
 JOBS stages at a time (default: the machine's cores over train.threads, at least 1), each as `dvc repro --single-item`
-with its output in data/logs/STAGE.log; then `dvc repro` over the whole, which finds nothing left to do. The results are
-a serial run's to the byte. When a stage fails, the others are stopped and the end of its log is shown.
+with its output in data/logs/STAGE.log and, on a terminal, a line that shows where it is; then `dvc repro` over the
+whole, which finds nothing left to do. The results are a serial run's to the byte. When a stage fails, the others are
+stopped and the end of its log is shown.
 """
 
 import os
@@ -21,6 +22,8 @@ from types import FrameType
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from rich.progress import Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from stages.errors import InputError, reported_in_one_line
 from stages.params import load_params
@@ -35,10 +38,19 @@ class StageFailedError(Exception):
     """A stage that ended with an error of its own."""
 
 
+class LastLine(ProgressColumn):
+    """The last line of a running stage's log: of a training its epoch."""
+
+    def render(self, task: Task) -> Text:
+        lines = _last_lines(task.fields["log"]).splitlines() or [""]
+        return Text(lines[-1], no_wrap=True, overflow="ellipsis")
+
+
 class Stages:
     """The processes of the stages that are running, so that all of them can be ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, display: Progress) -> None:
+        self.display = display
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.stopping = False
 
@@ -49,12 +61,14 @@ class Stages:
         began, log = monotonic(), LOGS / f"{stage.replace('@', '-')}.log"
         command = ["dvc", "--wait-for-lock", "repro", "--single-item", stage]
         with log.open("wb") as output:
+            line = self.display.add_task(stage, log=log)
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
             self.running[stage] = process
             if self.stopping:  # since the first line
                 _signal_group(process, signal.SIGTERM)
             status = process.wait()
             del self.running[stage]
+            self.display.remove_task(line)
         if self.stopping:
             return
         if status:
@@ -106,10 +120,12 @@ def run_side_by_side(stale: dict[str, set[str]], jobs: int) -> None:
     """Every stage as soon as what it needs is there, at most `jobs` at a time. Raises StageFailedError."""
     LOGS.mkdir(parents=True, exist_ok=True)
     print(f"{len(stale)} stages, {jobs} at a time; their output: {LOGS}/", flush=True)
-    order, stages = TopologicalSorter(stale), Stages()
+    columns = TextColumn("{task.description}"), TimeElapsedColumn(), LastLine()
+    display = Progress(*columns, disable=not sys.stdout.isatty())
+    order, stages = TopologicalSorter(stale), Stages(display)
     order.prepare()
     waiting: dict[Future[None], str] = {}
-    with _ended_by_exception(), ThreadPoolExecutor(jobs) as pool:
+    with _ended_by_exception(), display, ThreadPoolExecutor(jobs) as pool:
         try:
             while order.is_active():
                 for stage in order.get_ready():
