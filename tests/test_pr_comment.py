@@ -73,7 +73,7 @@ def comments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Commen
     """Those of pull request 7: one of a person who has seen ours."""
     known: Comments = {1: _comment(1, "someone", f"{MARKER}\nLook what I can do")}
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("GitHub", (_GitHub,), {"comments": known}))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     settings = {
         "HTTP_PROXY": f"http://127.0.0.1:{server.server_port}",
         "GH_HOST": "github.localhost",  # the one host with which gh speaks plain HTTP

@@ -289,10 +289,16 @@ def test_base_that_moved_on_is_not_taken_for_a_change(project: Path) -> None:
     assert "batch_size" not in output
 
 
-@pytest.mark.parametrize("base", ["origin/main", "no such branch", "--help", "'; touch x; '", "HEAD:README.md"])
-def test_unknown_base_is_told_and_fails_nothing(project: Path, base: str) -> None:
-    output = run("make", "pr-report", f"BASE={base}", cwd=project)
-    assert output == f"Nothing was compared: BASE holds `{base}`, which is no commit here; `git fetch` may bring it.\n"
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("base", ["origin/main", "no such branch", "--help", "HEAD:README.md", ""])
+def test_unknown_base_is_told(base: str) -> None:
+    said = f"Nothing was compared: BASE holds `{base}`, which is no commit here; `git fetch` may bring it.\n"
+    assert report(base) == said
+
+
+def test_base_that_is_no_name_fails_nothing_and_reaches_no_shell(project: Path) -> None:
+    output = run("make", "pr-report", "BASE='; touch x; '", cwd=project)
+    assert output.startswith("Nothing was compared: BASE holds `'; touch x; '`, which is no commit here")
     assert not (project / "x").exists()
 
 
