@@ -1,10 +1,10 @@
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
 
-.PHONY: help setup repro cluster quick test bench lint verify audit lock clean
+.PHONY: help setup repro cluster quick test bench lint gate pr-report pr-comment page hooks remote verify audit lock clean
 
 help:  ## list these targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: .venv/ready  ## make the environment: .venv, with the packages of requirements.lock
 
@@ -19,7 +19,7 @@ setup: .venv/ready  ## make the environment: .venv, with the packages of require
 repro: setup  ## fetch the data, train what has changed, compare; JOBS=n: n trainings at a time
 	$(ACTIVATE) python -m tools.repro $(JOBS)
 
-cluster: setup  ## the same on a Dask cluster: SCHEDULER=tcp://..., or none to start one here; GIT=address: where workers take the revision from
+cluster: setup  ## the same on a Dask cluster: SCHEDULER=tcp://..., or one started here; GIT=address that workers reach
 	$(ACTIVATE) python -m tools.cluster '$(SCHEDULER)' '$(GIT)'
 
 quick: setup  ## the whole pipeline on a sample of 1,200 images, one epoch each, in a temporary clone
@@ -30,11 +30,29 @@ quick: setup  ## the whole pipeline on a sample of 1,200 images, one epoch each,
 test: lint  ## the same environment, lint, types and all tests
 	$(ACTIVATE) pytest
 
-bench: setup  ## time our training against stock Keras, the notebook's way and PyTorch; FULL=1: all of the study; PIECES=1: what each piece buys
+bench: setup  ## time our training against other ways; FULL=1: the whole study; PIECES=1: what each piece of ours buys
 	$(ACTIVATE) python -m tools.benchmark $(if $(FULL),--full) $(if $(PIECES),--pieces)
 
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy
+
+gate: setup  ## is dvc.lock up with the code and the parameters? needs no data
+	@$(ACTIVATE) python -m tools.gate
+
+pr-report: setup  ## what the branch changes against BASE (origin/main), as Markdown; needs no data
+	@$(ACTIVATE) python -m tools.pr_report "$${BASE:-origin/main}"
+
+pr-comment:  ## put FILE into the one comment of the pull request NUMBER, by GitHub's gh
+	@$(PYTHON) -m tools.pr_comment "$$NUMBER" "$$FILE"
+
+page: setup  ## fetch plots/report.html from the remote; where none has it, say so and go on
+	@$(ACTIVATE) dvc pull --quiet plots/report.html || echo "page: no remote here has plots/report.html"
+
+hooks: setup  ## let Git run ruff and DVC at every commit, checkout and push
+	$(ACTIVATE) pre-commit install --install-hooks
+
+remote: setup  ## check that the remote holds, undamaged, what dvc.lock names; REPAIR=1: put back what it lacks
+	@$(ACTIVATE) python -m tools.remote $(if $(REPAIR),--repair)
 
 verify: setup  ## check every file of DVC's cache against its checksum
 	$(ACTIVATE) python tools/verify.py

@@ -1,0 +1,48 @@
+"""The gate of a pull request, in a clone without data."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import documented, edit_params, give_environment, run
+
+
+@pytest.fixture
+def project(reduced: Path, tmp_path: Path) -> Path:
+    run("git", "clone", "--quiet", str(reduced), str(tmp_path / "clone"), cwd=tmp_path)
+    give_environment(tmp_path / "clone")
+    return tmp_path / "clone"
+
+
+def refused(project: Path) -> str:
+    """The line with which the gate refuses the project."""
+    lines = run("make", "gate", cwd=project, status=2).splitlines()
+    assert len(lines) == 2, lines
+    assert lines[1].startswith("make: ***")
+    return lines[0]
+
+
+def test_committed_results_of_the_committed_code_pass(project: Path) -> None:
+    assert run(*documented("make gate"), cwd=project) == "gate: Data and pipelines are up to date.\n"
+
+
+def test_results_of_other_parameters_are_refused_with_the_stages_and_what_to_do(project: Path) -> None:
+    edit_params(project, "blocks: 1\n  pooling: average", "blocks: 2\n  pooling: average")
+    assert refused(project) == (
+        "gate: dvc.lock is behind the code, the parameters or the metrics at aggregate, train@depth: "
+        "`make repro`, then commit params.yaml, dvc.lock, metrics/ and plots/ with the code"
+    )
+
+
+def test_numbers_that_no_stage_wrote_are_refused(project: Path) -> None:
+    path = project / "metrics/study.json"
+    numbers = json.loads(path.read_text())
+    numbers["width"]["w2-4"]["test_accuracy"] = 0.99
+    path.write_text(json.dumps(numbers))
+    assert "the metrics at aggregate: " in refused(project)
+
+
+def test_pipeline_that_dvc_refuses_is_refused_in_its_words(project: Path) -> None:
+    (project / "dvc.yaml").write_text("stages: 3\n")
+    assert "dvc.yaml" in refused(project)

@@ -1,0 +1,80 @@
+"""GitHub's workflows: of the right form, safe, and made of what runs here too."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT, run
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+ACTION = ROOT / ".github/actions/setup/action.yml"
+PINNED = re.compile(r"^[a-z-]+/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+
+
+def content(path: Path) -> dict[str, Any]:
+    """A workflow; what YAML 1.1 takes for `true` is the key `on`."""
+    read: dict[Any, Any] = yaml.safe_load(path.read_text())
+    return {"on" if key is True else key: value for key, value in read.items()}
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    read = content(path)
+    jobs = read["jobs"].values() if "jobs" in read else [read["runs"]]
+    return [step for job in jobs for step in job["steps"]]
+
+
+def test_files_are_of_the_schema_and_have_no_weakness_that_is_known() -> None:
+    run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS), cwd=ROOT)
+    run("check-jsonschema", "--builtin-schema", "vendor.github-actions", str(ACTION), cwd=ROOT)
+    run("zizmor", "--offline", "--quiet", "--strict-collection", ".github", cwd=ROOT)
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
+def test_every_command_is_a_target_of_make(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    commands = [step["run"] for step in steps(path) if "run" in step]
+    called = [re.match(r"make (?:--\w+ )?([a-z-]+)(?: \| tee \S+ >>\S+)?$", command) for command in commands]
+    assert [command for command, call in zip(commands, called, strict=True) if not call or call[1] not in targets] == []
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
+def test_actions_are_githubs_own_and_pinned_by_commit(path: Path) -> None:
+    used = re.findall(r"uses: (.*)", path.read_text())
+    assert [use for use in used if use != "./.github/actions/setup" and not PINNED.match(use)] == []
+    assert all(use.startswith(("actions/", "./")) for use in used)
+
+
+def test_only_the_job_that_comments_may_write_and_forks_do_not_have_it() -> None:
+    rights = {}
+    for path in WORKFLOWS:
+        assert content(path)["permissions"] == {}
+        for name, job in content(path)["jobs"].items():
+            rights[f"{path.stem}.{name}"] = job["permissions"]
+    assert rights.pop("pull-request.comment") == {"contents": "read", "pull-requests": "write"}
+    assert all(right == {"contents": "read"} for right in rights.values())
+    comment = content(ROOT / ".github/workflows/pull-request.yml")["jobs"]["comment"]
+    assert comment["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
+
+
+def test_tests_run_on_every_python_that_the_project_supports() -> None:
+    workflow = content(ROOT / ".github/workflows/tests.yml")
+    assert {"push", "pull_request"} <= set(workflow["on"])
+    supported = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
+    assert supported
+    expected = [f"3.{minor}" for minor in range(int(supported[1]), int(supported[2]))]
+    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == expected
+
+
+def test_cached_environment_is_taken_for_what_it_is(fresh: Path, tmp_path: Path) -> None:
+    """After a checkout requirements.lock is younger than the .venv that comes out of the cache."""
+    run("git", "clone", "--quiet", str(fresh), str(tmp_path / "clone"), cwd=tmp_path)
+    (tmp_path / "clone/.venv").mkdir()
+    (tmp_path / "clone/.venv/ready").touch()
+    os.utime(tmp_path / "clone/.venv/ready", (0, 0))
+    assert "venv --clear" in run("make", "--dry-run", "setup", cwd=tmp_path / "clone")
+    run("make", "--touch", "setup", cwd=tmp_path / "clone")
+    assert "Nothing to be done" in run("make", "setup", cwd=tmp_path / "clone")
