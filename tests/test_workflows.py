@@ -44,8 +44,8 @@ def test_every_command_is_a_target_of_make(path: Path) -> None:
 @pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
 def test_actions_are_githubs_own_and_pinned_by_commit(path: Path) -> None:
     used = re.findall(r"uses: (.*)", path.read_text())
-    assert [use for use in used if use != "./.github/actions/setup" and not PINNED.match(use)] == []
-    assert all(use.startswith(("actions/", "./")) for use in used)
+    assert [use for use in used if use != "$/.github/actions/setup" and not PINNED.match(use)] == []
+    assert all(use.startswith(("actions/", "$/")) for use in used)
 
 
 def test_only_the_job_that_comments_may_write_and_forks_do_not_have_it() -> None:
