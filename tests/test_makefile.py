@@ -19,7 +19,7 @@ def test_make_alone_lists_the_targets_with_a_line_each(fresh: Path) -> None:
         "gate",
         "pr-report",
         "pr-comment",
-        "page",
+        "report",
         "hooks",
         "remote",
         "verify",
