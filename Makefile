@@ -39,16 +39,16 @@ lint: setup  ## style and types
 gate: setup  ## is dvc.lock up with the code and the parameters? needs no data
 	@$(ACTIVATE) python -m tools.gate
 
-pr-report: setup  ## fetch the page of results, plots/report.html, from the cache or the remote; where none has it, say so
-	@$(ACTIVATE) if dvc checkout --quiet plots/report.html 2>/dev/null || dvc pull --quiet plots/report.html; \
-	then echo "report: $$PWD/plots/report.html"; \
-	else echo 'report: no cache and no remote here has plots/report.html; `make repro` makes it'; fi
+pr-report: setup  ## what the branch changes against BASE (origin/main), as Markdown; needs no data
+	@$(ACTIVATE) python -m tools.pr_report "$${BASE:-origin/main}"
 
 pr-comment:  ## put FILE into the one comment of the pull request NUMBER, by GitHub's gh
 	@$(PYTHON) -m tools.pr_comment "$$NUMBER" "$$FILE"
 
-report: setup  ## the page of results, plots/report.html, from the cache or the remote; where none has it, say so
-	@$(ACTIVATE) dvc pull --quiet plots/report.html || echo "report: no cache and no remote here has plots/report.html; `make repro` makes it"
+report: setup  ## fetch the page of results, plots/report.html, from the cache or the remote; where none has it, say so
+	@$(ACTIVATE) if dvc checkout --quiet plots/report.html 2>/dev/null || dvc pull --quiet plots/report.html; \
+	then echo "report: $$PWD/plots/report.html"; \
+	else echo 'report: no cache and no remote here has plots/report.html; `make repro` makes it'; fi
 
 hooks: setup  ## let Git run ruff and DVC at every commit, checkout and push
 	$(ACTIVATE) pre-commit install --install-hooks

@@ -43,3 +43,12 @@ def test_setup_refuses_a_python_that_the_packages_do_not_support(fresh: Path, tm
     output = run("make", "setup", f"PYTHON={old}", cwd=tmp_path / "clone", status=2)
     assert "3.11 to 3.13 is needed" in output
     assert not (tmp_path / "clone/.venv").exists()
+
+
+def test_make_report_brings_the_page_back_or_says_that_nobody_has_it(full: Path, fresh: Path) -> None:
+    page = full / "plots/report.html"
+    before = page.read_bytes()
+    page.unlink()
+    assert f"report: {page}" in run("make", "report", cwd=full)
+    assert page.read_bytes() == before
+    assert "no cache and no remote here has plots/report.html" in run("make", "report", cwd=fresh)

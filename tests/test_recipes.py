@@ -1,6 +1,8 @@
 """The recipes for clusters: SSH, SLURM and Kubernetes, each as far as it goes on one machine."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,7 +62,7 @@ def recipe(*arguments: str, cwd: Path, **variables: str) -> Iterator[str]:
             else:
                 raise AssertionError("no scheduler")
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)
 
 
 def threads_of_a_worker(scheduler: str) -> int:
@@ -96,7 +98,9 @@ def test_slurm_recipe_prints_its_script_and_refuses_a_missing_number(tmp_path: P
 
 
 def test_ssh_recipe_starts_a_worker_through_ssh(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", SSHD], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as sshd:
+    with subprocess.Popen(
+        [sys.executable, "-c", SSHD], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as sshd:
         try:
             assert sshd.stdout
             (tmp_path / ".ssh").mkdir()
@@ -107,7 +111,7 @@ def test_ssh_recipe_starts_a_worker_through_ssh(tmp_path: Path) -> None:
             with recipe(str(RECIPES / "ssh.py"), "machine", cwd=tmp_path, HOME=str(tmp_path)) as scheduler:
                 assert threads_of_a_worker(scheduler) >= 1
         finally:
-            sshd.kill()
+            os.killpg(sshd.pid, signal.SIGKILL)  # what it has started, too
 
 
 def test_kubernetes_recipe_has_the_shape_that_the_operator_asks_for(tmp_path: Path) -> None:

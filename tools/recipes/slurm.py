@@ -8,6 +8,7 @@ see this project's environment where it is, and what the DVC remote asks for is 
 """
 
 import sys
+from contextlib import suppress
 from signal import pause
 
 from dask_jobqueue import SLURMCluster
@@ -30,7 +31,8 @@ def main() -> None:
             return
         cluster.scale(jobs=int(sys.argv[1]))
         print(f"make cluster SCHEDULER={cluster.scheduler_address}", flush=True)
-        pause()
+        with suppress(KeyboardInterrupt):
+            pause()
 
 
 if __name__ == "__main__":

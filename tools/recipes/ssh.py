@@ -8,6 +8,7 @@ and keys are those of `~/.ssh/config`. Every machine has this project in the sam
 """
 
 import sys
+from contextlib import suppress
 from signal import pause
 
 from distributed import SSHCluster
@@ -19,7 +20,8 @@ def main() -> None:
         sys.exit("ssh: HOST is missing: python tools/recipes/ssh.py HOST HOST ...")
     with SSHCluster(hosts if len(hosts) > 1 else hosts * 2, remote_python=sys.executable) as cluster:
         print(f"make cluster SCHEDULER={cluster.scheduler_address}", flush=True)
-        pause()
+        with suppress(KeyboardInterrupt):
+            pause()
 
 
 if __name__ == "__main__":
