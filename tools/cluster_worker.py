@@ -168,11 +168,11 @@ def restored(study: Study, clone: Path, say: Say, *targets: str, patience: float
     return _patiently(attempt, patience, say)
 
 
-def push(clone: Path, say: Say, *stages: str, patience: float = PATIENCE) -> None:
+def push(clone: Path, say: Say, *targets: str, patience: float = PATIENCE) -> None:
     """Have the stages' outputs in the remote, with DVC's note of what they follow from."""
 
     def attempt() -> tuple[bool, str]:
-        status, output = run(["dvc", "push", "--run-cache", *stages], clone)
+        status, output = run(["dvc", "push", "--run-cache", *targets], clone)
         return not status and not _transfer_failed(output), _last_line(output)
 
     _patiently(attempt, patience, say)
