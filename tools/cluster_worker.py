@@ -24,7 +24,7 @@ DONE, FOUND, FAILED, SKIPPED = "done", "found in the remote", "failed", "skipped
 Outcome = tuple[str, str, str, float]  # one of these words, why, on which worker, and after how many seconds
 
 PATIENCE = 300  # seconds of trying again where Git's address or the remote does not answer
-LONGEST_PAUSE = 30  # seconds between two tries
+LONGEST_PAUSE = 10  # seconds between two tries
 LOG_LINES = 15  # of a failed stage, sent back
 
 # Ends the command and all that it has started when the pipe at its stdin closes, which it does with this process
