@@ -18,12 +18,14 @@ import sys
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer("127.0.0.1", int(sys.argv[1]), verbose=False)
 server.start()
-print(server.get_host_and_port()[1], flush=True)
+port = server.get_host_and_port()[1]
+print(port, flush=True)
 for line in sys.stdin:
-    server.stop()  # what it stores stays in this process
     if line.strip() == "start":
-        server = ThreadedMotoServer("127.0.0.1", server._port, verbose=False)
+        server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
         server.start()
+    else:
+        server.stop()  # what it stores stays in this process
     print("done", flush=True)
 """
 # A worker's shell, through which DVC runs the commands of stages: each leaves a line when it begins and when it ends

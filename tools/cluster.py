@@ -252,7 +252,7 @@ def run_study(scheduler: str, tasks: dict[str, Task], others: list[str], study: 
 
     try:
         if study.remote and others:
-            cluster_worker.push(Path.cwd(), say, *others, patience=PATIENCE)
+            cluster_worker.push(Path.cwd(), say, "--with-deps", *others, patience=PATIENCE)
         with ended_by_exception("cluster"), connected(scheduler, threads) as client:
             check_workers(client, tasks)
             failed = run_on_workers(client, tasks, study, cluster_worker.run_stage)

@@ -67,7 +67,12 @@ def slept(stages: int, workers: int) -> dict[str, float]:
     resources = dict.fromkeys(NEEDED, 1.0) | {environment(LOCK): 1e6}
     with (
         LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=False, resources=resources, dashboard_address=None
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=False,
+            resources=resources,
+            memory_limit=0,
+            dashboard_address=None,
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -24,7 +24,7 @@ DONE, FOUND, FAILED, SKIPPED = "done", "found in the remote", "failed", "skipped
 Outcome = tuple[str, str, str, float]  # one of these words, why, on which worker, and after how many seconds
 
 PATIENCE = 300  # seconds of trying again where Git's address or the remote does not answer
-LONGEST_PAUSE = 30  # seconds between two tries
+LONGEST_PAUSE = 10  # seconds between two tries
 LOG_LINES = 15  # of a failed stage, sent back
 
 # Ends the command and all that it has started when the pipe at its stdin closes, which it does with this process
@@ -168,11 +168,11 @@ def restored(study: Study, clone: Path, say: Say, *targets: str, patience: float
     return _patiently(attempt, patience, say)
 
 
-def push(clone: Path, say: Say, *stages: str, patience: float = PATIENCE) -> None:
+def push(clone: Path, say: Say, *targets: str, patience: float = PATIENCE) -> None:
     """Have the stages' outputs in the remote, with DVC's note of what they follow from."""
 
     def attempt() -> tuple[bool, str]:
-        status, output = run(["dvc", "push", "--run-cache", *stages], clone)
+        status, output = run(["dvc", "push", "--run-cache", *targets], clone)
         return not status and not _transfer_failed(output), _last_line(output)
 
     _patiently(attempt, patience, say)
