@@ -308,4 +308,5 @@ def test_project_without_a_remote_is_told_so(fresh: Path, tmp_path: Path) -> Non
     project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
     lines = run("make", "remote", cwd=project, status=2).splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith("remote: no remote")
+    assert lines[0].startswith("remote: ")
+    assert "no remote specified" in lines[0]
