@@ -62,7 +62,7 @@ def recipe(*arguments: str, cwd: Path, **variables: str) -> Iterator[str]:
             else:
                 raise AssertionError("no scheduler")
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
 
 
 def threads_of_a_worker(scheduler: str) -> int:

@@ -9,7 +9,7 @@ see this project's environment where it is, and what the DVC remote asks for is 
 
 import sys
 from contextlib import suppress
-from signal import pause
+from signal import SIGTERM, pause, signal
 
 from dask_jobqueue import SLURMCluster
 
@@ -31,6 +31,7 @@ def main() -> None:
             return
         cluster.scale(jobs=int(sys.argv[1]))
         print(f"make cluster SCHEDULER={cluster.scheduler_address}", flush=True)
+        signal(SIGTERM, lambda *_: sys.exit())
         with suppress(KeyboardInterrupt):
             pause()
 

@@ -9,7 +9,7 @@ and keys are those of `~/.ssh/config`. Every machine has this project in the sam
 
 import sys
 from contextlib import suppress
-from signal import pause
+from signal import SIGTERM, pause, signal
 
 from distributed import SSHCluster
 
@@ -20,6 +20,7 @@ def main() -> None:
         sys.exit("ssh: HOST is missing: python tools/recipes/ssh.py HOST HOST ...")
     with SSHCluster(hosts if len(hosts) > 1 else hosts * 2, remote_python=sys.executable) as cluster:
         print(f"make cluster SCHEDULER={cluster.scheduler_address}", flush=True)
+        signal(SIGTERM, lambda *_: sys.exit())
         with suppress(KeyboardInterrupt):
             pause()
 
