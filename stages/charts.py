@@ -116,7 +116,7 @@ def curves_chart(
     `curves`: architecture, family, seed, epoch and the measure.
     """
     names = list(dict.fromkeys(curves["architecture"]))
-    every = math.ceil(len(curves) / MOST_ROWS)
+    every = max(1, math.ceil(len(curves) / MOST_ROWS))
     thinned = curves[(curves["epoch"] % every == 0) | (curves["epoch"] == 1)]
     shown = alt.param("shown", value=names)
     hover = alt.selection_point(name="hover", on="pointerover", nearest=False, fields=["architecture"], empty=False)
@@ -137,7 +137,7 @@ def curves_chart(
         .add_params(hover)
     )
     layers = [lines]
-    if plateau is not None:
+    if plateau is not None and len(curves):  # which are empty where every run diverged in its first epoch
         rule = alt.Chart(pd.DataFrame({"plateau": [plateau], "told": ["nothing learnt"]}))
         layers.append(rule.mark_rule(strokeDash=[6, 4], color=QUIET).encode(y="plateau:Q"))
         text = rule.mark_text(align="right", baseline="bottom", dy=-3).encode(y="plateau:Q", text="told:N")

@@ -37,7 +37,13 @@ def _three_workers(cluster: Cluster) -> None:
 
 @pytest.fixture
 def untrained(cluster: Cluster, small: Path, request: pytest.FixtureRequest) -> Path:
-    """The small study with its data set, its four trainings to be done, and a remote of its own."""
+    """The small study with its data set, its four trainings to be done, and a remote of its own.
+
+    The workers' own caches, which may hold the trainings of an earlier test, are emptied.
+    """
+    for name in cluster.workers:
+        for place in [*(cluster.folder / name).rglob("cache"), *(cluster.folder / name).rglob("clone-*")]:
+            shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
     lock = yaml.safe_load((small / "dvc.lock").read_text())
     lock["stages"] = {stage: lock["stages"][stage] for stage in ("fetch", "prepare")}
     (small / "dvc.lock").write_text(yaml.safe_dump(lock))

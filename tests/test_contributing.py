@@ -62,7 +62,8 @@ def test_way_to_a_stage_runs_it_alone_and_its_numbers_are_metrics(small: Path) -
     insert_after(small / "dvc.yaml", "\nstages:\n", block("A stage", "yaml"))
     assert ran_stages(run("dvc", "repro", cwd=small)) == ["labels"]
     shown = json.loads(run("dvc", "metrics", "show", "--json", cwd=small))
-    assert sum(shown["workspace"]["data"]["metrics/labels.json"]["data"]["train"].values()) == 900
+    (shown,) = shown.values()
+    assert sum(shown["data"]["metrics/labels.json"]["data"]["train"].values()) == 900
     run("ruff", "check", "stages/labels.py", cwd=small)
 
 

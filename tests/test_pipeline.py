@@ -156,7 +156,7 @@ def test_metrics_diff_needs_no_data(full: Path, tmp_path: Path) -> None:
         "metrics/summary.json": {"width.parameters": {"old": 623834, "new": 623835, "diff": 1}},
     }
     every = json.loads(run("dvc", "metrics", "diff", "main", "--all", "--json", cwd=clone))
-    assert len(every["metrics/study.json"]) == 9 * 8
+    assert len(every["metrics/study.json"]) == 9 * 11
 
 
 def test_removed_architectures_are_set_aside_and_not_compared(small: Path) -> None:

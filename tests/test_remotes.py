@@ -56,6 +56,7 @@ def s3_server() -> Iterator[Server]:
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
+    requests.post(f"{url}/moto-api/reset-auth", data=b"1000000", timeout=10)  # until the user is there, anybody may
     access = {"endpoint_url": url, "region_name": "us-east-1"}
     root = {**access, "aws_access_key_id": "root", "aws_secret_access_key": "root"}
     boto3.client("s3", **root).create_bucket(Bucket="bucket")
@@ -182,9 +183,13 @@ def local_files(project: Path) -> dict[str, str]:
     return {str(file): hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() for file in files}
 
 
+def ask_for_two_blocks(project: Path) -> None:
+    edit_params(project, "# blocks\n  - 1\n", "# blocks\n  - 1\n  - 2\n")
+
+
 def pulled_without_training(clone: Path, expected: Path) -> None:
-    """Let the clone ask for two blocks, which were trained elsewhere."""
-    edit_params(clone, "# blocks\n  - 1\n", "# blocks\n  - 1\n  - 2\n")
+    """Let the clone ask for two blocks, which were trained and pushed elsewhere."""
+    ask_for_two_blocks(clone)
     output = run(*documented("dvc repro --pull"), cwd=clone)
     assert "Stage 'train_depth@2' is cached - skipping run" in output
     assert ran_stages(output) == ["aggregate"]
@@ -193,7 +198,12 @@ def pulled_without_training(clone: Path, expected: Path) -> None:
 
 
 def test_others_pull_the_same_bytes_and_train_nothing_again(first: Path, server: Server, reproduced: Path) -> None:
+    ask_for_two_blocks(first)
+    assert ran_stages(run("dvc", "repro", cwd=first)) == ["aggregate"]  # they are in its cache
     run(*documented("dvc push --run-cache"), cwd=first)
+    run("git", "checkout", "--quiet", ".", cwd=first)
+    run("dvc", "checkout", cwd=first)
+    run("dvc", "push", cwd=first)
     second = clone_of(first, "second", server.right)
     run(*documented("dvc pull"), cwd=second)
     assert len(data(second)) > 20
@@ -206,7 +216,7 @@ def test_shared_folder_does_so_too_and_experiments_travel(small: Path, reproduce
     set_up(small, "folder", str(tmp_path / "shared"))
     run("git", "commit", "--quiet", "--all", "--message", "A remote", cwd=small)
     run("git", "clone", "--quiet", "--bare", str(small), str(tmp_path / "origin"), cwd=tmp_path)
-    run("git", "remote", "add", "origin", str(tmp_path / "origin"), cwd=small)
+    run("git", "remote", "set-url", "origin", str(tmp_path / "origin"), cwd=small)
     run("dvc", "exp", "run", "--name", "deeper", "-S", "study.depth=[1,2]", cwd=small)
     run(*documented("dvc exp push origin --rev HEAD"), cwd=small)
     run("git", "checkout", "--quiet", ".", cwd=small)
