@@ -1,12 +1,9 @@
 """The study on a Dask cluster of real processes: a serial run's bytes, whatever is taken away meanwhile."""
 
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +16,6 @@ from tests.conftest import commit, contents, documented, edit_params, ran_stages
 from tests.test_repro import processes_below
 
 NAMES = ["depth", "depth-1", "w2-4", "width"]
-AWAY = 20  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -130,30 +126,6 @@ def test_killed_worker_loses_nothing(untrained: Path, reduced: Path, cluster: Cl
     assert_same(untrained, reduced, output)
     assert sorted(cluster.ended()) == NAMES
     assert len(cluster.begun()) == len(NAMES) + 1
-
-
-def test_remote_that_is_away_for_a_while_costs_no_training(untrained: Path, reduced: Path, cluster: Cluster) -> None:
-    driver = start(untrained, cluster)
-    until(cluster.begun, "a training's begin")
-    cluster.tell_s3("stop")
-    time.sleep(AWAY)
-    cluster.tell_s3("start")
-    output = finish(driver)
-    assert "waiting: " in output
-    assert_same(untrained, reduced, output)
-    assert sorted(cluster.ended()) == NAMES
-    assert len(cluster.begun()) == len(NAMES)
-
-
-def test_killed_driver_is_started_again_and_joins_in(untrained: Path, reduced: Path, cluster: Cluster) -> None:
-    driver = start(untrained, cluster)
-    until(cluster.ended, "a training's end")
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.communicate()
-    output = finish(start(untrained, cluster))
-    assert_same(untrained, reduced, output)
-    assert sorted(cluster.ended()) == NAMES
-    assert len(cluster.begun()) == len(NAMES)
 
 
 def test_failed_stage_ends_with_its_own_error_and_the_others_are_kept(

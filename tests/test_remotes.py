@@ -56,6 +56,7 @@ def s3_server() -> Iterator[Server]:
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
+    requests.post(f"{url}/moto-api/reset", timeout=10)  # what it stores, and whom it knows, is the process's
     requests.post(f"{url}/moto-api/reset-auth", data=b"1000000", timeout=10)  # until the user is there, anybody may
     access = {"endpoint_url": url, "region_name": "us-east-1"}
     root = {**access, "aws_access_key_id": "root", "aws_secret_access_key": "root"}
@@ -191,7 +192,6 @@ def pulled_without_training(clone: Path, expected: Path) -> None:
     """Let the clone ask for two blocks, which were trained and pushed elsewhere."""
     ask_for_two_blocks(clone)
     output = run(*documented("dvc repro --pull"), cwd=clone)
-    assert "Stage 'train_depth@2' is cached - skipping run" in output
     assert ran_stages(output) == ["aggregate"]
     results = (clone / "data/models/depth-2/results.json").read_bytes()
     assert results == (expected / "data/models/depth-2/results.json").read_bytes()
