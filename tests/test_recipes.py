@@ -17,7 +17,7 @@ RECIPES = ROOT / "tools/recipes"
 # In place of SLURM's own: the job runs at once, here
 SBATCH = """#!/bin/sh
 cp "$1" {folder}/job
-TMPDIR={folder} bash "$1" >{folder}/job.log 2>&1 &
+TMPDIR={folder} bash {folder}/job >{folder}/job.log 2>&1 &
 echo $! >{folder}/job.pid
 echo Submitted batch job 1
 """
@@ -67,7 +67,7 @@ def recipe(*arguments: str, cwd: Path, **variables: str) -> Iterator[str]:
 
 def threads_of_a_worker(scheduler: str) -> int:
     with Client(scheduler) as client:
-        client.wait_for_workers(1, timeout=60)
+        client.wait_for_workers(1, timeout=120)
         (worker,) = client.scheduler_info()["workers"].values()
         return int(worker["nthreads"])
 
