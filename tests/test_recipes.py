@@ -1,8 +1,6 @@
 """The recipes for clusters: SSH, SLURM and Kubernetes, each as far as it goes on one machine."""
 
-import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from pathlib import Path
 from distributed import Client
 
 from tests.conftest import ENVIRONMENT, ROOT, run
+from tests.servers import needs_sshd, ssh_server
 
 RECIPES = ROOT / "tools/recipes"
 # In place of SLURM's own: the job runs at once, here
@@ -22,29 +21,6 @@ echo $! >{folder}/job.pid
 echo Submitted batch job 1
 """
 SCANCEL = "#!/bin/sh\nkill $(cat {folder}/job.pid)\n"
-# An SSH server that runs what it is told in a shell, as sshd does
-SSHD = """
-import asyncio, subprocess, sys
-import asyncssh
-
-class Server(asyncssh.SSHServer):
-    def begin_auth(self, username):
-        return False
-
-async def handle(process):
-    child = await asyncio.create_subprocess_shell(
-        process.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
-    process.exit(await child.wait())
-
-async def main():
-    server = await asyncssh.create_server(
-        Server, "127.0.0.1", 0, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")], process_factory=handle)
-    print(server.get_port(), flush=True)
-    await server.wait_closed()
-
-asyncio.run(main())
-"""
 
 
 @contextmanager
@@ -97,21 +73,17 @@ def test_slurm_recipe_prints_its_script_and_refuses_a_missing_number(tmp_path: P
     assert output.startswith("slurm: JOBS is missing")
 
 
+@needs_sshd
 def test_ssh_recipe_starts_a_worker_through_ssh(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", SSHD], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as sshd:
-        try:
-            assert sshd.stdout
-            (tmp_path / ".ssh").mkdir()
-            (tmp_path / ".ssh/config").write_text(
-                f"Host machine\n  HostName 127.0.0.1\n  Port {sshd.stdout.readline().strip()}\n"
-                "  UserKnownHostsFile none\n  StrictHostKeyChecking no\n"
-            )
-            with recipe(str(RECIPES / "ssh.py"), "machine", cwd=tmp_path, HOME=str(tmp_path)) as scheduler:
-                assert threads_of_a_worker(scheduler) >= 1
-        finally:
-            os.killpg(sshd.pid, signal.SIGKILL)  # what it has started, too
+    with ssh_server(tmp_path / "server") as server:
+        (tmp_path / ".ssh").mkdir()
+        (tmp_path / ".ssh/config").write_text(
+            f"Host machine\n  HostName 127.0.0.1\n  Port {server.shared['port']}\n"
+            f"  User {server.right['user']}\n  IdentityFile {server.right['keyfile']}\n"
+            "  UserKnownHostsFile none\n  StrictHostKeyChecking no\n"
+        )
+        with recipe(str(RECIPES / "ssh.py"), "machine", cwd=tmp_path, HOME=str(tmp_path)) as scheduler:
+            assert threads_of_a_worker(scheduler) >= 1
 
 
 def test_kubernetes_recipe_has_the_shape_that_the_operator_asks_for(tmp_path: Path) -> None:

@@ -1,136 +1,23 @@
 """What one clone has trained the others pull: over S3, SSH and a shared folder, against real servers on loopback."""
 
-import getpass
 import hashlib
-import json
-import os
 import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import boto3  # type: ignore[import-untyped]
 import pytest
-import requests
 import yaml
-from moto.server import ThreadedMotoServer
 
 from tests.conftest import ENVIRONMENT, documented, edit_params, give_environment, ran_stages, run
+from tests.servers import Keys, Server, needs_sshd, s3_server, ssh_server
 
-SSHD = Path("/usr/sbin/sshd")
 MODELS = ("data/models/w2-4/seed-0.keras", "data/models/depth-1/seed-0.keras")
-Keys = dict[str, str]
 
 
-class Server(NamedTuple):
-    kind: str
-    address: str
-    shared: Keys  # settings of the remote that all have
-    right: Keys  # credentials
-    wrong: Keys
-    place: Callable[[str], Any]  # the file of an object, by its path below the address: read_bytes, write_bytes, unlink
-    stop: Callable[[], None]
-
-
-class _S3File(NamedTuple):
-    client: Any
-    key: str
-
-    def read_bytes(self) -> bytes:
-        content: bytes = self.client.get_object(Bucket="bucket", Key=self.key)["Body"].read()
-        return content
-
-    def write_bytes(self, content: bytes) -> None:
-        self.client.put_object(Bucket="bucket", Key=self.key, Body=content)
-
-    def unlink(self) -> None:
-        self.client.delete_object(Bucket="bucket", Key=self.key)
-
-
-def s3_server() -> Iterator[Server]:
-    """S3 with one user, whose signature it checks."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    requests.post(f"{url}/moto-api/reset", timeout=10)  # what it stores, and whom it knows, is the process's
-    requests.post(f"{url}/moto-api/reset-auth", data=b"1000000", timeout=10)  # until the user is there, anybody may
-    access = {"endpoint_url": url, "region_name": "us-east-1"}
-    root = {**access, "aws_access_key_id": "root", "aws_secret_access_key": "root"}
-    boto3.client("s3", **root).create_bucket(Bucket="bucket")
-    iam = boto3.client("iam", **root)
-    iam.create_user(UserName="team")
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
-    iam.put_user_policy(UserName="team", PolicyName="all", PolicyDocument=json.dumps(policy))
-    key = iam.create_access_key(UserName="team")["AccessKey"]
-    right = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
-    client = boto3.client("s3", **access, **{f"aws_{name}": value for name, value in right.items()})
-    requests.post(f"{url}/moto-api/reset-auth", data=b"0", timeout=10)
-    yield Server(
-        kind="s3",
-        address="s3://bucket/project",
-        shared={"endpointurl": url},
-        right=right,
-        wrong={"secret_access_key": "wrong"},
-        place=lambda path: _S3File(client, f"project/{path}"),
-        stop=server.stop,
-    )
-    server.stop()
-
-
-def ssh_server(folder: Path) -> Iterator[Server]:
-    """OpenSSH's server, which lets one key in."""
-    for name in ("host", "right", "wrong"):
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name), cwd=folder)
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # which the service would make
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = {
-        "Port": port, "ListenAddress": "127.0.0.1", "HostKey": folder / "host", "PidFile": "none", "UsePAM": "no",
-        "AuthorizedKeysFile": folder / "right.pub", "StrictModes": "no", "PasswordAuthentication": "no",
-        "KbdInteractiveAuthentication": "no", "Subsystem": "sftp internal-sftp",
-    }  # fmt: skip
-    (folder / "config").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "config"], stderr=log)
-    deadline = time.monotonic() + 30
-    while not answers(port):
-        assert process.poll() is None, (folder / "log").read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-    def stop() -> None:
-        process.terminate()
-        process.wait()
-
-    yield Server(
-        kind="ssh",
-        address=f"ssh://127.0.0.1{folder}/project",
-        shared={"port": str(port)},
-        right={"user": getpass.getuser(), "keyfile": str(folder / "right")},
-        wrong={"keyfile": str(folder / "wrong")},
-        place=lambda path: folder / "project" / path,
-        stop=stop,
-    )
-    stop()
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.fixture(
-    params=["s3", pytest.param("ssh", marks=pytest.mark.skipif(not SSHD.exists(), reason=f"{SSHD} is not installed"))]
-)
+@pytest.fixture(params=["s3", pytest.param("ssh", marks=needs_sshd)])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    (tmp_path / "server").mkdir()
-    yield from s3_server() if request.param == "s3" else ssh_server(tmp_path / "server")
+    with s3_server() if request.param == "s3" else ssh_server(tmp_path / "server") as server:
+        yield server
 
 
 @pytest.fixture
