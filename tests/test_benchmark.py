@@ -25,7 +25,9 @@ def dataset() -> Dataset:
 def test_every_way_trains_an_epoch_a_round(dataset: Dataset) -> None:
     ways = ["ours", "stock", "notebook", *(piece.__name__ for piece in PIECES), "sgemm"]
     times = measure(NAMED, dataset, 1, load_params().train, ways)
-    assert list(zip(times["round"], times["way"], strict=True)) == [(k, way) for k in (0, 1) for way in ways]
+    ways.remove("notebook")  # whose epochs come first, in one go
+    in_order = [(0, "notebook"), (1, "notebook"), *((k, way) for k in (0, 1) for way in ways)]
+    assert list(zip(times["round"], times["way"], strict=True)) == in_order
     assert (times["seconds"] > 0).all()
     assert (times["peak_bytes"] > 100e6).all()
 

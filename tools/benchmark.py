@@ -5,9 +5,9 @@
     python -m tools.benchmark --pieces what each piece of stages/fast.py buys, to records/benchmark/pieces
 
 Every way trains in a process of its own (tools/contenders.py), one epoch at a time while all others wait, round after
-round. What is compared are the epochs of one round, so that a slow minute of the machine falls on all of them. The
-first epoch of each, in which graphs and kernels are made, counts for whole trainings alone. PyTorch takes part where
-it is installed.
+round. What is compared are the epochs of one round, so that a slow minute of the machine falls on all of them; only the
+notebook's way trains its epochs in one go. The first epoch of each, in which graphs and kernels are made, counts for
+whole trainings alone. PyTorch takes part where it is installed.
 """
 
 import argparse
@@ -27,7 +27,17 @@ from stages.dataset import Dataset, read_dataset
 from stages.errors import InputError, reported_in_one_line
 from stages.files import PACKED, write_text
 from stages.params import Named, Train, load_params
-from tools.contenders import KERAS_WAYS, PIECES, SGEMM_SIDE, TORCH_WAYS, contend, ours, sgemm, shortened
+from tools.contenders import (
+    KERAS_WAYS,
+    PIECES,
+    SGEMM_SIDE,
+    TORCH_WAYS,
+    WITHOUT_PAUSE,
+    contend,
+    ours,
+    sgemm,
+    shortened,
+)
 from tools.machine import machine
 
 
@@ -64,27 +74,33 @@ class Contender:
         self.connection.close()
         self.process.join()
 
-    def epoch(self) -> tuple[float, int]:
-        """Train one; its seconds, and the process's peak memory in bytes so far."""
-        self.connection.send("go")
+    def epochs(self, count: int) -> list[tuple[float, int]]:
+        """Train so many without a pause; of each its seconds, and the process's peak memory in bytes so far."""
+        for _ in range(count):
+            self.connection.send("go")
         try:
-            seconds, peak = self.connection.recv()
+            return [self.connection.recv() for _ in range(count)]
         except EOFError:
             raise ChildProcessError(f"{self.way} ended; its own error is above") from None
-        return seconds, peak
 
 
 def measure(named: Named, dataset: Dataset, rounds: int, settings: Train, ways: list[str]) -> pd.DataFrame:
-    """One row a round and way: architecture, round, way, seconds, peak_bytes."""
+    """One row a round and way: architecture, round, way, seconds, peak_bytes.
+
+    What must not pause has its epochs one after the other, before the others' first.
+    """
     settings = settings.model_copy(update={"epochs": rounds + 2})  # nobody gets to the last, after which `fit` ends
     rows = []
     with ExitStack() as stack:
         contenders = [stack.enter_context(Contender(way, named.architecture, dataset, settings)) for way in ways]
-        for number in range(rounds + 1):
-            for contender in contenders:
-                seconds, peak = contender.epoch()
-                print(f"{named.name} round {number} {contender.way}: {seconds:.3f} s", file=sys.stderr)
-                rows.append((named.name, number, contender.way, seconds, peak))
+        unpaused = [contender for contender in contenders if contender.way in WITHOUT_PAUSE]
+        in_turn = [contender for contender in contenders if contender not in unpaused]
+        turns = [(0, rounds + 1, unpaused), *((number, 1, in_turn) for number in range(rounds + 1))]
+        for first, count, those in turns:
+            for contender in those:
+                for number, (seconds, peak) in enumerate(contender.epochs(count), first):
+                    print(f"{named.name} round {number} {contender.way}: {seconds:.3f} s", file=sys.stderr)
+                    rows.append((named.name, number, contender.way, seconds, peak))
     return pd.DataFrame(rows, columns=["architecture", "round", "way", "seconds", "peak_bytes"])
 
 

@@ -202,6 +202,7 @@ def without_adam(architecture: Architecture, dataset: Dataset, settings: Train, 
 
 KERAS_WAYS = [ours, stock, notebook]
 TORCH_WAYS = [torch_eager, torch_channels_last, torch_compiled]
+WITHOUT_PAUSE = {"notebook"}  # tf.data's autotuner stalls for longer where an iterator has waited for its turn
 PIECES = [without_convolution, without_pooling, without_adam]
 WAYS = {way.__name__: way for way in (*KERAS_WAYS, *TORCH_WAYS, *PIECES, sgemm)}
 
