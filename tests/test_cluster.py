@@ -1,9 +1,12 @@
 """The study on a Dask cluster of real processes: a serial run's bytes, whatever is taken away meanwhile."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from tests.conftest import commit, contents, documented, edit_params, ran_stages
 from tests.test_repro import processes_below
 
 NAMES = ["depth", "depth-1", "w2-4", "width"]
+AWAY = 20  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +119,7 @@ def assert_same(project: Path, serial: Path, output: str) -> None:
     assert ran_stages(output) == ["aggregate"]
 
 
+@pytest.mark.slow
 def test_killed_worker_loses_nothing(untrained: Path, reduced: Path, cluster: Cluster) -> None:
     driver = start(untrained, cluster)
     until(cluster.begun, "a training's begin")
@@ -128,6 +133,35 @@ def test_killed_worker_loses_nothing(untrained: Path, reduced: Path, cluster: Cl
     assert len(cluster.begun()) == len(NAMES) + 1
 
 
+@pytest.mark.slow
+def test_remote_that_is_away_for_a_while_costs_no_training(untrained: Path, reduced: Path, cluster: Cluster) -> None:
+    driver = start(untrained, cluster)
+    until(cluster.begun, "a training's begin")
+    cluster.tell_s3("stop")
+    began = time.monotonic()
+    assert driver.stdout
+    assert any("waiting: " in line for line in driver.stdout), "somebody has met it"
+    time.sleep(max(0, began + AWAY - time.monotonic()))
+    cluster.tell_s3("start")
+    output = finish(driver)
+    assert_same(untrained, reduced, output)
+    assert sorted(cluster.ended()) == NAMES
+    assert len(cluster.begun()) == len(NAMES)
+
+
+@pytest.mark.slow
+def test_killed_driver_is_started_again_and_joins_in(untrained: Path, reduced: Path, cluster: Cluster) -> None:
+    driver = start(untrained, cluster)
+    until(cluster.ended, "a training's end")
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.communicate()
+    output = finish(start(untrained, cluster))
+    assert_same(untrained, reduced, output)
+    assert sorted(cluster.ended()) == NAMES
+    assert len(cluster.begun()) == len(NAMES)
+
+
+@pytest.mark.slow
 def test_failed_stage_ends_with_its_own_error_and_the_others_are_kept(
     short: Path, cluster: Cluster, request: pytest.FixtureRequest
 ) -> None:
@@ -153,6 +187,7 @@ def test_cluster_of_this_machine_needs_neither_scheduler_nor_remote(short: Path)
     assert "Data and pipelines are up to date." in run(*documented("make cluster"), cwd=short)
 
 
+@pytest.mark.slow
 def test_worker_that_comes_later_is_given_what_waits(
     short: Path, cluster: Cluster, request: pytest.FixtureRequest
 ) -> None:
