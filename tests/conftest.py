@@ -68,11 +68,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests on the reproduced project last, so that no test process waits while another makes it.
+    """Put tests on the reproduced project last but for one, which makes it while others run that do not wait for it.
 
-    Each of two processes begins with a half of the tests and takes over some of the other's when it is done.
+    Each process begins with its share of the tests and takes over some of the others' when it is done.
     """
-    items.sort(key=lambda item: "reproduced" in getattr(item, "fixturenames", ()))
+    needs = {item: "reproduced" in getattr(item, "fixturenames", ()) for item in items}
+    items.sort(key=needs.__getitem__)
+    if any(needs.values()):
+        items.insert(0, items.pop(next(k for k, item in enumerate(items) if needs[item])))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from stages.aggregate import accuracy_table, summarize
+from stages.errors import InputError
 from stages.params import Named, load_params
 from stages.plots import draw_accuracy, draw_curves
-from stages.results import Results, SeedResult, started_below, started_epoch
+from stages.results import Results, SeedResult, read_history, read_results, started_below, started_epoch
 from tests.conftest import edit_params, run
 
 ARCHITECTURE = load_params().width
@@ -108,17 +109,24 @@ def broken(project: Path, *, status: int = 1) -> str:
         ("history.csv", "seed,epoch,loss,accuracy,val_loss,val_accuracy\n0,one,1,1,1,1\n", "no table of seed, epoch"),
     ],
 )
-def test_missing_or_misshapen_input_is_named_with_what_to_do(
-    small: Path, file: str, content: str | None, reason: str
+def test_missing_or_misshapen_input_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: str | None, reason: str
 ) -> None:
-    path = small / "data/models/w2-4" / file
-    path.unlink()
+    path = tmp_path / "data/models/w2-4" / file
+    path.parent.mkdir(parents=True)
     if content is not None:
         path.write_text(content, encoding="latin-1")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"^data/models/w2-4/{file}: .*{reason}"):
+        (read_results if file == "results.json" else read_history)("w2-4")
+
+
+@pytest.mark.parametrize("file", ["results.json", "history.csv"])
+def test_damaged_input_is_brought_back_by_what_the_message_says(small: Path, file: str) -> None:
+    (small / "data/models/w2-4" / file).unlink()
     before = (small / "metrics/study.json").read_bytes()
     message = broken(small)
-    assert f"data/models/w2-4/{file}: " in message
-    assert reason in message
+    assert f"data/models/w2-4/{file}: missing" in message
     assert (small / "metrics/study.json").read_bytes() == before
     assert ran_by_hint(message, small) == before
 

@@ -20,7 +20,7 @@ def metrics(project: Path, name: str = "summary") -> dict[str, Any]:
     return content
 
 
-def test_another_pick_in_width_trains_that_pick_alone(small: Path) -> None:
+def test_another_pick_in_width_trains_that_pick_alone_and_is_compared(small: Path) -> None:
     output = run(*documented("dvc exp run -S 'width.filters=[10,20]'"), cwd=small)
     assert ran_stages(output) == ["train@width", "aggregate"]
     assert metrics(small)["width"]["parameters"] == 780570
@@ -42,11 +42,12 @@ def test_another_pick_in_width_trains_that_pick_alone(small: Path) -> None:
     assert "width.filters" in table.columns
     assert "depth.filters" not in table.columns
 
-
-def test_plots_diff_draws_both_revisions_of_every_plot(small: Path) -> None:
-    run(*documented("dvc exp run -S 'width.filters=[10,20]'"), cwd=small)
     run(*documented("dvc plots diff"), cwd=small)
-    page = (small / "dvc_plots/index.html").read_text()
+    check_plots((small / "dvc_plots/index.html").read_text())
+
+
+def check_plots(page: str) -> None:
+    """Every plot, both revisions."""
     for title in ("training loss", "watched accuracy", "test accuracy"):
         assert f"Width, {title}" in page
         assert f"Depth, {title}" in page
@@ -62,14 +63,11 @@ def test_another_activation_in_depth_trains_that_family_alone(small: Path) -> No
     assert set(ran_stages(output)) == {"train@depth", "train_depth@1", "aggregate"}
 
 
-def test_one_more_architecture_adds_one_stage(small: Path) -> None:
+def test_one_more_architecture_adds_one_stage_and_leaves_nothing_when_reverted(small: Path) -> None:
     output = run(*documented("dvc exp run -S '+study.width.w12-24=[12,24]'"), cwd=small)
     assert ran_stages(output) == ["train_width@w12-24", "aggregate"]
     assert metrics(small, "study")["width"]["w12-24"]["parameters"] == 937_706
 
-
-def test_reverted_experiment_leaves_the_repository_as_it_was(small: Path) -> None:
-    run(*documented("dvc exp run -S '+study.width.w12-24=[12,24]'"), cwd=small)
     run("git", "checkout", "--quiet", ".", cwd=small)
     run("dvc", "checkout", cwd=small)
     assert not [stage for stage in ran_stages(run("dvc", "repro", cwd=small)) if stage != "aggregate"]

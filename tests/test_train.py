@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -18,15 +19,24 @@ from tests.conftest import ENVIRONMENT, edit_params, run
 QUICK = ["--filters", "2", "4"]
 
 
+@pytest.fixture(scope="module")
+def trained(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with two epochs and an activation that learns within them, and what training w2-4 said."""
+    project = Path(shutil.copytree(reduced, tmp_path_factory.mktemp("train") / "trained", symlinks=True))
+    edit_params(project, "epochs: 1\n", "epochs: 2\n")
+    edit_params(project, "learning_rate: 0.001", "learning_rate: 0.01")
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("activation: sigmoid", "activation: relu"))
+    (project / "said.log").write_text(train(project, "w2-4", *QUICK))
+    return project
+
+
 @pytest.fixture
-def prepared(small: Path) -> Path:
-    """A project with data, two epochs, and an activation that learns within them."""
-    edit_params(small, "epochs: 1\n", "epochs: 2\n")
-    edit_params(small, "learning_rate: 0.001", "learning_rate: 0.01")
-    edit_params(small, "width:                    # one", "width:   # one")
-    text = (small / "params.yaml").read_text()
-    (small / "params.yaml").write_text(text.replace("activation: sigmoid", "activation: relu"))
-    return small
+def prepared(trained: Path, tmp_path: Path) -> Path:
+    """A copy of `trained` to use up, without the training."""
+    copy = Path(shutil.copytree(trained, tmp_path / "prepared", symlinks=True))
+    shutil.rmtree(copy / "data/models/w2-4")
+    return copy
 
 
 def train(project: Path, *arguments: str, status: int = 0) -> str:
@@ -49,17 +59,14 @@ print(json.dumps({"loss": loss, "accuracy": accuracy, "probabilities": model.pre
 """
 
 
-def test_saved_model_gives_the_stored_numbers_in_a_process_that_has_only_keras(prepared: Path, tmp_path: Path) -> None:
-    train(prepared, "w2-4", *QUICK)
-    folder = prepared / "data/models/w2-4"
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
+def test_saved_model_gives_the_stored_numbers_in_a_process_that_has_only_keras(trained: Path, tmp_path: Path) -> None:
+    folder = trained / "data/models/w2-4"
     output = run(
-        sys.executable, "-c", ONLY_KERAS, str(folder / "seed-0.keras"), str(prepared / "data/fashion_mnist.npz"),
-        cwd=elsewhere,
+        sys.executable, "-c", ONLY_KERAS, str(folder / "seed-0.keras"), str(trained / "data/fashion_mnist.npz"),
+        cwd=tmp_path,
     )  # fmt: skip
     theirs = json.loads(output.splitlines()[-1])
-    ours = results_of(prepared, "w2-4")["seeds"]["0"]  # type: ignore[index]
+    ours = results_of(trained, "w2-4")["seeds"]["0"]  # type: ignore[index]
     assert theirs["loss"] == pytest.approx(ours["test_loss"], abs=2e-6)
     assert theirs["accuracy"] == pytest.approx(ours["test_accuracy"], abs=1e-6)
     stored = np.load(folder / "predictions.npz", allow_pickle=False)["seed-0"]
@@ -67,9 +74,8 @@ def test_saved_model_gives_the_stored_numbers_in_a_process_that_has_only_keras(p
     np.testing.assert_allclose(theirs["probabilities"], stored, atol=1e-6)
 
 
-def test_results_follow_from_the_history_and_the_predictions(prepared: Path) -> None:
-    train(prepared, "w2-4", *QUICK)
-    folder = prepared / "data/models/w2-4"
+def test_results_follow_from_the_history_and_the_predictions(trained: Path) -> None:
+    folder = trained / "data/models/w2-4"
     history = pd.read_csv(folder / "history.csv")
     assert list(history["epoch"]) == [1, 2]
     results = json.loads((folder / "results.json").read_text())
@@ -81,12 +87,12 @@ def test_results_follow_from_the_history_and_the_predictions(prepared: Path) -> 
     assert seed["started"] is True
     assert seed["started_epoch"] == history[history["loss"] < 2.2]["epoch"].iloc[0]
     probabilities = np.load(folder / "predictions.npz")["seed-0"]
-    labels = read_dataset(prepared / "data/fashion_mnist.npz").test.labels
+    labels = read_dataset(trained / "data/fashion_mnist.npz").test.labels
     assert seed["test_accuracy"] == pytest.approx((probabilities.argmax(axis=1) == labels).mean())
 
 
-def test_one_line_an_epoch_where_there_is_no_terminal(prepared: Path) -> None:
-    lines = train(prepared, "w2-4", *QUICK).splitlines()
+def test_one_line_an_epoch_where_there_is_no_terminal(trained: Path) -> None:
+    lines = (trained / "said.log").read_text().splitlines()
     assert [line.split(":")[0] for line in lines] == ["w2-4 seed 0 epoch 1/2", "w2-4 seed 0 epoch 2/2"]
     assert all(key in lines[0] for key in ("loss", "accuracy", "val_loss", "val_accuracy"))
 
@@ -127,6 +133,7 @@ def test_without_validation_images_the_test_images_are_watched(prepared: Path) -
 def test_diverged_seed_is_a_failed_start_with_its_epoch_and_the_others_go_on(prepared: Path) -> None:
     edit_params(prepared, "learning_rate: 0.01", "learning_rate: 1.0e+38")
     edit_params(prepared, "  - 0\n", "  - 0\n  - 1\n")
+    edit_params(prepared, "  - 8\n  - 16\n", "  - 2\n  - 4\n")
     train(prepared, "w2-4", *QUICK)
     folder = prepared / "data/models/w2-4"
     seeds = results_of(prepared, "w2-4")["seeds"]
@@ -135,18 +142,18 @@ def test_diverged_seed_is_a_failed_start_with_its_epoch_and_the_others_go_on(pre
         assert (seed["started"], seed["test_accuracy"], seed["test_loss"]) == (False, None, None)
         assert seed["diverged_epoch"] >= 1
     assert {path.name for path in folder.iterdir()} == {"history.csv", "layers.csv", "results.json", "predictions.npz"}
-    run(sys.executable, "-m", "stages.train", "width", cwd=prepared)
-    run(sys.executable, "-m", "stages.train", "depth", cwd=prepared)
-    run(sys.executable, "-m", "stages.train", "depth-1", "--blocks", "1", cwd=prepared)
+    train(prepared, "depth")
+    for pick, same in (("w2-4", "width"), ("depth", "depth-1")):  # which are the same architectures
+        shutil.rmtree(prepared / "data/models" / same)
+        shutil.copytree(prepared / "data/models" / pick, prepared / "data/models" / same)
     run(sys.executable, "-m", "stages.aggregate", cwd=prepared)
     study = json.loads((prepared / "metrics/study.json").read_text())
     assert (study["width"]["w2-4"]["diverged"], study["width"]["w2-4"]["started"]) == (2, 0)
     assert "test_accuracy" not in study["width"]["w2-4"]
 
 
-def test_saved_model_tells_neither_when_nor_where_it_was_made(prepared: Path) -> None:
-    train(prepared, "w2-4", *QUICK)
-    with zipfile.ZipFile(prepared / "data/models/w2-4/seed-0.keras") as archive:
+def test_saved_model_tells_neither_when_nor_where_it_was_made(trained: Path) -> None:
+    with zipfile.ZipFile(trained / "data/models/w2-4/seed-0.keras") as archive:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert list(json.loads(archive.read("metadata.json"))) == ["keras_version"]
         assert b'"shared_object_id": 0' in archive.read("config.json")
