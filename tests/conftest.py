@@ -68,14 +68,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests on the reproduced project last but for one, which makes it while others run that do not wait for it.
+    """Put tests on the reproduced project last, so that none waits for it, but the longest first, which makes it.
 
     Each process begins with its share of the tests and takes over some of the others' when it is done.
     """
-    needs = {item: "reproduced" in getattr(item, "fixturenames", ()) for item in items}
-    items.sort(key=needs.__getitem__)
-    if any(needs.values()):
-        items.insert(0, items.pop(next(k for k, item in enumerate(items) if needs[item])))
+    items.sort(
+        key=lambda item: (not item.get_closest_marker("longest"), "reproduced" in getattr(item, "fixturenames", ()))
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

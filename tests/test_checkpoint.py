@@ -84,6 +84,7 @@ def test_one_loaded_core_gives_the_same_bytes_as_two_free_ones(project: Path, wh
     assert contents(project / MODELS / name) == contents(whole / MODELS / name)
 
 
+@pytest.mark.longest
 def test_training_killed_at_random_moments_ends_with_the_same_bytes(
     project: Path, whole: Path, record_property: Callable[[str, object], None]
 ) -> None:
