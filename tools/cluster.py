@@ -177,7 +177,7 @@ def run_on_workers(
     width = max(map(len, tasks))
 
     def hear(event: tuple[float, Any]) -> None:
-        stage, what, worker = event[1]["stage"], event[1]["what"], event[1]["worker"]
+        stage, what, worker = event[1]["stage"], event[1]["what"], event[1]["name"]  # Dask's `worker` is an address
         if stage in tasks:
             begun.add(stage)
             print(f"{stage:{width}}  {what}  {worker}", flush=True)

@@ -86,7 +86,7 @@ def run_stage(stage: str, needs: list[str], study: Study, *before: Outcome) -> O
     worker, began = get_worker(), time.monotonic()
 
     def say(what: str) -> None:
-        worker.log_event(TOPIC, {"stage": stage, "what": what, "worker": str(worker.name)})
+        worker.log_event(TOPIC, {"stage": stage, "what": what, "name": str(worker.name)})
 
     def ended(word: str, why: str = "") -> Outcome:
         return word, why, str(worker.name), time.monotonic() - began
