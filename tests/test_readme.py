@@ -32,3 +32,8 @@ def test_results_table_is_that_of_the_metrics() -> None:
         )
     rows = re.findall(r"^\| (?:width|depth) \| .*$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
     assert rows == expected
+
+
+def test_table_of_pieces_is_that_of_the_record() -> None:
+    table, _, _ = (ROOT / "records/benchmark/pieces/benchmark.md").read_text().partition("\n\n")
+    assert table in (ROOT / "README.md").read_text()
