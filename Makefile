@@ -27,7 +27,7 @@ quick: setup  ## the whole pipeline on a sample of 1,200 images, one epoch each,
 	&& dvc exp run -S data.source=tests/sample -S data.validation=100 -S train.epochs=1 \
 	&& dvc metrics show && echo "The clone, with its plots: $$clone"
 
-test: lint  ## the same environment, lint, types and all tests; SLOW=1: those of a cluster whose parts fail
+test: lint  ## the same environment, lint, types and tests; SLOW=1: those of a cluster whose parts fail
 	$(ACTIVATE) pytest $(if $(SLOW),-m slow)
 
 bench: setup  ## time our training against other ways; FULL=1: the whole study; PIECES=1: what each piece of ours buys
