@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 
+from stages.errors import reported_in_one_line
+
 UP_TO_DATE = "Data and pipelines are up to date."
 # A stage that would run; without data DVC also fails at it, and leaves out those that follow it
 STALE = re.compile(r"^Running stage |failed to reproduce |will be skipped ")
@@ -17,7 +19,8 @@ NAME = re.compile(r"'([\w@-]+)'")
 
 def main() -> None:
     command = ["dvc", "repro", "--dry", "--allow-missing", "--keep-going"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    with reported_in_one_line("gate"):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     lines = done.stdout.splitlines()
     stale = sorted({name for line in lines if STALE.search(line) for name in NAME.findall(line)})
     if stale:
