@@ -3,6 +3,7 @@
 No test needs the network, and none writes into the repository that it is part of.
 """
 
+import hashlib
 import os
 import re
 import shlex
@@ -62,9 +63,16 @@ def training(name: str) -> list[str]:
     return [sys.executable, "-m", "stages.train", name, *options[name]]
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """A folder's files, by name."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+def contents(folder: Path) -> dict[str, str]:
+    """A folder's files by name, to compare: their text where it is short, else its checksum (pytest would take minutes
+    to show how two long texts differ).
+    """
+    return {path.name: _short(path.read_bytes()) for path in sorted(folder.iterdir())}
+
+
+def _short(content: bytes) -> str:
+    short = len(content) < 2000 and content.isascii()
+    return content.decode() if short else hashlib.sha256(content).hexdigest()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
