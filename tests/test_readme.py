@@ -34,6 +34,34 @@ def test_results_table_is_that_of_the_metrics() -> None:
     assert rows == expected
 
 
+def test_sentences_on_other_protocols_and_activations_are_those_of_the_records() -> None:
+    text = " ".join((ROOT / "README.md").read_text().split())
+    studies = {
+        name: json.loads((ROOT / f"records/{name}/metrics/study.json").read_text())
+        for name in ("notebook", "relu", "tanh")
+    }
+    accuracy = {
+        name: {
+            family: {key: f"{100 * numbers['test_accuracy']:.2f}" for key, numbers in entries.items()}
+            for family, entries in study.items()
+        }
+        for name, study in studies.items()
+    }
+    *narrow, widest = accuracy["notebook"]["width"].values()
+    *shallow, deepest = accuracy["notebook"]["depth"].values()
+    assert f"{', '.join(narrow)} and {widest} % in width, {', '.join(shallow)} and {deepest} % in depth" in text
+    for name in ("relu", "tanh"):
+        numbers = [one for entries in studies[name].values() for one in entries.values()]
+        assert all(one["started"] == one["seeds"] == 2 for one in numbers)
+        assert max(accuracy[name]["width"].values()) == accuracy[name]["width"]["w15-30"]
+        assert f"{accuracy[name]['width']['w15-30']} % with {name}" in text
+    falls = [f"from {accuracy[name]['depth']['1']} to {accuracy[name]['depth']['4']} %" for name in ("relu", "tanh")]
+    assert f"it falls {falls[0]} and {falls[1]}" in text
+    depth = json.loads((ROOT / "metrics/study.json").read_text())["depth"]
+    sigmoid = [f"{100 * depth[blocks]['test_accuracy']:.2f}" for blocks in ("1", "4")]
+    assert f"it falls further, from {sigmoid[0]} to {sigmoid[1]} %" in text
+
+
 def test_table_of_pieces_is_that_of_the_record() -> None:
     table, _, _ = (ROOT / "records/benchmark/pieces/benchmark.md").read_text().partition("\n\n")
     assert table in (ROOT / "README.md").read_text()
