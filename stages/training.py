@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -16,6 +17,7 @@ from stages.results import EPOCH_COLUMNS
 
 EVALUATION_BATCH = 1000  # images; large batches save 0.2 s an epoch
 MOST_STEPS_PER_CALL = 50  # training steps in one call of the graph: saves 0.4 s an epoch, keeps the display alive
+_as_it_stands = tf.autograph.experimental.do_not_convert  # AutoGraph would look for loops: there are none
 
 
 @dataclass
@@ -87,12 +89,14 @@ def new_model(
         steps_per_execution=steps_per_call,
         jit_compile=False,  # XLA's convolutions are 2 to 4 times slower on a processor
     )
+    label = tf.one_hot([0], dataset.classes)
+    model.optimizer.build(model.trainable_variables)  # variables that a step makes cost it a second tracing
+    model.compute_metrics(None, label, label)  # makes those of the metrics; `fit` sets them back
     return model
 
 
 def restore(model: keras.Model, state: State) -> None:
     """Put the state's weights and Adam's moments into a model that `new_model` made."""
-    model.optimizer.build(model.trainable_variables)
     model.set_weights(state.weights)
     for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
         variable.assign(value)
@@ -106,9 +110,11 @@ def training_batches(split: Split, classes: int, settings: Train, seed: int, fir
     images, labels = tf.constant(split.images), tf.constant(split.labels)
     count, size = len(split.labels), settings.batch_size
 
+    @_as_it_stands
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=[seed, epoch])
 
+        @_as_it_stands
         def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             chosen = order[step * size : (step + 1) * size]
             return _as_input(tf.gather(images, chosen), tf.gather(labels, chosen), classes)
@@ -122,7 +128,7 @@ def training_batches(split: Split, classes: int, settings: Train, seed: int, fir
 def evaluation_batches(split: Split, classes: int) -> tf.data.Dataset:
     """The split in its own order, in batches as `training_batches` gives them."""
     arrays = tf.data.Dataset.from_tensor_slices((split.images, split.labels)).batch(EVALUATION_BATCH)
-    return arrays.map(lambda images, labels: _as_input(images, labels, classes)).with_options(_data_options())
+    return arrays.map(_as_it_stands(partial(_as_input, classes=classes))).with_options(_data_options())
 
 
 def _as_input(images: tf.Tensor, labels: tf.Tensor, classes: int) -> tuple[tf.Tensor, tf.Tensor]:
