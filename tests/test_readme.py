@@ -3,6 +3,8 @@
 import json
 import re
 
+import pandas as pd
+
 from stages.params import load_params
 from stages.reference import reference_accuracy
 from tests.conftest import ROOT, readme_commands
@@ -58,6 +60,17 @@ def test_table_of_five_seeds_is_that_of_the_record() -> None:
         "depth_has_an_optimum": "refuted",
         "best_for_its_cost": "(5, 10)",
     }
+
+
+def test_sentence_on_why_it_fails_is_that_of_the_record() -> None:
+    layers = pd.read_csv(ROOT / "records/study/w10-20_layers.csv")
+    layers = layers[layers["epoch"] == 1].set_index(["layer", "seed"])
+    saturated = {seed: float(layers["saturated"]["hidden", seed]) for seed in (0, 4)}
+    gradient = {seed: float(layers["gradient_norm"]["block1_conv2", seed]) for seed in (0, 4)}
+    assert saturated[4] == 1
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert f"has a norm of {gradient[4]:.0e}; in one that started" in text
+    assert f"{100 * saturated[0]:.0f} % are saturated and it is {gradient[0]:.1f} (" in text
 
 
 def readme_rows() -> list[str]:
