@@ -60,6 +60,11 @@ def test_table_of_five_seeds_is_that_of_the_record() -> None:
         "depth_has_an_optimum": "refuted",
         "best_for_its_cost": "(5, 10)",
     }
+    text = " ".join((ROOT / "README.md").read_text().split())
+    (p,) = re.findall(r"p = [\d.]+", verdicts["wide_networks_fail_to_start"]["sentence"])
+    assert f"*wide networks fail to start* is confirmed ({p})" in text
+    (points,) = re.findall(r"3 of 3 steps down, by ([\d.]+) points", verdicts["more_blocks_lower_accuracy"]["sentence"])
+    assert f"at each of three steps, by {float(points):.1f} points on average" in text
 
 
 def test_sentence_on_why_it_fails_is_that_of_the_record() -> None:
