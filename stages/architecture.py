@@ -51,9 +51,9 @@ class Architecture(Section):
 
 
 def build_model(
-    architecture: Architecture, image_shape: tuple[int, int], classes: int, fast: bool = False
+    architecture: Architecture, image_shape: tuple[int, int], classes: int, fast_threads: int | None = None
 ) -> keras.Model:
-    """The architecture in stock Keras layers, or in the fast ones that compute the same, its weights drawn anew.
+    """The architecture in stock Keras layers, or in the fast ones on so many threads; its weights are drawn anew.
 
     Takes images `[N, H, W, 1]` scaled to [-1, 1] and gives class probabilities `[N, classes]`. Kernels are
     Glorot-uniform (Glorot and Bengio, 2010, eq. 16), biases zero. Layers are named here rather than counted by
@@ -63,7 +63,7 @@ def build_model(
 
     layers = keras.layers
     convolutional = layers
-    if fast:
+    if fast_threads:
         from stages import fast as convolutional
     pooling = {"max": convolutional.MaxPooling2D, "average": convolutional.AveragePooling2D}[architecture.pooling]
     first, second = architecture.filters
@@ -81,4 +81,6 @@ def build_model(
         layers.Dense(architecture.dense_units, activation=activation, name="hidden"),
         layers.Dense(classes, activation="softmax", name="probabilities"),
     ]
+    if fast_threads:
+        return convolutional.ShardedSequential(stack, fast_threads, name="cnn")
     return keras.Sequential(stack, name="cnn")

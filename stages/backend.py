@@ -66,15 +66,15 @@ with _native_log_held_back(), _hidden("matplotlib", "pandas", "scipy"), _garbage
 __all__ = ["keras", "start", "tf"]
 
 
-def start(threads: int) -> None:
+def start(*, intra_op: int = 1, inter_op: int = 1) -> None:
     """Settle, once a process and before any tensor, what the bits of a result depend on besides code and data.
 
-    Rounding follows the number of intra-op threads, not the number of cores. One inter-op thread is fastest for a
-    chain of layers. A Keras configuration file in the user's home has no say.
+    Operations run side by side on `inter_op` threads; each one is split among `intra_op` threads, and rounds by their
+    number, whatever the number of cores. A Keras configuration file in the user's home has no say.
     """
     tf.config.set_visible_devices([], "GPU")
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(intra_op)
+    tf.config.threading.set_inter_op_parallelism_threads(inter_op)
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
     keras.config.set_epsilon(1e-7)

@@ -1,4 +1,4 @@
-"""Layers and an optimizer that compute what Keras's do, from the same weights, in fewer seconds on a processor.
+"""Layers, a model and an optimizer that compute what Keras's do, from the same weights, in less time on a processor.
 
 oneDNN works on vectors of 8 channels (AVX2) or 16 (AVX-512), and layers of fewer leave part of one empty. What is here
 hands it the same numbers in another shape. Results equal the stock layers' but for the order in which numbers are added
@@ -37,6 +37,26 @@ class AveragePooling2D(keras.layers.AveragePooling2D):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return average_pooling(inputs)
+
+
+class ShardedSequential(keras.Sequential):
+    """Stock layers in a row, applied to equal shards of a batch side by side.
+
+    Where threads share every layer they wait for one another at its end; where each has its own images they do so once
+    a step. Wants as many inter-op threads as shards, and one intra-op thread. A batch that cannot be cut into equal
+    shards is filled up with blank images, whose outputs are dropped: no gradient comes back to them.
+    """
+
+    def __init__(self, layers: list[Any], shards: int, name: str) -> None:
+        super().__init__(layers, name=name)
+        self.shards = shards
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
+        images = tf.shape(inputs)[0]
+        filled_up = tf.pad(inputs, [[0, -images % self.shards], *[[0, 0]] * (inputs.shape.rank - 1)])
+        layer_by_layer = super().call
+        outputs = [layer_by_layer(shard, training, mask) for shard in tf.split(filled_up, self.shards)]
+        return tf.concat(outputs, axis=0)[:images]
 
 
 class FusedAdam(keras.optimizers.Adam):

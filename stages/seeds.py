@@ -38,7 +38,7 @@ from stages.training import State, class_probabilities, loss_and_accuracy, new_m
 
 def train_seeds(name: str, architecture: Architecture, settings: Train, dataset: Dataset) -> None:
     """Write data/models/NAME. The folder appears whole; until then every finished epoch is kept as a checkpoint."""
-    start(settings.threads)
+    start(inter_op=settings.threads)
     steps = ceil(len(dataset.train.labels) / settings.batch_size)
     display = Progress(name, len(settings.seeds), settings.epochs, steps)
     with checkpoint_folder(name) as checkpoints, closing(display) as progress:

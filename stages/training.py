@@ -81,7 +81,7 @@ def new_model(
     """
     keras.utils.clear_session()  # or Keras would count names on, and the bytes of a model follow what was built before
     keras.utils.set_random_seed(seed)
-    model = build_model(architecture, dataset.image_shape, dataset.classes, fast)
+    model = build_model(architecture, dataset.image_shape, dataset.classes, settings.threads if fast else None)
     model.compile(
         optimizer=(FusedAdam if fast else keras.optimizers.Adam)(settings.learning_rate),
         loss=keras.losses.CategoricalCrossentropy(),

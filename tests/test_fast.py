@@ -102,10 +102,23 @@ def test_fused_adam_takes_the_stock_optimizers_steps() -> None:
         np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("shards", [1, 2, 3])
+@pytest.mark.parametrize("images", [1, 2, 7, 32])
+def test_shards_of_a_batch_make_the_whole_batches_output_and_gradients(shards: int, images: int) -> None:
+    stock, sharded = (build_model(STUDIED["depth-2"], (28, 28), 10, threads) for threads in (None, shards))
+    sharded.set_weights(stock.get_weights())
+    batch = random(images, 28, 28, 1)
+    output, gradients = output_and_gradients(sharded, batch, random)
+    expected_output, expected_gradients = output_and_gradients(stock, batch, random)
+    np.testing.assert_allclose(output, expected_output, rtol=1e-5, atol=1e-6)
+    for gradient, expected in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-5)
+
+
 def trained(architecture: Architecture, fast: bool, steps: int) -> tuple[list[Any], list[float]]:
     """A model's weights as drawn, and its losses over some steps on the same random images."""
     keras.utils.set_random_seed(3)
-    model = build_model(architecture, (28, 28), 10, fast)
+    model = build_model(architecture, (28, 28), 10, 2 if fast else None)
     drawn = model.get_weights()
     optimizer = (FusedAdam if fast else keras.optimizers.Adam)(0.001)
     model.compile(optimizer=optimizer, loss="categorical_crossentropy", jit_compile=False)

@@ -39,19 +39,26 @@ class Turns:
         self.began = perf_counter()
 
 
-def ours(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns, fast: bool = True) -> None:
-    """The pipeline's own training."""
+def ours(
+    architecture: Architecture,
+    dataset: Dataset,
+    settings: Train,
+    turns: Turns,
+    fast: bool = True,
+    sharded: bool = True,
+) -> None:
+    """The pipeline's own training. Threads that have no shards of a batch share every operation."""
     from stages.backend import start
     from stages.training import State, train
 
-    start(settings.threads)
+    start(**{"inter_op" if sharded else "intra_op": settings.threads})
     turns()
     train(architecture, dataset, settings, 0, State(), turns, fast=fast)
 
 
 def stock(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """The pipeline's training with stock Keras layers and Keras's Adam; input and loop are the same."""
-    ours(architecture, dataset, settings, turns, fast=False)
+    ours(architecture, dataset, settings, turns, fast=False, sharded=False)
 
 
 def notebook(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
@@ -165,7 +172,7 @@ def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: 
     del architecture, dataset
     from stages.backend import start, tf
 
-    start(settings.threads)
+    start(intra_op=settings.threads)
     square = tf.random.normal([SGEMM_SIDE, SGEMM_SIDE])
     turns()
     for _ in count():
@@ -173,12 +180,21 @@ def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: 
         turns()
 
 
+def without_shards(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """Ours, with Keras's own model, whose threads share every layer."""
+    from stages import fast
+    from stages.backend import keras
+
+    vars(fast).update(ShardedSequential=lambda layers, shards, name: keras.Sequential(layers, name=name))
+    ours(architecture, dataset, settings, turns, sharded=False)
+
+
 def without_convolution(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own convolution."""
     from stages import fast
     from stages.backend import keras
 
-    vars(fast).update(Conv2D=keras.layers.Conv2D)  # in this process alone, as in the next two
+    vars(fast).update(Conv2D=keras.layers.Conv2D)  # in this process alone, as in the others
     ours(architecture, dataset, settings, turns)
 
 
@@ -203,7 +219,7 @@ def without_adam(architecture: Architecture, dataset: Dataset, settings: Train, 
 KERAS_WAYS = [ours, stock, notebook]
 TORCH_WAYS = [torch_eager, torch_channels_last, torch_compiled]
 WITHOUT_PAUSE = {"notebook"}  # tf.data's autotuner stalls for longer where an iterator has waited for its turn
-PIECES = [without_convolution, without_pooling, without_adam]
+PIECES = [without_shards, without_convolution, without_pooling, without_adam]
 WAYS = {way.__name__: way for way in (*KERAS_WAYS, *TORCH_WAYS, *PIECES, sgemm)}
 
 

@@ -35,7 +35,7 @@ def phases(name: str, connection: Connection) -> None:
     from stages.backend import keras, start
     from stages.training import State, train
 
-    start(params.train.threads)
+    start(inter_op=params.train.threads)
     readings.append(perf_counter())
 
     class Stop(keras.callbacks.Callback):

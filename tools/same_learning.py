@@ -72,7 +72,7 @@ def main() -> None:
 
         from stages.backend import start
 
-        start(params.train.threads)
+        start(intra_op=params.train.threads, inter_op=params.train.threads)
         for name, epochs in EPOCHS.items():
             settings = params.train.model_copy(update={"epochs": epochs})
             for seed in SEEDS:
