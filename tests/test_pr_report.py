@@ -165,7 +165,7 @@ def test_report_on_a_trained_branch_to_the_line_without_data(small: Path) -> Non
         "",
         "## Learning curves",
         "",
-        "First epoch, the course, last epoch; means over the seeds.",
+        "First epoch, the course, last epoch; means over all seeds, failed starts included.",
         "",
         "|  |  | base | branch |",
         "| --- | --- | --- | --- |",
