@@ -180,21 +180,12 @@ def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: 
         turns()
 
 
-def without_shards(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
-    """Ours, with Keras's own model, whose threads share every layer."""
-    from stages import fast
-    from stages.backend import keras
-
-    vars(fast).update(ShardedSequential=lambda layers, shards, name: keras.Sequential(layers, name=name))
-    ours(architecture, dataset, settings, turns, sharded=False)
-
-
 def without_convolution(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own convolution."""
     from stages import fast
     from stages.backend import keras
 
-    vars(fast).update(Conv2D=keras.layers.Conv2D)  # in this process alone, as in the others
+    vars(fast).update(Conv2D=keras.layers.Conv2D)  # in this process alone, as in the next three
     ours(architecture, dataset, settings, turns)
 
 
@@ -216,10 +207,19 @@ def without_adam(architecture: Architecture, dataset: Dataset, settings: Train, 
     ours(architecture, dataset, settings, turns)
 
 
+def without_shards(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """Ours, with Keras's own model, whose threads share every layer."""
+    from stages import fast
+    from stages.backend import keras
+
+    vars(fast).update(ShardedSequential=lambda layers, shards, name: keras.Sequential(layers, name=name))
+    ours(architecture, dataset, settings, turns, sharded=False)
+
+
 KERAS_WAYS = [ours, stock, notebook]
 TORCH_WAYS = [torch_eager, torch_channels_last, torch_compiled]
 WITHOUT_PAUSE = {"notebook"}  # tf.data's autotuner stalls for longer where an iterator has waited for its turn
-PIECES = [without_shards, without_convolution, without_pooling, without_adam]
+PIECES = [without_convolution, without_pooling, without_adam, without_shards]
 WAYS = {way.__name__: way for way in (*KERAS_WAYS, *TORCH_WAYS, *PIECES, sgemm)}
 
 

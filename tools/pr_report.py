@@ -147,7 +147,8 @@ def curves(old: Side, new: Side) -> Section:
                 means = [_mean_over_seeds(one, column) for one in pair]
                 drawn = [curve(mean, min(chain(*means), default=0), max(chain(*means), default=0)) for mean in means]
                 rows.append([code(architecture), title, *drawn])
-    text = f"First epoch, the course, last epoch; means over all seeds, failed starts included.\n\n{table(['', '', 'base', 'branch'], rows)}"
+    what = "First epoch, the course, last epoch; means over all seeds, failed starts included."
+    text = f"{what}\n\n{table(['', '', 'base', 'branch'], rows)}"
     return Section("learning curve", changes, f"## Learning curves\n\n{text}")
 
 
