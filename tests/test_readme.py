@@ -4,6 +4,7 @@ import json
 import re
 
 import pandas as pd
+import pytest
 
 from stages.params import load_params
 from stages.reference import reference_accuracy
@@ -111,6 +112,7 @@ def test_sentences_on_other_protocols_and_activations_are_those_of_the_records()
     assert f"it falls in as many epochs from {sigmoid[0]} to {sigmoid[1]} %" in text
 
 
-def test_table_of_pieces_is_that_of_the_record() -> None:
-    table, _, _ = (ROOT / "records/benchmark/pieces/benchmark.md").read_text().partition("\n\n")
+@pytest.mark.parametrize("record", ["benchmark", "benchmark/pieces"])
+def test_table_of_speed_is_that_of_the_record(record: str) -> None:
+    table, _, _ = (ROOT / "records" / record / "benchmark.md").read_text().partition("\n\n")
     assert table in (ROOT / "README.md").read_text()
