@@ -69,7 +69,7 @@ def test_table_of_five_seeds_is_that_of_the_record() -> None:
 
 
 def test_sentence_on_why_it_fails_is_that_of_the_record() -> None:
-    layers = pd.read_csv(ROOT / "records/study/w10-20_layers.csv")
+    layers = pd.read_csv(ROOT / "records/study/layers/w10-20.csv")
     layers = layers[layers["epoch"] == 1].set_index(["layer", "seed"])
     saturated = {seed: float(layers["saturated"]["hidden", seed]) for seed in (0, 4)}
     gradient = {seed: float(layers["gradient_norm"]["block1_conv2", seed]) for seed in (0, 4)}

@@ -15,6 +15,8 @@ def test_record_holds_what_made_it_and_what_came_out(small: Path) -> None:
     for name in ("params.yaml", "metrics/study.json", "metrics/verdicts.json", "plots/width_accuracy.csv"):
         assert (place / name).read_bytes() == (small / name).read_bytes()
     assert (place / "plots/width_accuracy.png").exists()
+    assert {path.name for path in (place / "layers").iterdir()} == {"w2-4.csv", "depth-1.csv"}
+    assert (place / "layers/w2-4.csv").read_bytes() == (small / "data/models/w2-4/layers.csv").read_bytes()
     text = (place / "README.md").read_text()
     assert "Made by `dvc exp run`" in text
     assert "| width | w2-4 | 0 of 1 | - | - |" in text

@@ -154,7 +154,8 @@ def check_workers(client: "Client", tasks: dict[str, Task]) -> None:
         raise InputError("; ".join(refused))
     for line in refused:
         print(f"cluster: {line}", flush=True)
-    print(f"{len(tasks)} stages, {len(workers) - len(refused)} workers; dashboard: {client.dashboard_link}", flush=True)
+    taking_part = len(workers) - len(refused)
+    print(f"stages: {len(tasks)}; workers: {taking_part}; dashboard: {client.dashboard_link}", flush=True)
 
 
 def _words(resources: dict[str, float]) -> str:

@@ -2,8 +2,9 @@
 
     python -m tools.record NAME COMMAND
 
-Writes records/NAME/: params.yaml, metrics/ and plots/ (CSV with every seed's values, PNG), and a README.md with the
-command that made them, the machine, and the verdicts. Refused where dvc.lock is behind params.yaml or the code.
+Writes records/NAME/: params.yaml, metrics/ and plots/ (CSV with every seed's values, PNG), layers/ (what happened
+inside the networks of the study), and a README.md with the command that made them, the machine, and the verdicts.
+Refused where dvc.lock is behind params.yaml or the code.
 """
 
 import json
@@ -15,11 +16,12 @@ from pathlib import Path
 
 from stages.aggregate import METRICS, PLOTS
 from stages.errors import InputError, reported_in_one_line
-from stages.files import write_text
+from stages.files import MODELS, write_text
 from stages.params import NAME, PARAMS_FILE, load_params
 from tools.machine import machine
 
 RECORDS = Path("records")
+LAYERS = "layers"
 UP_TO_DATE = "Data and pipelines are up to date."
 
 
@@ -58,7 +60,7 @@ def main() -> None:
         if len(sys.argv) != 3 or not re.fullmatch(NAME, sys.argv[1]):
             raise InputError(f"holds {' '.join(sys.argv[1:])!r}, may hold a record's name and the command that made it")
         name, command = sys.argv[1:]
-        load_params()
+        params = load_params()
         status = subprocess.run(["dvc", "repro", "--dry"], capture_output=True, text=True, check=False)
         if UP_TO_DATE not in status.stdout:
             raise InputError("dvc.lock: is behind params.yaml, the data or the code; `dvc repro` first")
@@ -69,6 +71,9 @@ def main() -> None:
                 if path.suffix in (".json", ".csv", ".png"):
                     (place / folder).mkdir(exist_ok=True)
                     shutil.copyfile(path, place / path)
+        (place / LAYERS).mkdir(exist_ok=True)
+        for named in params.studied():
+            shutil.copyfile(MODELS / named.name / "layers.csv", place / LAYERS / f"{named.name}.csv")
         shutil.copyfile(PARAMS_FILE, place / PARAMS_FILE)
         write_text(place / "README.md", readme(name, command))
         print(f"record: {place}")
