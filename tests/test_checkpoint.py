@@ -148,13 +148,11 @@ def test_damaged_checkpoint_is_noticed_said_and_started_over(interrupted: Path, 
     stored = checkpoint.read_bytes()
     middle = len(stored) // 2
     flipped = stored[:middle] + bytes([stored[middle] ^ 1]) + stored[middle + 1 :]
-    said = f"w2-4 seed 0: starts over: {CHECKPOINT} is damaged"
-    for damaged in (b"", stored[:middle]):
+    for damaged in (b"", stored[:middle], flipped):
+        checkpoint.parent.mkdir(exist_ok=True)  # the end of a training removes it
         checkpoint.write_bytes(damaged)
-        assert said in first_line(interrupted)
-    checkpoint.write_bytes(flipped)
-    assert said in run(*training("w2-4"), cwd=interrupted)
-    assert contents(interrupted / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
+        assert f"w2-4 seed 0: starts over: {CHECKPOINT} is damaged" in run(*training("w2-4"), cwd=interrupted)
+        assert contents(interrupted / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
 
 
 @pytest.mark.parametrize(
