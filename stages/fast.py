@@ -58,6 +58,16 @@ class ShardedSequential(keras.Sequential):
         outputs = [layer_by_layer(shard, training, mask) for shard in tf.split(filled_up, self.shards)]
         return tf.concat(outputs, axis=0)[:images]
 
+    @tf.function(autograph=False, experimental_attributes={"_noinline": True})
+    def train_step(self, data: Any) -> Any:
+        """Keras's own, as a graph of its own: the same kernels each time it is built.
+
+        TensorFlow hands a max pooling's gradient to oneDNN only if it comes by the pooling first (MaxpoolGradRewrite in
+        mkl_layout_pass.cc). In the loop over several steps, a cycle, it starts anywhere: one training in 200 had a
+        gradient of Eigen's, which adds up in another order.
+        """
+        return super().train_step(data)
+
 
 class FusedAdam(keras.optimizers.Adam):
     """Adam (Kingma and Ba, 2015, algorithm 1 in the form before section 2.1), each variable in one operation."""

@@ -18,9 +18,6 @@ from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 MODELS = Path("data/models")
-# For tests that compare the bytes of two trainings: about one training in several hundred comes out otherwise, for a
-# reason that has not been found. The first failure is printed.
-same_bytes = pytest.mark.flaky(reruns=1, only_rerun=["AssertionError"])
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if not name.startswith("MAKE")
 } | {  # as outside `make test`
@@ -87,10 +84,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests have recorded to be printed, such as random moments, and why some were run again."""
-    for report in terminalreporter.getreports("rerun"):
-        terminalreporter.section(f"{report.nodeid}, at first")
-        terminalreporter.write_line(report.longreprtext)
+    """Print what tests have recorded to be printed, such as random moments."""
     for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
         lines = [str(value) for name, value in report.user_properties if name == "printed"]
         if lines and report.when == "call":

@@ -15,7 +15,7 @@ import pytest
 
 from stages.checkpoint import load_checkpoint, save_checkpoint
 from stages.training import State
-from tests.conftest import ENVIRONMENT, MODELS, contents, edit_params, run, same_bytes, training
+from tests.conftest import ENVIRONMENT, MODELS, contents, edit_params, run, training
 
 KILLS = 21
 CHECKPOINT = Path("data/checkpoints/w2-4/seed-0.npz")
@@ -71,7 +71,6 @@ def await_checkpoint(project: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.parametrize("name", ["w2-4", "depth-1"])
-@same_bytes
 def test_one_loaded_core_gives_the_same_bytes_as_two_free_ones(project: Path, whole: Path, name: str) -> None:
     core = min(os.sched_getaffinity(0))
     busy = [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"]
@@ -87,7 +86,6 @@ def test_one_loaded_core_gives_the_same_bytes_as_two_free_ones(project: Path, wh
 
 
 @pytest.mark.longest
-@same_bytes
 def test_training_killed_at_random_moments_ends_with_the_same_bytes(
     project: Path, whole: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -127,7 +125,6 @@ def test_training_killed_at_random_moments_ends_with_the_same_bytes(
     assert not (project / "data/checkpoints/w2-4").exists()
 
 
-@same_bytes
 def test_pipeline_killed_as_a_whole_goes_on_at_the_next_repro(project: Path, whole: Path) -> None:
     """DVC and its training die together, as when a machine is switched off."""
     pipeline = subprocess.Popen(
@@ -142,7 +139,6 @@ def test_pipeline_killed_as_a_whole_goes_on_at_the_next_repro(project: Path, who
     assert contents(project / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
 
 
-@same_bytes
 def test_damaged_checkpoint_is_noticed_said_and_started_over(interrupted: Path, whole: Path) -> None:
     checkpoint = interrupted / CHECKPOINT
     stored = checkpoint.read_bytes()

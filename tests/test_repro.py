@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import ENVIRONMENT, contents, ran_stages, run, same_bytes
+from tests.conftest import ENVIRONMENT, contents, ran_stages, run
 
 NAMES = "abcdefgh"
 PIPELINE = """
@@ -120,7 +120,6 @@ def test_interrupted_run_leaves_no_process_behind(project: Path, number: signal.
     assert processes_below(project) == []
 
 
-@same_bytes
 def test_results_are_a_serial_runs_to_the_byte(small: Path, reduced: Path) -> None:
     for folder in ("data", ".dvc/cache"):
         shutil.rmtree(small / folder)

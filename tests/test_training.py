@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorflow.python.eager import context
 
 from stages.architecture import Architecture
 from stages.dataset import Dataset, Split
@@ -112,3 +113,16 @@ def test_loss_and_accuracy_are_those_of_a_worked_example() -> None:
     loss, accuracy = loss_and_accuracy(probabilities, np.array([0, 2], dtype=np.uint8))
     assert loss == pytest.approx((np.log(2) + np.log(4)) / 2)
     assert accuracy == 0.5
+
+
+def test_step_is_a_graph_of_its_own_in_the_loop_over_steps(dataset: Dataset) -> None:
+    context.enable_run_metadata()
+    train(SMALL, dataset, SETTINGS, 0, State(), lambda _: None)
+    metadata = context.export_run_metadata()
+    context.disable_run_metadata()
+    partitions = [graph for ran in metadata.function_graphs for graph in ran.partition_graphs]
+    graphs = [" ".join(node.op for node in graph.node) for graph in partitions]
+    with_gradient = [graph for graph in graphs if "MaxPoolGrad" in graph]
+    assert any("NextIteration" in graph for graph in graphs)
+    assert with_gradient
+    assert not any("NextIteration" in graph for graph in with_gradient)
