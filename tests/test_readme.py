@@ -39,6 +39,21 @@ def test_results_table_is_that_of_the_metrics_and_of_the_record() -> None:
     assert re.findall(r"^\| (?:width|depth) \| .*$", README, flags=re.MULTILINE) == expected
 
 
+def test_start_rates_are_those_of_the_record() -> None:
+    starts = study_of("records/starts")
+    parts = []
+    for family, key, what in [
+        ("width", "w10-20", "(10, 20)"),
+        ("width", "w15-30", "(15, 30)"),
+        ("depth", "4", "four blocks"),
+    ]:
+        numbers = starts[family][key]
+        assert numbers["seeds"] == 20
+        low, high = (100 * numbers[f"started_share_{end}"] for end in ("low", "high"))
+        parts.append(f"{what} in {numbers['started']:.0f} ({low:.0f} to {high:.0f} %)")
+    assert ", ".join(parts) in TEXT
+
+
 def study_of(place: str) -> dict[str, dict[str, dict[str, float]]]:
     study: dict[str, dict[str, dict[str, float]]] = json.loads((ROOT / place / "metrics/study.json").read_text())
     return study
