@@ -126,3 +126,10 @@ def fall_from_one_block_to_four(record: str) -> float:
 def test_table_of_speed_is_that_of_the_record(record: str) -> None:
     table, _, _ = (ROOT / "records" / record / "benchmark.md").read_text().partition("\n\n")
     assert table in README
+
+
+def test_minutes_of_the_nine_trainings_follow_from_the_table_of_speed() -> None:
+    table = (ROOT / "records/benchmark/benchmark.md").read_text()
+    seconds = [float(row.split("|")[2]) for row in table.splitlines() if re.match(r"\| (w\d|depth-\d)", row)]
+    assert len(seconds) == 9
+    assert f"The nine trainings of 20 epochs are {20 * sum(seconds) / 60:.0f} minutes at these rates." in TEXT
