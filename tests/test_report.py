@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -80,6 +81,21 @@ def test_page_is_drawn_without_network_complaints_or_overlaps(
         "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
     )
     assert (sum(map(int, re.findall(r"\d+", ink))) > sum(map(int, re.findall(r"\d+", paper)))) == (scheme == "dark")
+
+
+@browser_wanted
+@pytest.mark.parametrize(("width", "media"), [(1440, "screen"), (718, "print")], ids=["desktop", "A4"])
+def test_table_shows_all_its_columns_with_every_interval(
+    browser: Browser, reproduced: Path, width: int, media: Literal["screen", "print"]
+) -> None:
+    page, _ = opened(browser, reproduced / "plots/report.html", width)
+    page.emulate_media(media=media)
+    several_seeds = {5: "48 to 100", 7: "0.48", 8: "87.95 to 89.15"}  # the sample has one, which leaves these empty
+    for row in page.locator(".sortable tbody tr").all():
+        for column, text in several_seeds.items():
+            row.locator("th, td").nth(column).evaluate("(cell, text) => { cell.textContent = text; }", text)
+    table = page.locator(".scroll:has(.sortable)")
+    assert table.evaluate("box => box.scrollWidth") <= table.evaluate("box => box.clientWidth")
 
 
 @browser_wanted
