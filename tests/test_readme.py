@@ -47,10 +47,9 @@ def test_start_rates_are_those_of_the_record() -> None:
         ("width", "w15-30", "(15, 30)"),
         ("depth", "4", "four blocks"),
     ]:
-        numbers = starts[family][key]
-        assert numbers["seeds"] == 20
-        low, high = (100 * numbers[f"started_share_{end}"] for end in ("low", "high"))
-        parts.append(f"{what} in {numbers['started']:.0f} ({low:.0f} to {high:.0f} %)")
+        assert starts[family][key]["seeds"] == 20
+        started, share = share_started(starts[family][key]).split(" of 20 | ")
+        parts.append(f"{what} in {started} ({share} %)")
     assert ", ".join(parts) in TEXT
 
 
