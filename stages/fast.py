@@ -7,6 +7,7 @@ up; `tools/benchmark.py` tells what that buys.
 Only what the architectures need: channels last, 5x5 kernels, and 3x3 pooling without padding, all at stride 1.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from stages.architecture import KERNEL, POOL
@@ -40,53 +41,96 @@ class AveragePooling2D(keras.layers.AveragePooling2D):
 
 
 class ShardedSequential(keras.Sequential):
-    """Stock layers in a row, applied to equal shards of a batch side by side.
+    """Stock `Sequential` for class probabilities and cross-entropy that cuts every batch into equal shards.
 
     Where threads share every layer they wait for one another at its end; where each has its own images they do so once
     a step. Wants as many inter-op threads as shards, and one intra-op thread. A batch that cannot be cut into equal
-    shards is filled up with blank images, whose outputs are dropped: no gradient comes back to them.
+    shards is filled up with blank images, which have no weight in the gradients and are dropped from the outputs.
     """
+
+    train_function: Any
 
     def __init__(self, layers: list[Any], shards: int, name: str) -> None:
         super().__init__(layers, name=name)
         self.shards = shards
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
-        images = tf.shape(inputs)[0]
-        filled_up = tf.pad(inputs, [[0, -images % self.shards], *[[0, 0]] * (inputs.shape.rank - 1)])
         layer_by_layer = super().call
-        outputs = [layer_by_layer(shard, training, mask) for shard in tf.split(filled_up, self.shards)]
-        return tf.concat(outputs, axis=0)[:images]
+        outputs = [layer_by_layer(shard, training, mask) for shard in self._cut(inputs)]
+        joined = _joined(outputs, inputs)
+        joined._keras_logits = _joined([output._keras_logits for output in outputs], inputs)  # as softmax leaves them
+        return joined
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Keras's own; for several steps a call a loop of half the graph, for data that never end within a call."""
+        if self.steps_per_execution == 1:
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            self.train_function = tf.function(self._train_steps, autograph=False)
+
+    def _train_steps(self, batches: Any) -> Any:
+        def step(taken: tf.Tensor) -> tf.Tensor:
+            self.train_step(next(batches))
+            return taken + 1
+
+        tf.while_loop(lambda taken: taken < self.steps_per_execution, step, [0])
+        return self.get_metrics_result()
+
+    def train_step(self, data: Any) -> Any:
+        """Keras's own, without sample weights, but that every shard has its gradients from `_gradients`."""
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        count = tf.shape(images)[0]
+        parts = [self._cut(part) for part in (images, labels, tf.fill([count], 1 / tf.cast(count, tf.float32)))]
+        outputs, losses, gradients = zip(*(self._gradients(*shard) for shard in zip(*parts, strict=True)), strict=True)
+        self.optimizer.apply([tf.add_n(summands) for summands in zip(*gradients, strict=True)], self.trainable_weights)
+        (tracker,) = (metric for metric in self.metrics if metric.name == "loss")
+        tracker.update_state(tf.reduce_mean(_joined(losses, images)), sample_weight=count)
+        return self.compute_metrics(images, labels, _joined(outputs, images))
 
     @tf.function(autograph=False, experimental_attributes={"_noinline": True})
-    def train_step(self, data: Any) -> Any:
-        """Keras's own, as a graph of its own: the same kernels each time it is built.
+    def _gradients(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tuple[Any, ...]:
+        """A shard's probabilities `[N, classes]`, its losses `[N]`, and the gradients of their weighted sum.
 
-        TensorFlow hands a max pooling's gradient to oneDNN only if it comes by the pooling first (MaxpoolGradRewrite in
-        mkl_layout_pass.cc). In the loop over several steps, a cycle, it starts anywhere: one training in 200 had a
-        gradient of Eigen's, which adds up in another order.
+        One graph for all shards: it is built once. And a graph of its own, for TensorFlow hands a max pooling's
+        gradient to oneDNN only if it comes by the pooling first (MaxpoolGradRewrite in mkl_layout_pass.cc). In the loop
+        over several steps, a cycle, it starts anywhere: one training in 200 had a gradient of Eigen's, which adds up in
+        another order.
         """
-        return super().train_step(data)
+        with tf.GradientTape() as tape:
+            outputs = super().call(images, training=True)
+            losses = keras.losses.categorical_crossentropy(labels, outputs)
+        return outputs, losses, tape.gradient(losses, self.trainable_weights, output_gradients=weights)
+
+    def _cut(self, batch: tf.Tensor) -> Any:
+        missing = -tf.shape(batch)[0] % self.shards
+        return tf.split(tf.pad(batch, [[0, missing], *[[0, 0]] * (batch.shape.rank - 1)]), self.shards)
+
+
+def _joined(shards: Sequence[tf.Tensor], batch: tf.Tensor) -> tf.Tensor:
+    """The shards' rows as those of one tensor, as many as the batch has."""
+    return tf.concat(shards, axis=0)[: tf.shape(batch)[0]]
 
 
 class FusedAdam(keras.optimizers.Adam):
     """Adam (Kingma and Ba, 2015, algorithm 1 in the form before section 2.1), each variable in one operation."""
 
-    def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor) -> None:
-        index = self._get_variable_index(variable)
+    def apply(self, grads: Sequence[tf.Tensor], trainable_variables: Sequence[Any]) -> None:
+        if not self.built:
+            self.build(trainable_variables)
         step = tf.cast(self.iterations + 1, tf.float32)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[index].handle,
-            v=self._velocities[index].handle,
-            beta1_power=self.beta_1**step,
-            beta2_power=self.beta_2**step,
-            lr=learning_rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
+        shared = {
+            "beta1_power": self.beta_1**step,
+            "beta2_power": self.beta_2**step,
+            "lr": self.learning_rate.value,
+            "beta1": self.beta_1,
+            "beta2": self.beta_2,
+            "epsilon": self.epsilon,
+        }
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            index = self._get_variable_index(variable)
+            moments = {"m": self._momentums[index].value.handle, "v": self._velocities[index].value.handle}
+            tf.raw_ops.ResourceApplyAdam(var=variable.value.handle, **moments, **shared, grad=gradient)
+        self.iterations.assign_add(1)
 
 
 def convolution(images: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, around: int) -> tf.Tensor:

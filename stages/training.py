@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from math import ceil
 
 import numpy as np
@@ -53,7 +53,6 @@ def train(
     model = new_model(architecture, dataset, settings, seed, _steps_per_call(steps), fast=fast)
     if state.history:
         restore(model, state)
-    diagnosis = Diagnosis(architecture, dataset)
     model.fit(
         training_batches(dataset.train, dataset.classes, settings, seed, first_epoch=len(state.history)),
         validation_data=evaluation_batches(dataset.watched, dataset.classes),
@@ -62,7 +61,7 @@ def train(
         steps_per_epoch=steps,
         shuffle=False,  # the batches come shuffled
         verbose=0,
-        callbacks=[_KeepState(state, diagnosis, after_epoch), *callbacks],
+        callbacks=[_KeepState(state, partial(Diagnosis, architecture, dataset), after_epoch), *callbacks],
     )
 
 
@@ -164,11 +163,15 @@ def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[fl
 class _KeepState(keras.callbacks.Callback):
     """Bring the state up to date after every epoch; end the training at a loss that is NaN or infinite."""
 
-    def __init__(self, state: State, diagnosis: Diagnosis, after_epoch: Callable[[State], None]) -> None:
+    def __init__(self, state: State, diagnosis: Callable[[], Diagnosis], after_epoch: Callable[[State], None]) -> None:
         super().__init__()
         self.state = state
-        self.diagnosis = diagnosis
+        self.make_diagnosis = diagnosis
         self.after_epoch = after_epoch
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        return self.make_diagnosis()
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.initial = self.model.get_weights()  # measured later: the first step need not wait for it

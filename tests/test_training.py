@@ -94,6 +94,16 @@ def test_training_taken_up_after_any_epoch_ends_the_same_to_the_bit(dataset: Dat
             assert ours.tobytes() == theirs.tobytes()
 
 
+def test_steps_of_one_call_are_those_of_calls_of_one_step(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    together, singly = State(), State()
+    train(SMALL, dataset, SETTINGS, 0, together, lambda _: None)
+    monkeypatch.setattr("stages.training.MOST_STEPS_PER_CALL", 1)
+    train(SMALL, dataset, SETTINGS, 0, singly, lambda _: None)
+    assert together.history == singly.history
+    for ours, theirs in zip(_arrays(together), _arrays(singly), strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+
+
 def test_loss_that_is_no_number_ends_the_training_and_is_told_with_its_epoch(dataset: Dataset) -> None:
     state, settings = State(), SETTINGS.model_copy(update={"learning_rate": 1e38})
     train(SMALL, dataset, settings, 0, state, lambda _: None)
@@ -115,7 +125,7 @@ def test_loss_and_accuracy_are_those_of_a_worked_example() -> None:
     assert accuracy == 0.5
 
 
-def test_step_is_a_graph_of_its_own_in_the_loop_over_steps(dataset: Dataset) -> None:
+def test_gradients_are_a_graph_of_their_own_in_the_loop_over_steps(dataset: Dataset) -> None:
     context.enable_run_metadata()
     train(SMALL, dataset, SETTINGS, 0, State(), lambda _: None)
     metadata = context.export_run_metadata()
