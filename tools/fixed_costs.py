@@ -1,9 +1,9 @@
 """Time what a training stage costs before it trains: from `dvc repro` to its first training step.
 
-    python -m tools.fixed_costs [NAME]
+    python -m tools.fixed_costs             every architecture of the study, to records/fixed-costs
+    python -m tools.fixed_costs NAME        one of them, or a pick; nothing is written
 
-NAME is an architecture of the study or a pick (default: w2-4). Medians over fresh processes, in seconds. Nothing is
-written, and nothing is trained beyond the first steps.
+Medians over fresh processes, in seconds, phase by phase. Nothing is trained beyond the first steps.
 """
 
 import subprocess
@@ -11,15 +11,19 @@ import sys
 from itertools import pairwise
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from time import perf_counter
 
 import pandas as pd
 
 from stages.dataset import read_dataset
 from stages.errors import InputError, reported_in_one_line
-from stages.files import PACKED
+from stages.files import PACKED, write_text
 from stages.params import load_params
+from tools.machine import machine
+from tools.markdown import table
 
+RECORD = Path("records/fixed-costs/fixed_costs.md")
 RUNS = 3
 
 
@@ -71,18 +75,29 @@ def measured(name: str) -> dict[str, float]:
     return costs
 
 
+def medians(name: str) -> dict[str, str]:
+    """A row of the table: the stage, its phases, and their sum, in seconds."""
+    seconds = pd.DataFrame([measured(name) for _ in range(RUNS)]).median()
+    seconds["together"] = seconds.sum()
+    return {"stage": name} | {str(what): f"{value:.2f}" for what, value in seconds.items()}
+
+
 def main() -> None:
     with reported_in_one_line("fixed_costs"):
         params = load_params()
-        name = sys.argv[1] if len(sys.argv) > 1 else "w2-4"
-        known = [named.name for named in [*params.picks(), *params.studied()]]
-        if name not in known:
-            raise InputError(f"NAME holds {name!r}, may hold {', '.join(known)}")
+        studied = [named.name for named in params.studied()]
+        known = [*(named.name for named in params.picks()), *studied]
+        chosen = sys.argv[1:] or studied
+        for name in chosen:
+            if name not in known:
+                raise InputError(f"NAME holds {name!r}, may hold {', '.join(known)}")
         read_dataset(PACKED)  # refused here, not in each of the processes
-        table = pd.DataFrame([measured(name) for _ in range(RUNS)]).median()
-        for what, seconds in table.items():
-            print(f"{what:22}{seconds:6.2f}")
-        print(f"{'together':22}{table.sum():6.2f}")
+        rows = [medians(name) for name in chosen]
+        lines = [table(list(rows[0]), [list(row.values()) for row in rows])]
+        lines += [f"- {what}: {value}" for what, value in machine().items()]
+        print("\n".join(lines))
+        if not sys.argv[1:]:
+            write_text(RECORD, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
