@@ -49,7 +49,7 @@ def side_by_side(runs: pd.DataFrame) -> str:
         "| architecture | epochs | layers | started | validation accuracy of the started, % | mean | deviation |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for (architecture, epochs, layers), group in runs.groupby(["architecture", "epochs", "layers"], sort=False):
+    for (architecture, epochs, layers), group in runs.groupby(["architecture", "epochs", "layers"]):
         accuracy = 100 * group[group["started_epoch"].notna()]["val_accuracy"].sort_values()
         mean, deviation = (f"{value:.2f}" if pd.notna(value) else "-" for value in (accuracy.mean(), accuracy.std()))
         values = " ".join(f"{value:.2f}" for value in accuracy) or "-"
