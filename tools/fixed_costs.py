@@ -95,9 +95,9 @@ def main() -> None:
         rows = [medians(name) for name in chosen]
         lines = [table(list(rows[0]), [list(row.values()) for row in rows])]
         lines += [f"- {what}: {value}" for what, value in machine().items()]
-        print("\n".join(lines))
         if not sys.argv[1:]:
             write_text(RECORD, "\n".join(lines) + "\n")
+        print("\n".join(lines))
 
 
 if __name__ == "__main__":
