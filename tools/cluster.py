@@ -22,7 +22,7 @@ from dvc.repo import Repo
 
 from stages.errors import InputError, reported_in_one_line
 from stages.params import load_params
-from tools.repro import ended_by_exception, stale_stages
+from tools.repro import ended_by_exception, stale_stages, tell
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -153,9 +153,9 @@ def check_workers(client: "Client", tasks: dict[str, Task]) -> None:
     if refused and len(refused) == len(workers):
         raise InputError("; ".join(refused))
     for line in refused:
-        print(f"cluster: {line}", flush=True)
+        tell(f"cluster: {line}")
     taking_part = len(workers) - len(refused)
-    print(f"stages: {len(tasks)}; workers: {taking_part}; dashboard: {client.dashboard_link}", flush=True)
+    tell(f"stages: {len(tasks)}; workers: {taking_part}; dashboard: {client.dashboard_link}")
 
 
 def _words(resources: dict[str, float]) -> str:
@@ -181,7 +181,7 @@ def run_on_workers(
         stage, what, worker = event[1]["stage"], event[1]["what"], event[1]["name"]  # Dask's `worker` is an address
         if stage in tasks:
             begun.add(stage)
-            print(f"{stage:{width}}  {what}  {worker}", flush=True)
+            tell(f"{stage:{width}}  {what}  {worker}")
 
     client.subscribe_topic(TOPIC, hear)
     futures: dict[str, Future] = {}
@@ -201,7 +201,7 @@ def run_on_workers(
         for future in as_completed(futures.values()):
             stage = names[future.key]
             word, why, worker, seconds = _outcome(future)
-            print(f"{stage:{width}}  {word}  {worker}  {seconds:.0f} s", flush=True)
+            tell(f"{stage:{width}}  {word}  {worker}  {seconds:.0f} s")
             if word == FAILED:
                 failed[stage] = why
     except SystemExit:
@@ -249,7 +249,7 @@ def run_study(scheduler: str, tasks: dict[str, Task], others: list[str], study: 
     cloudpickle.register_pickle_by_value(cluster_worker)  # workers do not have it
 
     def say(what: str) -> None:
-        print(f"here: {what}", flush=True)
+        tell(f"here: {what}")
 
     try:
         if study.remote and others:
@@ -264,7 +264,7 @@ def run_study(scheduler: str, tasks: dict[str, Task], others: list[str], study: 
         raise InputError(f"{error}; the same command goes on from here") from None
     if not said:
         raise InputError("a stage's outputs are not in the remote, though a worker has pushed them")
-    print(said, flush=True)
+    tell(said)
 
 
 if __name__ == "__main__":

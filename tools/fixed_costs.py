@@ -42,16 +42,24 @@ def phases(name: str, connection: Connection) -> None:
     start(inter_op=params.train.threads)
     readings.append(perf_counter())
 
-    class Stop(keras.callbacks.Callback):
+    calls: list[float] = []  # the graph's first and second, each when it began and when it ended
+
+    class TwoCalls(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch: int, logs: dict[str, float]) -> None:
+            del batch, logs
+            calls.append(perf_counter())
+
         def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
             del batch, logs
-            readings.append(perf_counter())
-            self.model.stop_training = len(readings) > 4
+            calls.append(perf_counter())
+            self.model.stop_training = len(calls) == 4
 
     settings = params.train.model_copy(update={"epochs": 2})  # a second call of the graph, even of few images
-    train(architecture, dataset, settings, 0, State(), lambda _: None, [Stop()])
-    data, libraries, first_call, second_call = (after - before for before, after in pairwise(readings[:5]))
-    graph = first_call - second_call  # a call holds many steps; the second is what these take
+    train(architecture, dataset, settings, 0, State(), lambda _: None, [TwoCalls()])
+    data, libraries = (after - before for before, after in pairwise(readings))
+    _, first_end, second_begin, second_end = calls
+    steps = second_end - second_begin  # a call holds many: what they take is not graph
+    graph = first_end - readings[-1] - steps
     connection.send({"parameters and data": data, "TensorFlow and Keras": libraries, "model and graph": graph})
 
 

@@ -73,7 +73,7 @@ class Stages:
             return
         if status:
             raise StageFailedError(f"{stage} failed; the end of {log}:\n{_last_lines(log)}")
-        print(f"{stage}: done in {monotonic() - began:.0f} s", flush=True)
+        tell(f"{stage}: done in {monotonic() - began:.0f} s")
 
     def stop(self) -> None:
         """End every process that is running, and all that it has started, whatever the user's impatience."""
@@ -100,6 +100,12 @@ def _last_lines(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
 
 
+def tell(line: str) -> None:
+    """Print a line whole. `print` writes its end on its own, and another thread's line may come between."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def stale_stages() -> dict[str, set[str]]:
     """The stages that may have to run, in one order of many: those that DVC calls changed, and all that follow them.
 
@@ -119,7 +125,7 @@ def stale_stages() -> dict[str, set[str]]:
 def run_side_by_side(stale: dict[str, set[str]], jobs: int) -> None:
     """Every stage as soon as what it needs is there, at most `jobs` at a time. Raises StageFailedError."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    print(f"{len(stale)} stages, {jobs} at a time; their output: {LOGS}/", flush=True)
+    tell(f"{len(stale)} stages, {jobs} at a time; their output: {LOGS}/")
     columns = TextColumn("{task.description}"), TimeElapsedColumn(), LastLine()
     display = Progress(*columns, disable=not sys.stdout.isatty())
     order, stages = TopologicalSorter(stale), Stages(display)
