@@ -107,8 +107,10 @@ def test_sentences_on_other_protocols_and_activations_are_those_of_the_records()
     for name in ("relu", "tanh"):
         numbers = [one for entries in studies[name].values() for one in entries.values()]
         assert all(one["started"] == one["seeds"] == 2 for one in numbers)
-        assert max(accuracy[name]["width"].values()) == accuracy[name]["width"]["w15-30"]
         assert f"{accuracy[name]['width']['w15-30']} % with {name}" in TEXT
+    assert max(accuracy["relu"]["width"].values()) == accuracy["relu"]["width"]["w15-30"]
+    assert max(accuracy["tanh"]["width"].values()) == accuracy["tanh"]["width"]["w10-20"]
+    assert f"with tanh, where (10, 20) has {accuracy['tanh']['width']['w10-20']} %" in TEXT
     relu, tanh, sigmoid = (fall_from_one_block_to_four(name) for name in ("relu", "tanh", "study"))
     assert f"{relu:.1f} points of validation accuracy with relu and {tanh:.1f} with tanh" in TEXT
     assert f"sigmoid layers lose {sigmoid:.1f} in as many epochs" in TEXT
