@@ -74,6 +74,17 @@ def test_one_more_architecture_adds_one_stage_and_leaves_nothing_when_reverted(s
     assert run("git", "status", "--porcelain", cwd=small) == ""
 
 
+def test_refused_value_is_gone_after_the_way_back(small: Path) -> None:
+    before = (small / "params.yaml").read_bytes()
+    run("dvc", "exp", "run", "-S", "train.threads=0", cwd=small, status=255)
+    assert len((small / "params.yaml").read_bytes()) == len(before)  # Git goes by length and time
+    run(*documented("touch params.yaml"), cwd=small)
+    run(*documented("git checkout ."), cwd=small)
+    run(*documented("dvc checkout"), cwd=small)
+    assert (small / "params.yaml").read_bytes() == before
+    assert run("git", "status", "--porcelain", cwd=small) == ""
+
+
 def test_more_seeds_train_every_architecture_from_each(small: Path) -> None:
     output = run(*documented("dvc exp run -S 'train.seeds=[0,1,2]'"), cwd=small)
     assert len(ran_stages(output)) == 4 + 1
