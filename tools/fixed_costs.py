@@ -8,7 +8,6 @@ Medians over fresh processes, in seconds, phase by phase. Nothing is trained bey
 
 import subprocess
 import sys
-from itertools import pairwise
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -42,25 +41,23 @@ def phases(name: str, connection: Connection) -> None:
     start(inter_op=params.train.threads)
     readings.append(perf_counter())
 
-    calls: list[float] = []  # the graph's first and second, each when it began and when it ended
-
     class TwoCalls(keras.callbacks.Callback):
+        """Of the graph, each with a reading before and after it."""
+
         def on_train_batch_begin(self, batch: int, logs: dict[str, float]) -> None:
             del batch, logs
-            calls.append(perf_counter())
+            readings.append(perf_counter())
 
         def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
-            del batch, logs
-            calls.append(perf_counter())
-            self.model.stop_training = len(calls) == 4
+            self.on_train_batch_begin(batch, logs)
+            self.model.stop_training = len(readings) == 7
 
     settings = params.train.model_copy(update={"epochs": 2})  # a second call of the graph, even of few images
     train(architecture, dataset, settings, 0, State(), lambda _: None, [TwoCalls()])
-    data, libraries = (after - before for before, after in pairwise(readings))
-    _, first_end, second_begin, second_end = calls
-    steps = second_end - second_begin  # a call holds many: what they take is not graph
-    graph = first_end - readings[-1] - steps
-    connection.send({"parameters and data": data, "TensorFlow and Keras": libraries, "model and graph": graph})
+    began, read, started, _, first_ended, second_began, second_ended = readings
+    steps = second_ended - second_began  # a call holds many: what they take is not graph
+    costs = {"parameters and data": read - began, "TensorFlow and Keras": started - read}
+    connection.send(costs | {"model and graph": first_ended - started - steps})
 
 
 def measured(name: str) -> dict[str, float]:
