@@ -6,7 +6,10 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from stages.params import PARAMS_FILE
+
 PACKAGES = ("tensorflow", "keras", "numpy", "torch")
+RESULTS = ("dvc.lock", "metrics", "plots", "records")  # what Git holds and no measurement depends on
 VECTORS = ("avx2", "avx512f", "amx_tile", "asimd", "sve")
 
 
@@ -15,14 +18,27 @@ def machine() -> dict[str, str]:
         line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().replace("\t", "").splitlines() if ":" in line
     )
     flags = cpu.get("flags", cpu.get("Features", "")).split()
-    revision = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True)
     return {
         "processor": f"{cpu.get('model name', platform.machine()).strip()}, {os.cpu_count()} cores",
         "vectors": ", ".join(flag for flag in VECTORS if flag in flags),
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         **{package: _version(package) for package in PACKAGES},
-        "revision": revision.stdout.strip(),
+        "revision": _revision(),
     }
+
+
+def _revision() -> str:
+    """The commit, and whether what decides a measurement differs from it: the parameters, or more than these."""
+    commit = _git("describe", "--always").strip()
+    deciding = [".", *(f":!{path}" for path in RESULTS)]
+    changed = _git("diff", "--name-only", "--relative", "HEAD", "--", *deciding).splitlines()
+    if changed == [str(PARAMS_FILE)]:
+        return f"{commit}, with another {PARAMS_FILE}"
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout
 
 
 def _version(package: str) -> str:

@@ -22,7 +22,6 @@ from tools.machine import machine
 
 RECORDS = Path("records")
 LAYERS = "layers"
-OF_RESULTS = [PARAMS_FILE, "dvc.lock", METRICS, PLOTS, RECORDS]  # all else that Git sees decides what comes out
 UP_TO_DATE = "Data and pipelines are up to date."
 
 
@@ -43,15 +42,6 @@ def results_table(study: dict[str, dict[str, dict[str, float]]]) -> str:
     return "\n".join(lines)
 
 
-def circumstances() -> dict[str, str]:
-    """The machine, and the revision: told to be a changed one only if more than its parameters and results differs."""
-    told = machine()
-    others = [".", *(f":!{path}" for path in OF_RESULTS)]
-    if not subprocess.run(["git", "diff", "--quiet", "HEAD", "--", *others], check=False).returncode:
-        told["revision"] = told["revision"].replace("-dirty", f", with {PARAMS_FILE} as it lies here")
-    return told
-
-
 def readme(name: str, command: str) -> str:
     study = json.loads((METRICS / "study.json").read_text(encoding="utf-8"))
     verdicts = json.loads((METRICS / "verdicts.json").read_text(encoding="utf-8")).values()
@@ -60,7 +50,7 @@ def readme(name: str, command: str) -> str:
         f"Made by `{command}`, then `python -m tools.record {name}`.",
         results_table(study),
         "\n".join(f"- *{one['claim']}*: **{one['verdict']}**. {one['sentence']}" for one in verdicts),
-        "\n".join(f"- {what}: {value}" for what, value in circumstances().items()),
+        "\n".join(f"- {what}: {value}" for what, value in machine().items()),
     ]
     return "\n\n".join(parts) + "\n"
 
