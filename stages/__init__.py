@@ -1,1 +1,4 @@
-"""The pipeline's stages, one module each, and the few modules they share."""
+"""The pipeline's stages. The commands that dvc.yaml runs are here, what they do in a folder a concern.
+
+Imports between the folders run one way: common, data, network, training, then `params`, analysis, page, and the commands.
+"""

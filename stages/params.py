@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 import yaml
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
-from stages.architecture import Architecture, Blocks, Filters, Section
-from stages.errors import InputError, reported_in_one_line
+from stages.common.errors import InputError, reported_in_one_line
+from stages.network.architecture import BLOCK_SHRINKS, Architecture, Blocks, Filters, Section
+from stages.training.settings import Seed, Train, no_repeats
 
 PARAMS_FILE = Path("params.yaml")
 FASHION_MNIST = "fashion-mnist"
@@ -40,12 +41,6 @@ def _no_reserved_name(name: str) -> str:
     return name
 
 
-def _no_repeats(values: list[int]) -> list[int]:
-    if len(set(values)) < len(values):
-        raise ValueError("each value once")
-    return values
-
-
 def _inside_project(source: str) -> str:
     real = Path(os.path.realpath(source))  # Path.resolve raises RuntimeError on a symlink that leads to itself
     if source != FASHION_MNIST and not real.is_relative_to(Path.cwd()):
@@ -54,7 +49,6 @@ def _inside_project(source: str) -> str:
 
 
 StudyName = Annotated[str, StringConstraints(pattern=NAME), AfterValidator(_no_reserved_name)]
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 class Data(Section):
@@ -63,20 +57,12 @@ class Data(Section):
     seed: Seed
 
 
-class Train(Section):
-    epochs: Annotated[int, Field(ge=1, le=100_000)]
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
-    learning_rate: Annotated[float, Field(gt=0)]
-    threads: Annotated[int, Field(ge=1, le=1024)]
-    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(_no_repeats)]
-
-
 class Study(Section):
     width: dict[StudyName, Filters]
-    depth: Annotated[list[Blocks], AfterValidator(_no_repeats)]
+    depth: Annotated[list[Blocks], AfterValidator(no_repeats)]
 
 
-class Named(NamedTuple):
+class StudyArchitecture(NamedTuple):
     """An architecture as the pipeline knows it: where it is stored, and as what it is reported."""
 
     name: str  # data/models/NAME
@@ -87,6 +73,25 @@ class Named(NamedTuple):
     @property
     def is_pick(self) -> bool:
         return self.name == self.family
+
+    @property
+    def label(self) -> str:
+        """What a picture calls it: what its family varies."""
+        filters, blocks = self.architecture.filters, self.architecture.blocks
+        if self.family == "width":
+            return f"({filters[0]}, {filters[1]})"
+        return f"{blocks} block{'s' if blocks > 1 else ''}"
+
+    def check_fits(self, height: int, width: int) -> None:
+        """Raise InputError, with the sizes in pixels that the image goes through, where the blocks use it up."""
+        sizes = self.architecture.image_sizes(height, width)
+        if min(sizes[-1]) < 1:
+            path = " -> ".join(f"{h}x{w}" for h, w in sizes if min(h, w) >= 1)
+            raise InputError(
+                f"{PARAMS_FILE}: architecture {self.name} holds {self.architecture.blocks} blocks, may hold up to "
+                f"{self.architecture.most_blocks(height, width)}: a block takes {BLOCK_SHRINKS} pixels off each side, "
+                f"so the image goes {path} -> nothing left"
+            )
 
 
 class Params(Section):
@@ -100,18 +105,24 @@ class Params(Section):
         """A family's section: the pick, and what the study's architectures have in common."""
         return self.width if family == "width" else self.depth
 
-    def picks(self) -> list[Named]:
+    def picks(self) -> list[StudyArchitecture]:
         """The two current architectures, one a family."""
-        return [Named(family, family, family, self.family(family)) for family in FAMILIES]
+        return [StudyArchitecture(family, family, family, self.family(family)) for family in FAMILIES]
 
-    def studied(self) -> list[Named]:
+    def architectures(self) -> list[StudyArchitecture]:
+        """All of them, the picks first."""
+        return [*self.picks(), *self.studied()]
+
+    def studied(self) -> list[StudyArchitecture]:
         """The study's architectures, in the order of params.yaml."""
         width = [
-            Named(key, "width", key, self.width.model_copy(update={"filters": filters}))
+            StudyArchitecture(key, "width", key, self.width.model_copy(update={"filters": filters}))
             for key, filters in self.study.width.items()
         ]
         depth = [
-            Named(depth_name(blocks), "depth", str(blocks), self.depth.model_copy(update={"blocks": blocks}))
+            StudyArchitecture(
+                depth_name(blocks), "depth", str(blocks), self.depth.model_copy(update={"blocks": blocks})
+            )
             for blocks in self.study.depth
         ]
         return width + depth

@@ -5,10 +5,10 @@
     python -m stages.train depth-3 --blocks 3           its neighbour in depth
 
 Reads params.yaml and data/fashion_mnist.npz; writes data/models/NAME/, whole or not at all: for every seed
-`seed-K.keras`, and for all of them `results.json`, `history.csv`, `layers.csv` (what stages/diagnostics.py measures)
-and `predictions.npz` (test class probabilities float32 `[N, classes]` under `seed-K`). What it writes follows from its
-input byte for byte. Epochs that an interrupted training finished are kept in data/checkpoints/NAME/ and taken up by
-the next.
+`seed-K.keras`, and for all of them `results.json`, `history.csv`, `layers.csv` (what stages/training/diagnosis.py
+measures) and `predictions.npz` (test class probabilities float32 `[N, classes]` under `seed-K`). What it writes follows
+from its input byte for byte. Epochs that an interrupted training finished are kept in data/checkpoints/NAME/ and taken
+up by the next.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from stages.architecture import Architecture
-from stages.dataset import read_dataset
-from stages.errors import InputError, reported_in_one_line
-from stages.files import PACKED
-from stages.params import FAMILIES, NAME, Params, load_params, problems
+from stages.common.errors import InputError, reported_in_one_line
+from stages.common.places import PACKED
+from stages.data.packed import read_dataset
+from stages.network.architecture import Architecture
+from stages.params import FAMILIES, NAME, Family, Params, StudyArchitecture, load_params, problems
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -36,8 +36,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def chosen(arguments: argparse.Namespace, params: Params) -> tuple[str, Architecture]:
-    """The name and the architecture that the command line asks for: a family's section, with its options in place.
+def chosen(arguments: argparse.Namespace, params: Params) -> StudyArchitecture:
+    """The architecture that the command line asks for: a family's section, with its options in place.
 
     Raises InputError for a name that is no family's and comes without exactly one option that tells its family, and
     for one that params.yaml describes otherwise.
@@ -48,29 +48,28 @@ def chosen(arguments: argparse.Namespace, params: Params) -> tuple[str, Architec
     options = {key: getattr(arguments, key) for key in ("filters", "blocks") if getattr(arguments, key) is not None}
     if name not in FAMILIES and len(options) != 1:
         raise InputError(f"{name}: needs --filters A B (a neighbour in width) or --blocks N (a neighbour in depth)")
-    section = params.depth if name == "depth" or "blocks" in options else params.width
+    family: Family = "depth" if name == "depth" or "blocks" in options else "width"
     try:
-        architecture = Architecture.model_validate(section.model_dump() | options)
+        architecture = Architecture.model_validate(params.family(family).model_dump() | options)
     except ValidationError as error:
         raise InputError(f"{name}: {problems(error)}") from None
-    for described in [*params.picks(), *params.studied()]:
+    for described in params.architectures():
         if described.name == name and described.architecture != architecture:
             raise InputError(f"{name}: params.yaml describes it as {described.architecture}, the command as {options}")
-    return name, architecture
+    return StudyArchitecture(name, family, name, architecture)
 
 
 def main(arguments: list[str] | None = None) -> None:
     with reported_in_one_line("train"):
         params = load_params()
-        name, architecture = chosen(_parse(arguments), params)
+        asked = chosen(_parse(arguments), params)
         dataset = read_dataset(PACKED)
-        for described in [*params.picks(), *params.studied()]:
-            described.architecture.check_fits(described.name, *dataset.image_shape)
-        architecture.check_fits(name, *dataset.image_shape)
+        for described in [*params.architectures(), asked]:
+            described.check_fits(*dataset.image_shape)
 
-        from stages.seeds import train_seeds  # TensorFlow comes with it, seconds that bad input need not wait for
+        from stages.training.every_seed import train_every_seed  # with TensorFlow: seconds that bad input is spared
 
-        train_seeds(name, architecture, params.train, dataset)
+        train_every_seed(asked.name, asked.architecture, params.train, dataset)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stages.dataset import Dataset
-from stages.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from stages.data.dataset import Dataset
+from stages.data.holdout import read_split, split
+from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.params import load_params
-from stages.prepare import read_split, split
 from tools.benchmark import epoch_flops, measure, pieces_summary, summary
 from tools.contenders import PIECES, SGEMM_SIDE, shortened
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.files import sha256
+from stages.common.files import sha256
 from tests.clusters import Cluster, cluster_in, until
 from tests.conftest import commit, contents, documented, edit_params, ran_stages, run
 from tests.test_repro import processes_below

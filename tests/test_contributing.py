@@ -41,7 +41,7 @@ def test_way_to_an_architecture_is_the_readmes() -> None:
 
 
 def test_way_to_a_parameter_is_checked_and_known_to_dvc(project: Path) -> None:
-    insert_after(project / "stages/params.py", "class Train(Section):\n", block("A parameter", "python"))
+    insert_after(project / "stages/training/settings.py", "class Train(Section):\n", block("A parameter", "python"))
     assert "train.label_smoothing is missing" in run("python", "-m", "stages.params", cwd=project, status=1)
     insert_after(project / "params.yaml", "train:\n", block("A parameter", "yaml"))
     run("python", "-m", "stages.params", cwd=project)

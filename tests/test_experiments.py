@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.idx import FILES, read_idx
+from stages.data.idx import FILES, read_idx
 from tests.conftest import commit, documented, ran_stages, run
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.errors import InputError
+from stages.common.errors import InputError
 from stages.params import PARAMS_FILE, load_params
 
 REPOSITORY = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.errors import InputError
+from stages.common.errors import InputError
 from stages.params import PARAMS_FILE, load_params
 from tests.test_params import CONTENT, plain, refused_line
 

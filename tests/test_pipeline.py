@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages.results import HISTORY_COLUMNS
+from stages.training.results import HISTORY_COLUMNS
 from tests.conftest import ENVIRONMENT, ROOT, commit, contents, documented, ran_stages, run
 
 TRAININGS = {
@@ -54,8 +54,8 @@ def test_lock_file_is_up_with_the_code_and_the_parameters(fresh: Path) -> None:
         ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.002", {*TRAININGS, "aggregate"}),
         ("params.yaml", "  dense_units: 84", "  dense_units: 85", {"train@depth", "aggregate"}
          | {stage for stage in TRAININGS if stage.startswith("train_depth")}),
-        ("stages/training.py", "/ 127.5 - 1.0", "/ 255.0", set(TRAININGS)),
-        ("stages/plots.py", "dpi=150", "dpi=100", {"aggregate"}),
+        ("stages/network/architecture.py", "/ 127.5 - 1.0", "/ 255.0", {*TRAININGS, "aggregate"}),
+        ("stages/page/pictures.py", "dpi=150", "dpi=100", {"aggregate"}),
     ],
 )  # fmt: skip
 def test_gate_finds_a_lock_file_that_is_behind(

@@ -6,8 +6,8 @@ import re
 import pandas as pd
 import pytest
 
+from stages.analysis.reference import reference_accuracy
 from stages.params import load_params
-from stages.reference import reference_accuracy
 from tests.conftest import ROOT, readme_commands
 
 ELSEWHERE = {"pytest"}  # this very run

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.dataset import read_dataset
+from stages.data.packed import read_dataset
 from tests.conftest import ENVIRONMENT, edit_params, run
 
 QUICK = ["--filters", "2", "4"]

@@ -21,12 +21,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from stages.architecture import Architecture
-from stages.cost import forward_flops, training_flops
-from stages.dataset import Dataset, read_dataset
-from stages.errors import InputError, reported_in_one_line
-from stages.files import PACKED, write_text
-from stages.params import Named, Train, load_params
+from stages.common.errors import InputError, reported_in_one_line
+from stages.common.files import write_text
+from stages.common.places import PACKED
+from stages.data.dataset import Dataset
+from stages.data.packed import read_dataset
+from stages.network.architecture import Architecture
+from stages.network.cost import forward_flops, training_flops
+from stages.params import StudyArchitecture, load_params
+from stages.training.settings import Train
 from tools.contenders import (
     KERAS_WAYS,
     PIECES,
@@ -84,7 +87,7 @@ class Contender:
             raise ChildProcessError(f"{self.way} ended; its own error is above") from None
 
 
-def measure(named: Named, dataset: Dataset, rounds: int, settings: Train, ways: list[str]) -> pd.DataFrame:
+def measure(named: StudyArchitecture, dataset: Dataset, rounds: int, settings: Train, ways: list[str]) -> pd.DataFrame:
     """One row a round and way: architecture, round, way, seconds, peak_bytes.
 
     What must not pause has its epochs one after the other, before the others' first.
@@ -104,7 +107,7 @@ def measure(named: Named, dataset: Dataset, rounds: int, settings: Train, ways: 
     return pd.DataFrame(rows, columns=["architecture", "round", "way", "seconds", "peak_bytes"])
 
 
-def summary(times: pd.DataFrame, studied: list[Named], dataset: Dataset, epochs: int) -> pd.DataFrame:
+def summary(times: pd.DataFrame, studied: list[StudyArchitecture], dataset: Dataset, epochs: int) -> pd.DataFrame:
     """One row an architecture; ratios are medians over the rounds of theirs / ours in one round.
 
     A whole training, of so many epochs, is the first and as many of the median as are left.
@@ -132,7 +135,7 @@ def summary(times: pd.DataFrame, studied: list[Named], dataset: Dataset, epochs:
     return _with_means(pd.DataFrame(rows))
 
 
-def pieces_summary(times: pd.DataFrame, studied: list[Named]) -> pd.DataFrame:
+def pieces_summary(times: pd.DataFrame, studied: list[StudyArchitecture]) -> pd.DataFrame:
     """One row an architecture: how much longer an epoch takes with one piece of ours in Keras's own form."""
     rows = []
     for named in studied:
@@ -156,7 +159,7 @@ def _with_means(table: pd.DataFrame) -> pd.DataFrame:
     return table.map(lambda value: f"{value:.2f}" if isinstance(value, float) else value)
 
 
-def epoch_flops(named: Named, dataset: Dataset) -> int:
+def epoch_flops(named: StudyArchitecture, dataset: Dataset) -> int:
     """Floating-point operations of training on every image once, and of evaluating the watched ones."""
     shape, classes = dataset.image_shape, dataset.classes
     trained = training_flops(named.architecture, shape, classes) * len(dataset.train.labels)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from stages.errors import InputError, reported_in_one_line
+from stages.common.errors import InputError, reported_in_one_line
 from stages.params import load_params
 from tools.repro import ended_by_exception, stale_stages, tell
 

@@ -1,4 +1,4 @@
-"""The ways of training that tools/benchmark.py compares, in processes that take turns.
+"""The ways of loop that tools/benchmark.py compares, in processes that take turns.
 
 A way sets everything up, and calls its `turns` before the first epoch and after each.
 """
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from stages.architecture import Architecture
-from stages.dataset import Dataset, Split
-from stages.params import Train
+from stages.data.dataset import Dataset, Split
+from stages.network.architecture import Architecture
+from stages.training.settings import Train
 
 TORCH_EVALUATION_BATCH = 1000  # images, as in stages.training, which would bring TensorFlow along
 SGEMM_SIDE = 2048
@@ -35,7 +35,7 @@ class Turns:
         try:
             self.connection.recv()
         except EOFError:
-            os._exit(0)  # out of the middle of a training
+            os._exit(0)  # out of the middle of a loop
         self.began = perf_counter()
 
 
@@ -47,9 +47,9 @@ def ours(
     fast: bool = True,
     sharded: bool = True,
 ) -> None:
-    """The pipeline's own training. Threads that have no shards of a batch share every operation."""
-    from stages.backend import start
-    from stages.training import State, train
+    """The pipeline's own loop. Threads that have no shards of a batch share every operation."""
+    from stages.network.backend import start
+    from stages.training.loop import State, train
 
     start(**{"inter_op" if sharded else "intra_op": settings.threads})
     turns()
@@ -57,7 +57,7 @@ def ours(
 
 
 def stock(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
-    """The pipeline's training with stock Keras layers and Keras's Adam; input and loop are the same."""
+    """The pipeline's loop with stock Keras layers and Keras's Adam; input and loop are the same."""
     ours(architecture, dataset, settings, turns, fast=False, sharded=False)
 
 
@@ -66,7 +66,7 @@ def notebook(architecture: Architecture, dataset: Dataset, settings: Train, turn
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
 
-    from stages.architecture import build_model
+    from stages.network.architecture import build_model
 
     def arrays(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return images[..., np.newaxis] / 127.5 - 1, keras.utils.to_categorical(labels, dataset.classes)
@@ -168,9 +168,9 @@ def _torch_model(architecture: Architecture, dataset: Dataset) -> Any:
 
 
 def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
-    """No training: a product of two square float32 matrices, SGEMM_SIDE a side, by the same library and threads."""
+    """No loop: a product of two square float32 matrices, SGEMM_SIDE a side, by the same library and threads."""
     del architecture, dataset
-    from stages.backend import start, tf
+    from stages.network.backend import start, tf
 
     start(intra_op=settings.threads)
     square = tf.random.normal([SGEMM_SIDE, SGEMM_SIDE])
@@ -182,8 +182,8 @@ def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: 
 
 def without_convolution(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own convolution."""
-    from stages import fast
-    from stages.backend import keras
+    from stages.network import fast
+    from stages.network.backend import keras
 
     vars(fast).update(Conv2D=keras.layers.Conv2D)  # in this process alone, as in the next three
     ours(architecture, dataset, settings, turns)
@@ -191,8 +191,8 @@ def without_convolution(architecture: Architecture, dataset: Dataset, settings: 
 
 def without_pooling(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own pooling."""
-    from stages import fast
-    from stages.backend import keras
+    from stages.network import fast
+    from stages.network.backend import keras
 
     vars(fast).update(MaxPooling2D=keras.layers.MaxPooling2D, AveragePooling2D=keras.layers.AveragePooling2D)
     ours(architecture, dataset, settings, turns)
@@ -200,17 +200,17 @@ def without_pooling(architecture: Architecture, dataset: Dataset, settings: Trai
 
 def without_adam(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own Adam."""
-    from stages import training
-    from stages.backend import keras
+    from stages.network.backend import keras
+    from stages.training import loop
 
-    vars(training).update(FusedAdam=keras.optimizers.Adam)
+    vars(loop).update(FusedAdam=keras.optimizers.Adam)
     ours(architecture, dataset, settings, turns)
 
 
 def without_shards(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own model, whose threads share every layer."""
-    from stages import fast
-    from stages.backend import keras
+    from stages.network import fast
+    from stages.network.backend import keras
 
     vars(fast).update(ShardedSequential=lambda layers, shards, name: keras.Sequential(layers, name=name))
     ours(architecture, dataset, settings, turns, sharded=False)
@@ -224,7 +224,7 @@ WAYS = {way.__name__: way for way in (*KERAS_WAYS, *TORCH_WAYS, *PIECES, sgemm)}
 
 
 def shortened(dataset: Dataset, train: int, test: int) -> Dataset:
-    """The first `train` images of the training part, and the first `test` test images to be watched."""
+    """The first `train` images of the loop part, and the first `test` test images to be watched."""
     watched = Split(*(array[:test] for array in dataset.test))
     return Dataset(Split(*(array[:train] for array in dataset.train)), watched, watched)
 

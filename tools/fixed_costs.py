@@ -15,9 +15,10 @@ from time import perf_counter
 
 import pandas as pd
 
-from stages.dataset import read_dataset
-from stages.errors import InputError, reported_in_one_line
-from stages.files import PACKED, write_text
+from stages.common.errors import InputError, reported_in_one_line
+from stages.common.files import write_text
+from stages.common.places import PACKED
+from stages.data.packed import read_dataset
 from stages.params import load_params
 from tools.machine import machine
 from tools.markdown import table
@@ -34,9 +35,9 @@ def phases(name: str, connection: Connection) -> None:
     dataset = read_dataset(PACKED)
     readings.append(perf_counter())
 
-    import stages.seeds  # noqa: F401 - what a stage imports
-    from stages.backend import keras, start
-    from stages.training import State, train
+    import stages.training.every_seed  # noqa: F401 - what a stage imports
+    from stages.network.backend import keras, start
+    from stages.training.loop import State, train
 
     start(inter_op=params.train.threads)
     readings.append(perf_counter())

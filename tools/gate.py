@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-from stages.errors import reported_in_one_line
+from stages.common.errors import reported_in_one_line
 
 UP_TO_DATE = "Data and pipelines are up to date."
 # A stage that would run; without data DVC also fails at it, and leaves out those that follow it

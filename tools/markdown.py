@@ -2,7 +2,7 @@
 
 import math
 
-from stages.files import DECIMALS
+from stages.common.files import DECIMALS
 
 ROWS = 50  # of a table; GitHub takes 65,536 characters a comment
 CELL = 80  # characters

@@ -18,7 +18,7 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from stages.aggregate import METRICS, PLOTS
+from stages.common.places import METRICS, PLOTS
 from stages.params import FAMILIES, PARAMS_FILE
 from tools.markdown import ABSENT, code, curve, folded, number, plain, table
 from tools.revisions import NothingToCompareError, Side, sides, uncommitted

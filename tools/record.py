@@ -14,9 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages.aggregate import METRICS, PLOTS
-from stages.errors import InputError, reported_in_one_line
-from stages.files import MODELS, write_text
+from stages.common.errors import InputError, reported_in_one_line
+from stages.common.files import write_text
+from stages.common.places import METRICS, MODELS, PLOTS
 from stages.params import NAME, PARAMS_FILE, load_params
 from tools.machine import machine
 

@@ -25,7 +25,7 @@ from dvc.repo import Repo
 from rich.progress import Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from stages.errors import InputError, reported_in_one_line
+from stages.common.errors import InputError, reported_in_one_line
 from stages.params import load_params
 
 LOGS = Path("data/logs")

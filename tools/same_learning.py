@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.architecture import Architecture
-from stages.dataset import Dataset, read_dataset
-from stages.errors import InputError, reported_in_one_line
-from stages.files import PACKED, write_text
-from stages.params import Train, load_params
-from stages.results import EPOCH_COLUMNS, started_epoch
+from stages.common.errors import InputError, reported_in_one_line
+from stages.common.files import write_text
+from stages.common.places import PACKED
+from stages.data.dataset import Dataset
+from stages.data.packed import read_dataset
+from stages.network.architecture import Architecture
+from stages.params import load_params
+from stages.training.results import EPOCH_COLUMNS, started_epoch
+from stages.training.settings import Train
 
 EPOCHS = {"w5-10": 5, "depth-2": 5, "w15-30": 20}
 SEEDS = range(5)
@@ -31,7 +34,7 @@ def trained(
     architecture: Architecture, dataset: Dataset, settings: Train, seed: int, fast: bool
 ) -> tuple[int | None, float, float]:
     """One training: the epoch at which it started, if it did, its last loss, and its last validation accuracy."""
-    from stages.training import State, train
+    from stages.training.loop import State, train
 
     state = State()
     train(architecture, dataset, settings, seed, state, lambda _: None, fast=fast)
@@ -70,7 +73,7 @@ def main() -> None:
         runs = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
         done = set(zip(runs["architecture"], runs["seed"], runs["layers"], strict=True))
 
-        from stages.backend import start
+        from stages.network.backend import start
 
         start(intra_op=params.train.threads, inter_op=params.train.threads)
         for name, epochs in EPOCHS.items():

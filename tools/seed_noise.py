@@ -9,10 +9,10 @@ from io import StringIO
 import pandas as pd
 import yaml
 
-from stages.aggregate import PLOTS, label
+from stages.analysis.statistics import difference
+from stages.common.places import PLOTS
 from stages.params import FAMILIES, PARAMS_FILE, Params
-from stages.results import EPOCH_COLUMNS
-from stages.statistics import difference
+from stages.training.results import EPOCH_COLUMNS
 from tools.markdown import number
 from tools.revisions import Side
 
@@ -29,7 +29,7 @@ def seed_values(side: Side) -> dict[str, list[float]]:
         for named in [*params.picks(), *params.studied()]:
             key = named.family if named.is_pick else f"{named.family}.{named.key}"
             if named.family == family:
-                values |= _values(key, *(table[table["architecture"] == label(named)] for table in (accuracy, curves)))
+                values |= _values(key, *(table[table["architecture"] == named.label] for table in (accuracy, curves)))
     return values
 
 

@@ -1,0 +1,80 @@
+"""Architectures beside each other: a family's steps, tested, and the front of accuracy against cost."""
+
+import math
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from stages.analysis.statistics import LEVEL, difference, holm, mcnemar, superiority
+from stages.params import Family
+
+SIGNIFICANT = 1 - LEVEL
+
+
+class Compared(NamedTuple):
+    """An architecture and what its runs gave."""
+
+    name: str
+    label: str
+    family: Family
+    parameters: int
+    training_flops: int  # a step, one image
+    runs: int
+    started: int
+    accuracies: list[float]  # test accuracy of the runs that started
+    overall: list[float]  # of all runs; one that diverged has none
+    validation: list[float]  # validation accuracy of all runs; none where no images are held out
+    correct: np.ndarray | None  # bool [test images]: what the first run that started gets right
+
+
+NUMBERS = ["difference", "low", "high", "p", "superiority", "mcnemar_p"]
+STEP_COLUMNS = ["from", "to", "from_label", "to_label", *NUMBERS]
+
+
+def steps_table(compared: list[Compared]) -> pd.DataFrame:
+    """One row a step from an architecture to the next in `compared`, which is one family in order.
+
+    Columns STEP_COLUMNS, then `p_holm`, `mcnemar_p_holm` (corrected over the steps) and `direction` ("up", "down" or
+    "open"). `from` and `to` are names; differences are fractions of accuracy, later minus earlier; what cannot be told
+    is NaN.
+    """
+    table = pd.DataFrame([_step(*pair) for pair in pairwise(compared)], columns=STEP_COLUMNS)
+    table = table.astype(dict.fromkeys(NUMBERS, float))
+    for column in ("p", "mcnemar_p"):
+        known = table[column].dropna()
+        table[f"{column}_holm"] = pd.Series(holm(list(known)), index=known.index, dtype=float)
+    told_apart = table["p_holm"] < SIGNIFICANT
+    directions = np.where(table["difference"] > 0, "up", "down")
+    return table.assign(direction=np.where(told_apart, directions, "open"))
+
+
+def _step(before: Compared, after: Compared) -> dict[str, Any]:
+    welch = difference(before.accuracies, after.accuracies)
+    both = before.correct is not None and after.correct is not None
+    return {
+        "from": before.name,
+        "to": after.name,
+        "from_label": before.label,
+        "to_label": after.label,
+        "difference": mean(after.accuracies) - mean(before.accuracies),
+        "low": welch.low if welch else np.nan,
+        "high": welch.high if welch else np.nan,
+        "p": welch.p if welch else np.nan,
+        "superiority": superiority(before.accuracies, after.accuracies),
+        "mcnemar_p": mcnemar(before.correct, after.correct) if both else np.nan,  # type: ignore[arg-type]
+    }
+
+
+def pareto_front(costs: list[int], accuracies: list[float]) -> list[bool]:
+    """Whether each is on the front: no other costs no more and is as accurate, and better in one of the two."""
+    points = list(zip(costs, accuracies, strict=True))
+    return [
+        not any(c <= cost and a >= accuracy and (c, a) != (cost, accuracy) for c, a in points)
+        for cost, accuracy in points
+    ]
+
+
+def mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else math.nan

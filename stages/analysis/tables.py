@@ -1,0 +1,179 @@
+"""The tables that metrics/, plots/ and the page show.
+
+In memory an architecture is told by its `name`, the folder below data/models; files have its label alone.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from stages.analysis.comparisons import Compared
+from stages.analysis.reference import reference_accuracy
+from stages.analysis.runs import Trained, read_history, read_layers, read_predictions
+from stages.analysis.statistics import deviation, mean_interval, proportion_interval
+from stages.common.files import FRACTIONS
+from stages.data.dataset import Dataset
+from stages.network.cost import training_flops
+from stages.params import Family
+from stages.training.results import Results
+
+
+def summarize(results: Results, flops: int) -> dict[str, float | None]:
+    """The numbers of one architecture: accuracies as fractions, losses in nats, `flops` of a training step an image.
+
+    A failed start counts in `test_accuracy`, not in `test_accuracy_started`. Means are over the seeds that have the
+    number: one that diverged has none, and is told by `diverged`. What does not exist is left out: a mean over no seed,
+    a deviation or an interval (`_low`, `_high`, 95 %) of a mean over one.
+    """
+    seeds = pd.DataFrame([result.model_dump() for result in results.seeds.values()])
+    started = seeds[seeds["started"]]
+    means = {
+        "test_accuracy": seeds["test_accuracy"],
+        "test_accuracy_started": started["test_accuracy"],
+        "test_loss": seeds["test_loss"],
+        "test_loss_started": started["test_loss"],
+        "validation_accuracy": seeds["validation_accuracy"],
+        "validation_loss": seeds["validation_loss"],
+        "epochs_to_start": started["started_epoch"],
+    }
+    spread: dict[str, float | None] = {}
+    for name in ("test_accuracy_started", "test_loss_started"):
+        values = list(means[name].astype(float))
+        if interval := mean_interval(values):
+            spread |= {
+                f"{name}_deviation": deviation(values),
+                f"{name}_low": interval.low,
+                f"{name}_high": interval.high,
+            }
+    share = proportion_interval(len(started), len(seeds))
+    return (
+        {
+            "parameters": results.parameters,
+            "training_flops": flops,
+            "seeds": len(seeds),
+            "started": len(started),
+            "started_share_low": share.low,
+            "started_share_high": share.high,
+            "diverged": int(seeds["diverged_epoch"].notna().sum()),
+        }
+        | {name: float(values.astype(float).mean()) for name, values in means.items() if values.notna().any()}
+        | spread
+    )
+
+
+class BestRun(NamedTuple):
+    """The run whose errors are shown."""
+
+    label: str
+    seed: int
+    probabilities: np.ndarray  # of the test images, float32 `[N, classes]`
+
+
+def best_run(every: list[Trained]) -> BestRun | None:
+    """The run of highest accuracy on the held-out images, or on the test images where none are held out.
+
+    None where every run diverged.
+    """
+    runs = [
+        (run.test_accuracy if run.validation_accuracy is None else run.validation_accuracy, described, int(seed))
+        for described, results in every
+        for seed, run in results.seeds.items()
+        if run.test_accuracy is not None
+    ]
+    if not runs:
+        return None
+    _, described, seed = max(runs, key=lambda run: run[0] or 0)
+    return BestRun(described.label, seed, read_predictions(described.name, seed))
+
+
+def compared_runs(trained: Trained, dataset: Dataset) -> Compared:
+    """What the statistics need of one architecture. Raises InputError where its predictions are not to be had."""
+    described, results = trained
+    runs = list(results.seeds.values())
+    first = next((seed for seed, run in results.seeds.items() if run.started), None)
+    correct = None
+    if first is not None:
+        correct = read_predictions(described.name, int(first)).argmax(axis=1) == dataset.test.labels
+    return Compared(
+        name=described.name,
+        label=described.label,
+        family=described.family,
+        parameters=results.parameters,
+        training_flops=training_flops(described.architecture, dataset.image_shape, dataset.classes),
+        runs=len(runs),
+        started=sum(run.started for run in runs),
+        accuracies=[run.test_accuracy for run in runs if run.started and run.test_accuracy is not None],
+        overall=[run.test_accuracy for run in runs if run.test_accuracy is not None],
+        validation=[run.validation_accuracy for run in runs if run.validation_accuracy is not None],
+        correct=correct,
+    )
+
+
+def accuracy_table(every: list[Trained], source: str) -> pd.DataFrame:
+    """One row an architecture and seed: test accuracy as a fraction, whether it started, the reference's accuracy."""
+    return pd.DataFrame(
+        [
+            {
+                "name": described.name,
+                "architecture": described.label,
+                "parameters": results.parameters,
+                "seed": int(seed),
+                "test_accuracy": result.test_accuracy,
+                "started": result.started,
+                "reference": reference_accuracy(described.architecture, source),
+            }
+            for described, results in every
+            for seed, result in results.seeds.items()
+        ]
+    ).astype({"test_accuracy": float, "reference": float})
+
+
+def curves_table(every: list[Trained]) -> pd.DataFrame:
+    """One row an architecture, seed and epoch, with the training's and the watched part's loss and accuracy."""
+    return _together(every, read_history)
+
+
+def layers_table(every: list[Trained]) -> pd.DataFrame:
+    """One row an architecture, seed, epoch and layer, with what stages/training/diagnosis.py measured."""
+    return _together(every, read_layers)
+
+
+def _together(every: list[Trained], read: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
+    tables = []
+    for described, _ in every:
+        table = read(described.name)
+        table.insert(0, "name", described.name)
+        table.insert(1, "architecture", described.label)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def members(family: Family, every: list[Trained]) -> list[Trained]:
+    """A family's architectures by kernels or blocks; its pick among them where the study does not hold it."""
+    all_of_it = [trained for trained in every if trained.described.family == family]
+    studied = [trained for trained in all_of_it if not trained.described.is_pick]
+    known = [trained.described.architecture for trained in studied]
+    shown = studied + [trained for trained in all_of_it if trained.described.architecture not in known]
+    return sorted(shown, key=_by_size)
+
+
+def _by_size(trained: Trained) -> tuple[int, int]:
+    architecture = trained.described.architecture
+    return architecture.blocks, sum(architecture.filters)
+
+
+def by_step(steps: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """A step's numbers under the labels of its two sides; those that do not exist are left out."""
+    numbers = steps.drop(columns=["from", "to", "from_label", "to_label"])
+    keys = steps["from_label"] + " to " + steps["to_label"]
+    return {
+        key: {str(column): value for column, value in row.items() if pd.notna(value)}
+        for key, row in zip(keys, numbers.to_dict("records"), strict=True)
+    }
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """CSV with rounded fractions, as a file has it."""
+    return table.drop(columns="name").to_csv(index=False, float_format=FRACTIONS, lineterminator="\n")

@@ -1,0 +1,118 @@
+"""The pictures of metrics that Git shows: accuracy of every seed, and learning curves."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stages.common.files import whole_file
+from stages.params import Family
+
+VARIES = {
+    "width": "kernels of the two convolutions",
+    "depth": "blocks of convolution, pooling, convolution",
+}
+STARTED, FAILED, REFERENCE = "tab:blue", "tab:red", "0.4"
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+}
+
+
+def draw_accuracy(path: Path, table: pd.DataFrame, family: Family) -> None:
+    """Test accuracy against what the family varies: every seed a point, failed starts and the reference marked.
+
+    `table` is what `tables.accuracy_table` gives. The upper axes show the runs that started, the lower ones what
+    lies far below them; a seed that diverged has no accuracy and stands there at 0.
+    """
+    architectures = table.drop_duplicates("name").reset_index(drop=True)
+    places = table["name"].map(dict(zip(architectures["name"], architectures.index, strict=True)))
+    places += _side_by_side(table)
+    percent, reference = 100 * table["test_accuracy"], 100 * architectures["reference"].dropna()
+    started, diverged = table["started"], percent.isna()
+    learnt = percent[started]
+    broken = bool(len(learnt)) and min([learnt.min(), *percent.fillna(0), *reference]) < learnt.min() - 10
+    kinds: list[tuple[pd.Series, pd.Series, dict[str, Any], str]] = [
+        (reference.index.to_series(), reference, {"marker": "_", "ms": 34, "mew": 2, "color": REFERENCE},
+         "the notebook's single run"),
+        (places[started], learnt, {"marker": "o", "color": STARTED}, "one seed"),
+        (places[~started & ~diverged], percent[~started & ~diverged], {"marker": "X", "ms": 9, "color": FAILED},
+         "one seed, never started"),
+        (places[diverged], percent[diverged].fillna(0), {"marker": "X", "ms": 9, "mfc": "none", "color": FAILED},
+         "one seed, loss NaN or infinite"),
+    ]  # fmt: skip
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7, 5), layout="constrained")
+        panels = figure.subplots(1 + broken, 1, sharex=True, squeeze=False, height_ratios=[4, 1][: 1 + broken])[:, 0]
+        for axes in panels:
+            for x, y, style, label in kinds:
+                if len(x):
+                    axes.plot(x, y, ls="", label=label, **style)
+        if broken:
+            visible = [*learnt, *reference[reference > learnt.min() - 10]]
+            margin = 0.3 + 0.1 * (max(visible) - min(visible))
+            panels[0].set_ylim(min(visible) - margin, max(visible) + margin)
+            panels[0].tick_params(bottom=False)
+            panels[1].set_ylim(-3, max(20, percent[~started].max() + 5))
+        panels[0].set_title(f"Accuracy against {family}")
+        panels[0].legend(handlelength=3)
+        panels[0].set_ylabel("test accuracy, %")
+        ticks = [f"{row.architecture}\n{row.parameters:,}" for row in architectures.itertuples()]
+        panels[-1].set_xticks(architectures.index, ticks)
+        panels[-1].set_xlim(-0.5, len(architectures) - 0.5)
+        panels[-1].set_xlabel(f"{VARIES[family]}; below, the model's parameters")
+        _save(figure, path)
+
+
+def draw_curves(path: Path, table: pd.DataFrame, family: Family, classes: int, watched: str) -> None:
+    """Learning curves: training loss, and accuracy on the watched part (`watched` names it), every seed a line.
+
+    `table` is what `tables.curves_table` gives.
+    """
+    labels = dict(zip(table["name"], table["architecture"], strict=True))
+    colours = mpl.colormaps["viridis"].resampled(len(labels) + 1)
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 4.5), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for number, (name, architecture) in enumerate(labels.items()):
+            seeds = table[table["name"] == name].groupby("seed")
+            for first, (_, epochs) in enumerate(seeds):
+                line = {"color": colours(number), "marker": ".", "label": "_" if first else architecture}
+                left.plot(epochs["epoch"], epochs["loss"], **line)
+                right.plot(epochs["epoch"], 100 * epochs["val_accuracy"], **line)
+        left.axhline(math.log(classes), ls="--", color=REFERENCE)
+        left.annotate(
+            f"ln {classes}: nothing learnt", (1, math.log(classes)), (-2, -12), xycoords=left.get_yaxis_transform(),
+            textcoords="offset points", ha="right", color=REFERENCE,
+        )  # fmt: skip
+        left.set_ylabel("training loss, nats")
+        right.set_ylabel(f"{watched} accuracy, %")
+        for axes in (left, right):
+            axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        left.set_ylim(bottom=0)
+        handles, names = right.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside right center", title=VARIES[family].split()[0])
+        figure.suptitle(f"Learning curves against {family}")
+        _save(figure, path)
+
+
+def _side_by_side(table: pd.DataFrame) -> pd.Series:
+    """An offset a row, so that the seeds of one architecture do not hide one another."""
+    groups = table.groupby("name")["seed"]
+    count, number = groups.transform("size"), groups.cumcount()
+    return (number - (count - 1) / 2) * (0.5 / count).clip(upper=0.08)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with whole_file(path) as unfinished:
+        figure.savefig(unfinished, format="png", dpi=150, metadata={"Software": None})

@@ -1,0 +1,25 @@
+"""The section `train` of params.yaml: what a training follows from besides architecture, data and code."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from stages.network.architecture import Section
+
+
+def no_repeats(values: list[int]) -> list[int]:
+    """The values, each of which must come once."""
+    if len(set(values)) < len(values):
+        raise ValueError("each value once")
+    return values
+
+
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+
+class Train(Section):
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    threads: Annotated[int, Field(ge=1, le=1024)]
+    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(no_repeats)]

@@ -1,0 +1,134 @@
+"""The statistics: against published worked examples, and by simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.analysis.statistics import (
+    difference,
+    holm,
+    mcnemar,
+    mean_interval,
+    proportion_interval,
+    same_start_rate,
+    seeds_to_settle,
+    superiority,
+)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        (0, 10, 0.0, 0.3085),  # 1 - (0.025)^(1/10)
+        (10, 10, 0.6915, 1.0),
+        (81, 263, 0.2527, 0.3676),  # Newcombe (1998), table I, method 5
+        (15, 148, 0.0578, 0.1617),
+        (1, 29, 0.0009, 0.1776),
+    ],
+)
+def test_proportion_interval_is_the_published_one(successes: int, trials: int, low: float, high: float) -> None:
+    assert proportion_interval(successes, trials) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_mean_interval_is_that_of_a_worked_example() -> None:
+    # NIST/SEMATECH e-Handbook, 1.3.5.2, by its summary of ZARR13.DAT: mean 9.261460, s 0.022789, n 195
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(195)
+    values = 9.261460 + 0.022789 * (values - values.mean()) / values.std(ddof=1)
+    assert mean_interval(list(values)) == pytest.approx((9.258242, 9.264679), abs=1e-5)
+
+
+def test_one_value_gives_no_interval_and_no_difference() -> None:
+    assert mean_interval([0.9]) is None
+    assert difference([0.9], [0.8, 0.7]) is None
+    assert difference([0.9, 0.9], [0.8, 0.8]) is None
+    assert superiority([], [0.5]) is None
+
+
+def test_difference_is_welchs_on_students_sleep_data() -> None:
+    # Student (1908): hours of sleep gained by ten patients; R's t.test(extra ~ group) gives these
+    drug1 = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
+    drug2 = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
+    told = difference(drug1, drug2)
+    assert told is not None
+    assert told.estimate == pytest.approx(1.58)
+    assert (told.low, told.high) == pytest.approx((-0.2054832, 3.3654832), abs=1e-6)
+    assert told.p == pytest.approx(0.07939, abs=1e-5)
+
+
+def test_superiority_counts_the_pairs_and_halves_ties() -> None:
+    assert superiority([1, 2, 3], [2, 3, 4]) == pytest.approx(7 / 9)  # six of nine, and two ties
+    assert superiority([1.0, 2.0], [3.0, 4.0]) == 1.0
+    assert superiority([1.0, 2.0], [1.0, 2.0]) == 0.5
+
+
+def test_mcnemar_is_exact_on_agrestis_approval_ratings() -> None:
+    # Agresti (1990), table 10.1: 150 and 86 changed their mind; far from chance. And a small one by hand: 1 of 6
+    def counts(first_alone: int, second_alone: int) -> tuple[np.ndarray, np.ndarray]:
+        first = np.array([True] * first_alone + [False] * second_alone + [True] * 5)
+        second = np.array([False] * first_alone + [True] * second_alone + [True] * 5)
+        return first, second
+
+    assert mcnemar(*counts(150, 86)) == pytest.approx(3.7e-5, rel=0.05)
+    assert mcnemar(*counts(1, 5)) == pytest.approx(2 * (1 + 6) / 2**6)
+    assert mcnemar(*counts(0, 0)) == 1.0
+
+
+def test_start_rates_are_compared_by_fishers_exact_test() -> None:
+    # Fisher (1935), the lady tasting tea: 3 of 4 against 1 of 4
+    assert same_start_rate((3, 4), (1, 4)) == pytest.approx(0.4857, abs=1e-4)
+    assert same_start_rate((5, 5), (0, 5)) == pytest.approx(2 / 252)
+
+
+def test_holm_is_that_of_a_worked_example() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_keeps_the_order_and_never_lowers_a_p_value(p_values: list[float]) -> None:
+    corrected = holm(p_values)
+    assert all(p <= c <= 1 for p, c in zip(p_values, corrected, strict=True))
+    by_p = sorted(range(len(p_values)), key=lambda k: p_values[k])
+    assert [corrected[k] for k in by_p] == sorted(corrected)
+
+
+def test_enough_seeds_settle_a_difference_and_one_less_does_not() -> None:
+    count = seeds_to_settle(0.003, 0.004, 0.004)
+    assert count is not None
+    rng = np.random.default_rng(0)
+    shape = rng.standard_normal(count)
+    shape = 0.004 * (shape - shape.mean()) / shape.std(ddof=1)
+    told = difference(list(0.9 + shape), list(0.903 + shape))
+    assert told is not None
+    assert told.low >= -1e-9
+    assert 2.0 * 0.004 * math.sqrt(2 / (count - 1)) > 0.003  # 2.0 is about the t quantile of so many
+    assert seeds_to_settle(1e-9, 0.01, 0.01) is None
+
+
+@pytest.mark.parametrize(("trials", "probability"), [(5, 0.5), (20, 0.9), (20, 0.02)])
+def test_proportion_interval_covers_the_truth_at_least_as_often_as_it_says(trials: int, probability: float) -> None:
+    rng = np.random.default_rng(1)
+    intervals = [proportion_interval(k, trials) for k in range(trials + 1)]
+    drawn = rng.binomial(trials, probability, 4000)
+    covered = np.mean([intervals[k].low <= probability <= intervals[k].high for k in drawn])
+    assert covered >= 0.94
+
+
+@pytest.mark.parametrize("seeds", [2, 5, 20])
+def test_intervals_of_means_and_differences_cover_the_truth_as_often_as_they_say(seeds: int) -> None:
+    rng = np.random.default_rng(2)
+    means = differences = 0
+    draws = 1000
+    for _ in range(draws):
+        first, second = list(rng.normal(0.90, 0.004, seeds)), list(rng.normal(0.89, 0.012, seeds))
+        interval, told = mean_interval(first), difference(first, second)
+        assert interval is not None
+        assert told is not None
+        means += interval.low <= 0.90 <= interval.high
+        differences += told.low <= -0.01 <= told.high
+    assert 0.93 <= means / draws <= 0.97
+    assert 0.93 <= differences / draws <= 0.985  # Welch's is a little wide for two values a side

@@ -1,0 +1,141 @@
+"""The download, against a real HTTPS server on this machine with a certificate made for the test."""
+
+import datetime
+import gzip
+import hashlib
+import http.server
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from stages.common.errors import InputError
+from stages.common.places import RAW
+from stages.data.sources import FAILURES, Expected, from_address
+
+NAME = "labels"
+CONTENT = bytes(range(256)) * 100
+WANTED = {NAME: Expected(len(CONTENT), hashlib.sha256(CONTENT).hexdigest())}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers by the first folder of the address."""
+
+    def do_GET(self) -> None:
+        body = gzip.compress(CONTENT)
+        kind = self.path.split("/")[1]
+        self.send_response({"absent": 404, "broken": 403}.get(kind, 200))
+        if kind != "endless":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        try:
+            if kind == "cut":
+                self.wfile.write(body[:-10])
+            while kind == "endless":
+                self.wfile.write(bytes(1 << 16))
+            if kind == "other":
+                self.wfile.write(body[:20] + bytes(len(body) - 20))
+            if kind == "good":
+                self.wfile.write(body)
+        except OSError:
+            pass  # the client has had enough
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def certificate(path: Path) -> None:
+    """Write a key and a certificate for 127.0.0.1, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+
+
+@pytest.fixture
+def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A running server's address; the client trusts its certificate."""
+    monkeypatch.chdir(tmp_path)
+    certificate(tmp_path / "server.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "server.pem"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"https://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def left() -> list[str]:
+    return [path.name for path in RAW.iterdir()] if RAW.exists() else []
+
+
+def test_a_file_is_downloaded_and_unzipped(address: str) -> None:
+    from_address(f"{address}/good/", WANTED)
+    assert left() == [NAME]
+    assert (RAW / NAME).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "reason"),
+    [
+        ("absent", requests.HTTPError, "404"),
+        ("broken", requests.HTTPError, "403"),
+        ("cut", requests.RequestException, "IncompleteRead"),
+        ("endless", InputError, f"{NAME}.gz: the server sends more than {len(CONTENT)} bytes"),
+        ("other", InputError, "damaged, not a whole gzip file"),
+    ],
+)
+def test_a_server_that_fails_leaves_nothing(address: str, kind: str, error: type[Exception], reason: str) -> None:
+    assert issubclass(error, FAILURES)
+    with pytest.raises(error, match=reason):
+        from_address(f"{address}/{kind}/", WANTED)
+    assert left() == []
+
+
+def test_other_bytes_than_expected_are_refused(address: str) -> None:
+    with pytest.raises(InputError, match=f"SHA-256 is {WANTED[NAME].sha256}, expected 0000"):
+        from_address(f"{address}/good/", {NAME: Expected(len(CONTENT), "0" * 64)})
+    assert left() == []
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    with pytest.raises(requests.exceptions.SSLError):
+        from_address(f"{address}/good/", WANTED)
+    assert left() == []
+
+
+def test_a_port_where_nobody_listens_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(FAILURES):
+            from_address(f"https://127.0.0.1:{bound.getsockname()[1]}/", WANTED)
+    assert left() == []

@@ -1,0 +1,70 @@
+"""What is measured of a network's layers, against values that can be worked out by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.data.dataset import Dataset
+from stages.data.holdout import read_split, split
+from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from stages.network.architecture import Architecture, build_model
+from stages.network.backend import keras, tf
+from stages.training.diagnosis import IMAGES, Diagnosis
+
+SAMPLE = Path(__file__).parents[1] / "sample"
+SMALL = Architecture(filters=[2, 4], blocks=2, pooling="average", dense_units=8, activation="sigmoid")
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    parts = read_split(SAMPLE, TRAIN_IMAGES, TRAIN_LABELS), read_split(SAMPLE, TEST_IMAGES, TEST_LABELS)
+    return split(*parts, validation=100, seed=0)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "tanh", "gelu"])
+def test_gradient_norms_are_those_of_the_model_itself(dataset: Dataset, activation: str) -> None:
+    architecture = SMALL.model_copy(update={"activation": activation})
+    model = build_model(architecture, dataset.image_shape, dataset.classes)
+    images = tf.cast(dataset.train.images[:IMAGES, ..., None], tf.float32) / 127.5 - 1.0
+    with tf.GradientTape() as tape:
+        losses = keras.losses.sparse_categorical_crossentropy(dataset.train.labels[:IMAGES], model(images))
+        loss = tf.reduce_mean(losses)
+    kernels = [layer.kernel.value for layer in model.layers if layer.weights]
+    expected = [np.linalg.norm(gradient) for gradient in tape.gradient(loss, kernels)]
+    measured = Diagnosis(architecture, dataset)(model.get_weights())
+    assert measured.shape == (len(architecture.layer_names), 3)
+    assert measured[:, 2] == pytest.approx(expected, rel=1e-4)
+    assert architecture.layer_names == [layer.name for layer in model.layers if layer.weights]
+
+
+@pytest.mark.parametrize(
+    ("activation", "bias", "mean", "saturated"),
+    [
+        ("sigmoid", 0.0, 0.5, 0),  # where it is steepest
+        ("sigmoid", 3.6, 0.9734, 0),  # slope 0.0259, over a tenth of 1/4
+        ("sigmoid", 3.8, 0.9781, 1),  # slope 0.0214
+        ("tanh", 1.7, 0.9354, 0),  # slope 0.125
+        ("tanh", 2.0, 0.9640, 1),  # slope 0.071
+        ("relu", 1.0, 1.0, 0),
+        ("relu", -1.0, 0.0, 1),
+    ],
+)
+def test_unit_is_saturated_where_its_activation_is_flat(
+    dataset: Dataset, activation: str, bias: float, mean: float, saturated: float
+) -> None:
+    architecture = SMALL.model_copy(update={"activation": activation})
+    model = build_model(architecture, dataset.image_shape, dataset.classes)
+    weights = [np.full_like(array, bias if array.ndim == 1 else 0.0) for array in model.get_weights()]
+    measured = Diagnosis(architecture, dataset)(weights)
+    assert measured[:-1, 0] == pytest.approx(mean, abs=1e-4)
+    assert list(measured[:-1, 1]) == [saturated] * (len(measured) - 1)
+    assert np.isnan(measured[-1, 1])
+
+
+def test_measuring_leaves_the_training_alone(dataset: Dataset) -> None:
+    keras.utils.set_random_seed(3)
+    model = build_model(SMALL, dataset.image_shape, dataset.classes)
+    before = model.get_weights()
+    Diagnosis(SMALL, dataset)([2 * array for array in before])
+    assert all((old == new).all() for old, new in zip(before, model.get_weights(), strict=True))
