@@ -20,7 +20,7 @@ repro: setup  ## fetch the data, train what has changed, compare; JOBS=n: n trai
 	$(ACTIVATE) python -m tools.repro $(JOBS)
 
 cluster: setup  ## the same on a Dask cluster: SCHEDULER=tcp://..., or one started here; GIT=address that workers reach
-	$(ACTIVATE) python -m tools.cluster '$(SCHEDULER)' '$(GIT)'
+	$(ACTIVATE) python -m tools.cluster.run '$(SCHEDULER)' '$(GIT)'
 
 quick: setup  ## the whole pipeline on a sample of 1,200 images, one epoch each, in a temporary clone
 	$(ACTIVATE) clone=$$(mktemp -d) && git clone --quiet . $$clone && cd $$clone \
@@ -31,7 +31,7 @@ test: lint  ## the same environment, lint, types and tests; SLOW=1: those of a c
 	$(ACTIVATE) pytest $(if $(SLOW),-m slow)
 
 bench: setup  ## time our training against other ways; FULL=1: the whole study; PIECES=1: what each piece of ours buys
-	$(ACTIVATE) python -m tools.benchmark $(if $(FULL),--full) $(if $(PIECES),--pieces)
+	$(ACTIVATE) python -m tools.measuring.benchmark $(if $(FULL),--full) $(if $(PIECES),--pieces)
 
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy
@@ -40,10 +40,10 @@ gate: setup  ## is dvc.lock up with the code and the parameters? needs no data
 	@$(ACTIVATE) python -m tools.gate
 
 pr-report: setup  ## what the branch changes against BASE (origin/main), as Markdown; needs no data
-	@$(ACTIVATE) python -m tools.pr_report "$${BASE:-origin/main}"
+	@$(ACTIVATE) python -m tools.pull_requests.report "$${BASE:-origin/main}"
 
 pr-comment:  ## put FILE into the one comment of the pull request NUMBER, by GitHub's gh
-	@$(PYTHON) -m tools.pr_comment "$$NUMBER" "$$FILE"
+	@$(PYTHON) -m tools.pull_requests.comment "$$NUMBER" "$$FILE"
 
 report: setup  ## fetch the page of results, plots/report.html, from the cache or the remote; where none has it, say so
 	@$(ACTIVATE) if dvc checkout --quiet plots/report.html 2>/dev/null || dvc pull --quiet plots/report.html; \

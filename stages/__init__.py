@@ -1,4 +1,4 @@
-"""The pipeline's stages. The commands that dvc.yaml runs are here, what they do in a folder a concern.
+"""The pipeline's stages: on top the commands that dvc.yaml runs, below them a folder a concern.
 
-Imports between the folders run one way: common, data, network, training, then `params`, analysis, page, and the commands.
+Imports between folders run one way: common, data, network, training, then `params`, analysis, page, and the commands.
 """

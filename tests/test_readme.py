@@ -16,7 +16,7 @@ TEXT = " ".join(README.split())
 
 
 def test_every_command_of_the_readme_is_run_by_a_test() -> None:
-    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("*.py"))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
     run_by_tests = set(re.findall(r'documented\("(.+?)"\)', tests))
     assert set(readme_commands()) == run_by_tests | ELSEWHERE
 

@@ -20,8 +20,8 @@ from stages.common.files import write_text
 from stages.common.places import PACKED
 from stages.data.packed import read_dataset
 from stages.params import load_params
-from tools.machine import machine
-from tools.markdown import table
+from tools.common.markdown import table
+from tools.measuring.machine import machine
 
 RECORD = Path("records/fixed-costs/fixed_costs.md")
 RUNS = 3

@@ -18,7 +18,7 @@ from stages.common.errors import InputError, reported_in_one_line
 from stages.common.files import write_text
 from stages.common.places import METRICS, MODELS, PLOTS
 from stages.params import NAME, PARAMS_FILE, load_params
-from tools.machine import machine
+from tools.measuring.machine import machine
 
 RECORDS = Path("records")
 LAYERS = "layers"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import commit, run
-from tools.machine import machine
+from tools.measuring.machine import machine
 
 
 def test_revision_tells_what_else_decided_a_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

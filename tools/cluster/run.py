@@ -1,10 +1,10 @@
 """Bring the pipeline up to date on a Dask cluster, one task a stage, and check the results out here.
 
-    python -m tools.cluster [SCHEDULER [GIT]]
+    python -m tools.cluster.run [SCHEDULER [GIT]]
 
 SCHEDULER is the address of a Dask scheduler (default: none, a cluster is started on this machine), GIT an address from
 which its workers can take this revision (default: that of the Git remote `origin`, or this folder). Every stale stage
-whose outputs DVC caches becomes a task (tools/cluster_worker.py), as its dependencies allow; results travel through
+whose outputs DVC caches becomes a task (tools/cluster/worker.py), as its dependencies allow; results travel through
 the project's DVC remote and its run-cache. What they lead to runs here, in `dvc repro --pull`, which trains nothing.
 """
 
@@ -27,7 +27,7 @@ from tools.repro import ended_by_exception, stale_stages, tell
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from tools.cluster_worker import Outcome, Study
+    from tools.cluster.worker import Outcome, Study
 
 PACKAGES = {"distributed": "distributed", "dvc_s3": "dvc-s3"}  # of the optional group, by module
 LOCK = Path("requirements.lock")
@@ -69,7 +69,7 @@ def _travels(stage: Any) -> bool:
 
 def checked_study(git: str, embedded: bool) -> "Study":
     """What the workers are told. Raises InputError for a revision that they could not have, or without a remote."""
-    from tools.cluster_worker import Study
+    from tools.cluster.worker import Study
 
     with Repo() as repo:
         written = {out.fs_path for out in repo.index.outs} | {str(Path("dvc.lock").absolute())}
@@ -128,7 +128,7 @@ def connected(scheduler: str, threads: int) -> Iterator["Client"]:
 
 def check_workers(client: "Client", tasks: dict[str, Task]) -> None:
     """Tell which workers can take part. Raises InputError where there are some and none can."""
-    from tools.cluster_worker import Offer, environment
+    from tools.cluster.worker import Offer, environment
 
     pythons = client.get_versions()
     here = pythons["client"]["host"]["python"]
@@ -172,7 +172,7 @@ def run_on_workers(
     """
     from distributed import as_completed, fire_and_forget
 
-    from tools.cluster_worker import FAILED, TOPIC, environment
+    from tools.cluster.worker import FAILED, TOPIC, environment
 
     begun = set()
     width = max(map(len, tasks))
@@ -211,7 +211,7 @@ def run_on_workers(
 
 
 def _outcome(future: "Future") -> "Outcome":
-    from tools.cluster_worker import FAILED
+    from tools.cluster.worker import FAILED
 
     if future.status == "finished":
         outcome: Outcome = future.result()
@@ -244,23 +244,23 @@ def run_study(scheduler: str, tasks: dict[str, Task], others: list[str], study: 
     """Send, wait, and check out. Exits with the errors of the stages that failed."""
     import cloudpickle
 
-    from tools import cluster_worker
+    from tools.cluster import worker
 
-    cloudpickle.register_pickle_by_value(cluster_worker)  # workers do not have it
+    cloudpickle.register_pickle_by_value(worker)  # workers do not have it
 
     def say(what: str) -> None:
         tell(f"here: {what}")
 
     try:
         if study.remote and others:
-            cluster_worker.push(Path.cwd(), say, "--with-deps", *others, patience=PATIENCE)
+            worker.push(Path.cwd(), say, "--with-deps", *others, patience=PATIENCE)
         with ended_by_exception("cluster"), connected(scheduler, threads) as client:
             check_workers(client, tasks)
-            failed = run_on_workers(client, tasks, study, cluster_worker.run_stage)
+            failed = run_on_workers(client, tasks, study, worker.run_stage)
         if failed:
             sys.exit("\n".join(f"cluster: {stage} failed; the end of its log:\n{why}" for stage, why in failed.items()))
-        said = cluster_worker.restored(study, Path.cwd(), say, "--single-item", *tasks, patience=PATIENCE)
-    except cluster_worker.TransferError as error:
+        said = worker.restored(study, Path.cwd(), say, "--single-item", *tasks, patience=PATIENCE)
+    except worker.TransferError as error:
         raise InputError(f"{error}; the same command goes on from here") from None
     if not said:
         raise InputError("a stage's outputs are not in the remote, though a worker has pushed them")

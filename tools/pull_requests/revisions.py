@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from stages.params import NOT_YAML
-from tools.markdown import code, plain
+from tools.common.markdown import code, plain
 
 Content = TypeVar("Content")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from tests.conftest import ROOT, run
-from tools.cluster_scale import ARCHITECTURES, COMMANDS, RECORDS, STAGES, WORKERS, made_up, slept
+from tools.cluster.scale import ARCHITECTURES, COMMANDS, RECORDS, STAGES, WORKERS, made_up, slept
 
 
 def test_no_run_is_shorter_than_its_bound() -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import ENVIRONMENT, ROOT, run
-from tools.pr_comment import AUTHOR, MARKER
+from tools.pull_requests.comment import AUTHOR, MARKER
 
 needs_gh = pytest.mark.skipif(not shutil.which("gh"), reason="gh, GitHub's command line, is not installed")
 Comments = dict[int, dict[str, Any]]

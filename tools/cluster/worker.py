@@ -1,6 +1,6 @@
 """What a Dask worker does for one stage: commands of Git and DVC in a clone of its own, and nothing else.
 
-`tools.cluster` sends these functions to the workers as they are, so that a worker needs no code of ours, only the
+`tools.cluster.run` sends these functions to the workers as they are, so that a worker needs no code of ours, only the
 environment that `make setup` makes. In go names and addresses, out come a word and, of a failure, the end of its log:
 data travels through DVC's remote alone. Only the standard library and Dask are imported here.
 """

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from stages.common.files import sha256
-from tests.clusters import Cluster, cluster_in, until
 from tests.conftest import commit, contents, documented, edit_params, ran_stages, run
-from tests.test_repro import processes_below
+from tests.tools.cluster.clusters import Cluster, cluster_in, until
+from tests.tools.test_repro import processes_below
 
 NAMES = ["depth", "depth-1", "w2-4", "width"]
 AWAY = 20  # seconds
@@ -207,7 +207,7 @@ def test_worker_that_comes_later_is_given_what_waits(
 
 def refused(project: Path, cluster: Cluster, scheduler: str = "", git: str = "") -> str:
     """The one line."""
-    output = run(sys.executable, "-m", "tools.cluster", scheduler or cluster.address, git, cwd=project, status=1)
+    output = run(sys.executable, "-m", "tools.cluster.run", scheduler or cluster.address, git, cwd=project, status=1)
     assert len(output.splitlines()) == 1, output
     return output
 
@@ -260,7 +260,7 @@ def test_without_its_packages_the_message_names_their_group(fresh: Path, tmp_pat
     for path in Path(next(iter(yaml.__path__))).parent.iterdir():
         if path.name != "distributed":
             (packages / path.name).symlink_to(path)
-    output = run("env", f"PYTHONPATH={packages}", sys.executable, "-S", "-m", "tools.cluster", cwd=fresh, status=1)
+    output = run("env", f"PYTHONPATH={packages}", sys.executable, "-S", "-m", "tools.cluster.run", cwd=fresh, status=1)
     assert output.startswith(
         "cluster: distributed and dvc-s3 are needed, the optional group `cluster` of pyproject.toml"
     )

@@ -1,7 +1,5 @@
 """The benchmark: that ways take turns, and that its table says what was measured."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
@@ -9,10 +7,11 @@ from stages.data.dataset import Dataset
 from stages.data.holdout import read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.params import load_params
-from tools.benchmark import epoch_flops, measure, pieces_summary, summary
-from tools.contenders import PIECES, SGEMM_SIDE, shortened
+from tests.conftest import ROOT
+from tools.measuring.benchmark import epoch_flops, measure, pieces_summary, summary
+from tools.measuring.contenders import PIECES, SGEMM_SIDE, shortened
 
-SAMPLE = Path(__file__).parent / "sample"
+SAMPLE = ROOT / "tests/sample"
 NAMED = next(named for named in load_params().studied() if named.name == "w2-4")
 
 

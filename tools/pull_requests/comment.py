@@ -1,6 +1,6 @@
 """Put a report into one comment of a pull request, and from then on update that comment, by GitHub's `gh`.
 
-    python -m tools.pr_comment NUMBER FILE
+    python -m tools.pull_requests.comment NUMBER FILE
 
 The comment is found by a first line that nobody sees, among those of the workflow's own account: another's comment is
 never touched. Needs nothing but Python and `gh`.

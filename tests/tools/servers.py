@@ -15,8 +15,8 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from tests.clusters import until
 from tests.conftest import run
+from tests.tools.cluster.clusters import until
 
 SSHD = Path("/usr/sbin/sshd")
 Keys = dict[str, str]

@@ -1,6 +1,6 @@
 """Measure how the cluster's driver and DVC itself scale, with stages that only sleep and outputs that are made up.
 
-    python -m tools.cluster_scale [dask|dvc]
+    python -m tools.cluster.scale [dask|dvc]
 
 Writes into records/cluster-scale `dask.csv`, one row a number of stages and of workers, all in one process: makespan
 against its lower bound, max(longest stage, sum / workers), and memory; and `dvc.csv`, seconds of DVC's commands with
@@ -29,8 +29,8 @@ from distributed import Client, LocalCluster
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.files import write_json, write_text
-from tools.cluster import LOCK, Task, run_on_workers
-from tools.cluster_worker import DONE, Outcome, Study, environment
+from tools.cluster.run import LOCK, Task, run_on_workers
+from tools.cluster.worker import DONE, Outcome, Study, environment
 
 RECORDS = Path("records/cluster-scale")
 

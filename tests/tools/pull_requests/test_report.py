@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from tests.conftest import commit, documented, edit_params, give_environment, run
-from tools.markdown import plain
-from tools.pr_report import report
+from tools.common.markdown import plain
+from tools.pull_requests.report import report
 
 SINGLE = ("test_accuracy", "test_accuracy_started", "validation_accuracy", "validation_loss")  # values a seed in Git
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.markdown import code, curve, number, plain, table
+from tools.common.markdown import code, curve, number, plain, table
 
 
 def test_table_has_a_row_a_line_and_says_how_many_it_leaves_out() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from distributed import Client
 
 from tests.conftest import ENVIRONMENT, ROOT, run
-from tests.servers import needs_sshd, ssh_server
+from tests.tools.servers import needs_sshd, ssh_server
 
-RECIPES = ROOT / "tools/recipes"
+RECIPES = ROOT / "tools/cluster/recipes"
 # In place of SLURM's own: the job runs at once, here
 SBATCH = """#!/bin/sh
 cp "$1" {folder}/job
@@ -87,7 +87,7 @@ def test_ssh_recipe_starts_a_worker_through_ssh(tmp_path: Path) -> None:
 
 
 def test_kubernetes_recipe_has_the_shape_that_the_operator_asks_for(tmp_path: Path) -> None:
-    check = ["check-jsonschema", "--schemafile", str(ROOT / "tests/daskcluster-schema.yaml")]
+    check = ["check-jsonschema", "--schemafile", str(ROOT / "tests/tools/cluster/daskcluster-schema.yaml")]
     text = (RECIPES / "kubernetes.yaml").read_text()
     assert "kind: DaskCluster" in text
     run(*check, str(RECIPES / "kubernetes.yaml"), cwd=tmp_path)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.conftest import ENVIRONMENT, documented, edit_params, give_environment, ran_stages, run
-from tests.servers import Keys, Server, needs_sshd, s3_server, ssh_server
+from tests.tools.servers import Keys, Server, needs_sshd, s3_server, ssh_server
 
 MODELS = ("data/models/w2-4/seed-0.keras", "data/models/depth-1/seed-0.keras")
 

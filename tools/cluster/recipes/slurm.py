@@ -1,6 +1,6 @@
 """A Dask cluster of SLURM jobs, until Ctrl-C: one worker a job.
 
-    python tools/recipes/slurm.py JOBS [--script]
+    python tools/cluster/recipes/slurm.py JOBS [--script]
 
 Runs on a login node and needs `dask-jobqueue`. Keeps JOBS jobs in the queue. Cores, memory, time, and what else your
 site asks for (`queue`, `account`, `job_extra_directives`) stand below; --script prints the job's script and ends. Nodes
@@ -16,7 +16,7 @@ from dask_jobqueue import SLURMCluster
 
 def main() -> None:
     if not sys.argv[1:] or not sys.argv[1].isdecimal():
-        sys.exit("slurm: JOBS is missing, a number from 1: python tools/recipes/slurm.py JOBS [--script]")
+        sys.exit("slurm: JOBS is missing, a number from 1: python tools/cluster/recipes/slurm.py JOBS [--script]")
     with SLURMCluster(
         cores=8,  # a training takes train.threads of them
         memory="16GB",  # and 2 GB

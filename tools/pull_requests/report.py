@@ -1,6 +1,6 @@
 """What a branch changes, for who reviews it: Markdown on stdout.
 
-    python -m tools.pr_report [BASE]
+    python -m tools.pull_requests.report [BASE]
 
 Compares HEAD with the commit at which it left BASE (default: origin/main), both as they were committed: parameters,
 metrics, the stages that ran, learning curves, verdicts. It needs no data and no cache. What it could not compare it
@@ -20,9 +20,9 @@ from dvc.repo import Repo
 
 from stages.common.places import METRICS, PLOTS
 from stages.params import FAMILIES, PARAMS_FILE
-from tools.markdown import ABSENT, code, curve, folded, number, plain, table
-from tools.revisions import NothingToCompareError, Side, sides, uncommitted
-from tools.seed_noise import judged, read_curves, seed_values
+from tools.common.markdown import ABSENT, code, curve, folded, number, plain, table
+from tools.pull_requests.revisions import NothingToCompareError, Side, sides, uncommitted
+from tools.pull_requests.seed_noise import judged, read_curves, seed_values
 
 VERDICTS = METRICS / "verdicts.json"
 COMPARED = ["dvc.lock", str(PARAMS_FILE), str(METRICS), str(PLOTS)]

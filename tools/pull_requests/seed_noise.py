@@ -13,8 +13,8 @@ from stages.analysis.statistics import difference
 from stages.common.places import PLOTS
 from stages.params import FAMILIES, PARAMS_FILE, Params
 from stages.training.results import EPOCH_COLUMNS
-from tools.markdown import number
-from tools.revisions import Side
+from tools.common.markdown import number
+from tools.pull_requests.revisions import Side
 
 
 def seed_values(side: Side) -> dict[str, list[float]]:

@@ -1,13 +1,13 @@
 """Time the ways of training these models against one another, in turn, in one run.
 
-    python -m tools.benchmark          two architectures, few images: about a minute, to data/benchmark
-    python -m tools.benchmark --full   the whole study on the whole data set, to records/benchmark
-    python -m tools.benchmark --pieces what each piece of stages/fast.py buys, to records/benchmark/pieces
+    python -m tools.measuring.benchmark          two architectures, few images: about a minute, to data/benchmark
+    python -m tools.measuring.benchmark --full   the whole study on the whole data set, to records/benchmark
+    python -m tools.measuring.benchmark --pieces what each piece of stages/fast.py buys, to records/benchmark/pieces
 
-Every way trains in a process of its own (tools/contenders.py), one epoch at a time while all others wait, round after
-round. What is compared are the epochs of one round, so that a slow minute of the machine falls on all of them; only the
-notebook's way trains its epochs in one go. The first epoch of each, in which graphs and kernels are made, counts for
-whole trainings alone. PyTorch takes part where it is installed.
+Every way trains in a process of its own (tools/measuring/contenders.py), one epoch at a time while all others wait,
+round after round. What is compared are the epochs of one round, so that a slow minute of the machine falls on all of
+them; only the notebook's way trains its epochs in one go. The first epoch of each, in which graphs and kernels are
+made, counts for whole trainings alone. PyTorch takes part where it is installed.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from stages.network.architecture import Architecture
 from stages.network.cost import forward_flops, training_flops
 from stages.params import StudyArchitecture, load_params
 from stages.training.settings import Train
-from tools.contenders import (
+from tools.measuring.contenders import (
     KERAS_WAYS,
     PIECES,
     SGEMM_SIDE,
@@ -41,7 +41,7 @@ from tools.contenders import (
     sgemm,
     shortened,
 )
-from tools.machine import machine
+from tools.measuring.machine import machine
 
 
 class Mode(NamedTuple):
@@ -180,7 +180,9 @@ def measured_by(settings: Train, mode: Mode, times: pd.DataFrame) -> dict[str, s
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.benchmark", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.measuring.benchmark", description=(__doc__ or "").splitlines()[0]
+    )
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--full", action="store_const", dest="mode", const=FULL, help="all architectures and images")
     choice.add_argument("--pieces", action="store_const", dest="mode", const=ABLATION, help="what each piece buys")

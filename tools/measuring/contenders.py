@@ -1,4 +1,4 @@
-"""The ways of loop that tools/benchmark.py compares, in processes that take turns.
+"""The ways of loop that tools/measuring/benchmark.py compares, in processes that take turns.
 
 A way sets everything up, and calls its `turns` before the first epoch and after each.
 """
