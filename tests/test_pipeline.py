@@ -1,16 +1,14 @@
 """The pipeline as a whole: its stages, one run on the sample, and the lock file of the published run."""
 
-import ast
 import json
 import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from stages.training.results import HISTORY_COLUMNS
-from tests.conftest import ENVIRONMENT, ROOT, commit, contents, documented, ran_stages, run
+from tests.conftest import ENVIRONMENT, commit, contents, documented, ran_stages, run
 
 TRAININGS = {
     "train@width": "width",
@@ -69,25 +67,6 @@ def test_gate_finds_a_lock_file_that_is_behind(
         (project / file).write_text(text.replace(old, new))
     assert set(ran_stages(gate(full))) == stale
     assert UP_TO_DATE not in gate(tmp_path / "clone")
-
-
-def test_every_training_stage_depends_on_the_modules_that_it_imports(fresh: Path) -> None:
-    """Display and error messages aside: what a training writes does not follow from them."""
-
-    def imports(module: str) -> set[str]:
-        tree = ast.parse((ROOT / "stages" / f"{module}.py").read_text())
-        names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
-        return {name.removeprefix("stages.") for name in names if name.startswith("stages.")}
-
-    reached, todo = set[str](), {"train"}
-    while todo:
-        module = todo.pop()
-        reached.add(module)
-        todo |= imports(module) - reached
-    lock = yaml.safe_load((fresh / "dvc.lock").read_text())["stages"]
-    for stage in TRAININGS:
-        named = {Path(dep["path"]).stem for dep in lock[stage]["deps"] if dep["path"].startswith("stages/")}
-        assert named == reached - {"errors", "progress"}, stage
 
 
 def test_first_run_trains_every_architecture_for_one_epoch(reproduced: Path) -> None:

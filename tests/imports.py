@@ -1,0 +1,37 @@
+"""What the project's modules import of one another, read out of their source."""
+
+import ast
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+
+def imported(file: str, *, type_checking: bool) -> set[str]:
+    """The files of the project that one of its files imports, also inside functions; those for types if asked for."""
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not type_checking:
+            node.body = []
+    modules = set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    paths = {f"{module.replace('.', '/')}.py" for module in modules}
+    return {path for path in paths if (ROOT / path).is_file()}
+
+
+def reached(file: str) -> set[str]:
+    """A file, and all that is imported where it runs."""
+    found, todo = set[str](), {file}
+    while todo:
+        found |= todo
+        todo = {path for one in todo for path in imported(one, type_checking=False)} - found
+    return found
+
+
+def sources(*folders: str) -> list[str]:
+    """The Python files below the folders."""
+    paths = [path for folder in folders for path in Path(ROOT, folder).rglob("*.py")]
+    return sorted(str(path.relative_to(ROOT)) for path in paths)

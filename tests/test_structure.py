@@ -1,0 +1,126 @@
+"""Which file imports which: arrows between folders run one way, and every stage depends on what decides its results."""
+
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+
+from stages.training.kept import DECIDING
+from tests.conftest import ROOT
+from tests.imports import imported, reached, sources
+
+ROOMS = [
+    "common",
+    "data",
+    "network",
+    "training",
+    "params",
+    "analysis",
+    "page",
+    "command",
+]  # each may import those before
+LONGEST = 200  # lines; a longer file gives its reason at its top
+
+WORDS = "it says what is wrong, and decides nothing else"
+PLACES = "paths: a stage that wrote elsewhere would lack its outputs"
+READS = "it reads what is there or refuses; the file is a dependency itself"
+KERAS = "only a model needs it, and this stage builds none"
+VALUES = "its values are parameters of the stage, or are in its command"
+NOT_DEPENDED_ON = {
+    "fetch": {
+        "stages/common/errors.py": WORDS,
+        "stages/common/files.py": "what comes is held against a checksum",
+        "stages/common/places.py": PLACES,
+        "stages/network/architecture.py": VALUES,
+        "stages/network/backend.py": KERAS,
+        "stages/network/fast.py": KERAS,
+        "stages/params.py": VALUES,
+        "stages/training/settings.py": VALUES,
+    },
+    "prepare": {
+        "stages/common/errors.py": WORDS,
+        "stages/common/places.py": PLACES,
+        "stages/common/reading.py": "it is for those who read what this stage writes",
+        "stages/network/architecture.py": VALUES,
+        "stages/network/backend.py": KERAS,
+        "stages/network/fast.py": KERAS,
+        "stages/params.py": VALUES,
+        "stages/training/settings.py": VALUES,
+    },
+    "train": {
+        "stages/common/errors.py": WORDS,
+        "stages/common/places.py": PLACES,
+        "stages/common/reading.py": READS,
+        "stages/data/packed.py": READS,
+        "stages/params.py": VALUES,
+        "stages/train.py": "the command line; what it is given is in the stage's command",
+        "stages/training/every_seed.py": "it hands on every seed that is asked for, and what is kept of it",
+        "stages/training/kept.py": "a training that is taken up ends in the same bytes",
+        "stages/training/progress.py": "display",
+        "stages/training/settings.py": VALUES,
+    },
+    "aggregate": {
+        "stages/common/errors.py": WORDS,
+        "stages/common/places.py": PLACES,
+        "stages/network/backend.py": KERAS,
+        "stages/network/fast.py": KERAS,
+        "stages/training/settings.py": VALUES,
+    },
+}
+
+
+def room(file: str) -> str:
+    parts = Path(file).parts
+    if len(parts) > 2:
+        return parts[1]
+    return "params" if file == "stages/params.py" else "command"
+
+
+@pytest.mark.parametrize("file", [file for file in sources("stages") if not file.endswith("__init__.py")])
+def test_a_file_imports_nothing_of_a_later_room(file: str) -> None:
+    later = ROOMS[ROOMS.index(room(file)) + 1 :]
+    back = {
+        other for other in imported(file, type_checking=True) if other.startswith("stages/") and room(other) in later
+    }
+    assert not back
+    assert not {other for other in imported(file, type_checking=True) if other.startswith(("tools/", "tests/"))}
+
+
+def test_files_of_a_room_do_not_import_each_other_in_a_circle() -> None:
+    for file in sources("stages", "tools"):
+        for other in imported(file, type_checking=False) - {file}:
+            assert file not in reached(other), f"{file} and {other}"
+
+
+def dependencies(project: Path) -> dict[str, set[str]]:
+    """The files of code that each stage names."""
+    with Repo(str(project)) as repo:
+        return {
+            stage.name: {dep.def_path for dep in stage.deps if dep.def_path.startswith("stages/")}
+            for stage in repo.index.stages
+        }
+
+
+def test_every_stage_depends_on_what_it_imports_but_for_what_decides_nothing(fresh: Path) -> None:
+    named = dependencies(fresh)
+    assert len(named) == 14
+    for stage, files in named.items():
+        command = "train" if stage.startswith("train") else stage
+        code = {file for file in reached(f"stages/{command}.py") if file.startswith("stages/")}
+        assert not NOT_DEPENDED_ON[command].keys() - code, "no longer imported"
+        templates = {file for file in files if file.endswith(".jinja")}
+        assert files - templates == code - NOT_DEPENDED_ON[command].keys(), stage
+
+
+def test_a_training_depends_on_eight_files_and_what_is_kept_of_it_on_the_same(fresh: Path) -> None:
+    trainings = [files for stage, files in dependencies(fresh).items() if stage.startswith("train")]
+    assert len(trainings) == 11
+    for files in trainings:
+        assert len(files) == 8
+        assert files == {f"stages/{name}" for name in DECIDING}
+
+
+@pytest.mark.parametrize("file", sources("stages", "tools", "tests"))
+def test_no_file_is_long_without_a_reason_at_its_top(file: str) -> None:
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= LONGEST or any("ver 200 lines" in line for line in lines[:15]), f"{len(lines)} lines"
