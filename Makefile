@@ -57,10 +57,11 @@ remote: setup  ## check that the remote holds, undamaged, what dvc.lock names; R
 	@$(ACTIVATE) python -m tools.remote $(if $(REPAIR),--repair)
 
 verify: setup  ## check every file of DVC's cache against its checksum
-	$(ACTIVATE) python tools/verify.py
+	@$(ACTIVATE) python -m tools.remote --cache
 
 audit: setup  ## look the packages up among the known vulnerabilities (needs the network)
-	$(ACTIVATE) python tools/audit.py
+	$(ACTIVATE) pip-audit --strict --requirement requirements.lock --require-hashes --disable-pip \
+	|| { echo 'audit: a package is vulnerable, or could not be looked up: see above' >&2; exit 1; }
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --extra cluster --extra dev pyproject.toml --output-file requirements.lock

@@ -10,7 +10,6 @@ Refused where dvc.lock is behind params.yaml or the code.
 import json
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,28 +17,31 @@ from stages.common.errors import InputError, reported_in_one_line
 from stages.common.files import write_text
 from stages.common.places import METRICS, MODELS, PLOTS
 from stages.params import NAME, PARAMS_FILE, load_params
+from tools.common.markdown import ABSENT, table
+from tools.common.pipeline import stale_stages
 from tools.measuring.machine import machine
 
 RECORDS = Path("records")
 LAYERS = "layers"
-UP_TO_DATE = "Data and pipelines are up to date."
+COLUMNS = [
+    "family", "kernels, or blocks", "started", "accuracy of the started, %", "95 % interval", "over all runs, %",
+]  # fmt: skip
 
 
 def results_table(study: dict[str, dict[str, dict[str, float]]]) -> str:
-    """A Markdown row an architecture: runs that started, mean test accuracy of those with its interval, over all."""
-    lines = [
-        "| family | kernels, or blocks | started | accuracy of the started, % | 95 % interval | over all runs, % |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    """A Markdown row an architecture: runs that started, mean test accuracy of those with its interval, over all.
+
+    `study` is what metrics/study.json holds: numbers by family and architecture, accuracies as fractions.
+    """
+    rows = []
     for family, architectures in study.items():
         for key, numbers in architectures.items():
             low, high = (numbers.get(f"test_accuracy_started_{end}") for end in ("low", "high"))
-            interval = f"{100 * low:.2f} to {100 * high:.2f}" if low is not None and high is not None else "-"
+            interval = f"{100 * low:.2f} to {100 * high:.2f}" if low is not None and high is not None else ABSENT
             means = [numbers.get(name) for name in ("test_accuracy_started", "test_accuracy")]
-            started, overall = (f"{100 * mean:.2f}" if mean is not None else "-" for mean in means)
-            runs = f"{numbers['started']} of {numbers['seeds']}"
-            lines.append(f"| {family} | {key} | {runs} | {started} | {interval} | {overall} |")
-    return "\n".join(lines)
+            started, overall = (f"{100 * mean:.2f}" if mean is not None else ABSENT for mean in means)
+            rows.append([family, key, f"{numbers['started']} of {numbers['seeds']}", started, interval, overall])
+    return table(COLUMNS, rows)
 
 
 def readme(name: str, command: str) -> str:
@@ -48,7 +50,7 @@ def readme(name: str, command: str) -> str:
     parts = [
         f"# {name}",
         f"Made by `{command}`, then `python -m tools.record {name}`.",
-        results_table(study),
+        results_table(study).rstrip(),
         "\n".join(f"- *{one['claim']}*: **{one['verdict']}**. {one['sentence']}" for one in verdicts),
         "\n".join(f"- {what}: {value}" for what, value in machine().items()),
     ]
@@ -61,9 +63,8 @@ def main() -> None:
             raise InputError(f"holds {' '.join(sys.argv[1:])!r}, may hold a record's name and the command that made it")
         name, command = sys.argv[1:]
         params = load_params()
-        status = subprocess.run(["dvc", "repro", "--dry"], capture_output=True, text=True, check=False)
-        if UP_TO_DATE not in status.stdout:
-            raise InputError("dvc.lock: is behind params.yaml, the data or the code; `dvc repro` first")
+        if stale := ", ".join(stale_stages()):
+            raise InputError(f"dvc.lock: is behind params.yaml, the data or the code at {stale}; `dvc repro` first")
         place = RECORDS / name
         place.mkdir(parents=True, exist_ok=True)
         for folder in (METRICS, PLOTS):

@@ -1,23 +1,31 @@
-"""Check that the project's remote holds, undamaged, everything that dvc.lock names.
+"""Check that what DVC holds is undamaged: the project's remote, or the cache of this clone.
 
-    python -m tools.remote [--repair]
+    python -m tools.remote [--repair]   the remote: is everything there that dvc.lock names?
+    python -m tools.remote --cache      the cache: is every file of it what its name says?
 
-Reads every object there and compares it with the MD5 that is its name. `--repair` puts what is missing or damaged back
-from this clone's cache, which `dvc push` does not: it takes an object for good once it has pushed it. Exit status 1
-where something is not there, or no server answers.
+Reads every object and compares it with the MD5 that is its name, which DVC does not: it takes for good what it has
+once pushed, and a cached file that is marked read-only. `--repair` puts what is missing or damaged on the remote back
+from this clone's cache. Exit status 1 where something is not as it should be, or no server answers.
 """
 
+import argparse
 import hashlib
 import json
 import sys
 from typing import Any
 
-from dvc.exceptions import DvcException
 from dvc.repo import Repo
+
+from stages.errors import InputError
+from tools.common.pipeline import opened
 
 CHUNK = 2**20  # bytes
 SHOWN = 20  # of the problems
 REPAIR = "`make remote REPAIR=1` puts them back from the cache of a clone that has them"
+REPAIR_CACHE = (
+    "remove these files, and with `rm -r data/raw data/fashion_mnist.npz data/models` what was copied from them; "
+    "then `dvc pull`, where a remote has them, or `dvc repro` brings everything back"
+)
 
 
 def objects(repo: Repo, remote: Any) -> dict[str, str]:
@@ -55,7 +63,7 @@ def state(place: Any, oid: str) -> str | None:
 
 
 def check(repo: Repo, remote: Any, repair: bool) -> list[str]:
-    """What is not as it should be, a line an object, after the repair where that is asked for."""
+    """What is not as it should be on the remote, a line an object, after the repair where that is asked for."""
     problems = []
     for oid, name in objects(repo, remote).items():
         wrong = state(remote, oid)
@@ -68,27 +76,51 @@ def check(repo: Repo, remote: Any, repair: bool) -> list[str]:
     return problems
 
 
-def main() -> None:
-    repair = sys.argv[1:] == ["--repair"]
-    try:
-        with Repo() as repo:
-            remote = repo.cloud.get_remote_odb()
-            address = remote.fs.unstrip_protocol(remote.path)
-            try:
-                problems = check(repo, remote, repair)
-            except Exception as error:  # of a server: each kind has its own
-                sys.exit(f"remote: {address} does not answer as it should: {_one_line(error)}")
-    except DvcException as error:
-        sys.exit(f"remote: {_one_line(error)}")
+def check_remote(repair: bool) -> None:
+    """Exits with the problems. Raises InputError where no remote is set."""
+    with opened() as repo:
+        remote = repo.cloud.get_remote_odb()
+        address = remote.fs.unstrip_protocol(remote.path)
+        try:
+            problems = check(repo, remote, repair)
+        except Exception as error:  # of a server: each kind has its own
+            raise InputError(f"{address} does not answer as it should: {' '.join(str(error).split())}") from error
     for problem in problems[:SHOWN]:
         print(f"remote: {problem}", file=sys.stderr)
     if problems:
-        sys.exit(f"remote: {len(problems)} missing or damaged; {REPAIR}")
+        raise InputError(f"{len(problems)} missing or damaged; {REPAIR}")
     print(f"remote: {address} holds everything that dvc.lock names")
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def check_cache() -> None:
+    """Raises InputError where a file is damaged, after a line for each."""
+    with opened() as repo:
+        cache = repo.cache.local
+        held = sorted(cache.all())
+        damaged = [cache.oid_to_path(oid) for oid in held if state(cache, oid)]
+    for path in damaged:
+        print(f"verify: {path} is damaged", file=sys.stderr)
+    if damaged:
+        raise InputError(REPAIR_CACHE)
+    print(f"verify: every file of the cache is what its name says: {len(held)} files")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.remote", description=(__doc__ or "").splitlines()[0])
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--repair", action="store_true", help="put what the remote lacks back from this clone's cache")
+    choice.add_argument("--cache", action="store_true", help="check this clone's cache instead")
+    asked = parser.parse_args()
+    name = "verify" if asked.cache else "remote"
+    try:
+        if asked.cache:
+            check_cache()
+        else:
+            check_remote(asked.repair)
+    except InputError as error:
+        sys.exit(f"{name}: {error}")
+    except OSError as error:
+        sys.exit(f"{name}: {error.filename}: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -12,25 +12,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from graphlib import TopologicalSorter
 from pathlib import Path
 from time import monotonic
-from types import FrameType
 
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
 from rich.progress import Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.params import load_params
+from tools.common.console import ENDINGS, ended_by_exception, tell
+from tools.common.pipeline import stale_stages
 
 LOGS = Path("data/logs")
 LOG_LINES = 15  # of a failed stage, shown
-ENDINGS = (signal.SIGTERM, signal.SIGINT)
 PATIENCE = 10  # seconds between asking a stage to end and ending it
 
 
@@ -100,28 +97,6 @@ def _last_lines(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
 
 
-def tell(line: str) -> None:
-    """Print a line whole. `print` writes its end on its own, and another thread's line may come between."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def stale_stages() -> dict[str, set[str]]:
-    """The stages that may have to run, in one order of many: those that DVC calls changed, and all that follow them.
-
-    Each with the stages among them that have to end before it begins.
-    """
-    with Repo() as repo:
-        graph = repo.index.graph
-        needs = {stage.addressing: {need.addressing for need in graph.successors(stage)} for stage in graph}
-        changed = set(repo.status())
-    stale: dict[str, set[str]] = {}
-    for stage in TopologicalSorter(needs).static_order():
-        if stage in changed or needs[stage] & stale.keys():
-            stale[stage] = needs[stage] & stale.keys()
-    return stale
-
-
 def run_side_by_side(stale: dict[str, set[str]], jobs: int) -> None:
     """Every stage as soon as what it needs is there, at most `jobs` at a time. Raises StageFailedError."""
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -143,22 +118,6 @@ def run_side_by_side(stale: dict[str, set[str]], jobs: int) -> None:
             stages.stop()
 
 
-@contextmanager
-def ended_by_exception(command: str) -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C raise an exception, so that the block can clean up."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        print(f"\n{command}: interrupted; the same command goes on from here", file=sys.stderr)
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, stop) for number in ENDINGS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _jobs(arguments: list[str]) -> int:
     threads = load_params().train.threads
     if not arguments:
@@ -172,12 +131,10 @@ def main() -> None:
     with reported_in_one_line("repro"):
         jobs = _jobs(sys.argv[1:])
         if jobs > 1:
+            stale = stale_stages()
             try:
-                stale = stale_stages()
                 if len(stale) > 1:
                     run_side_by_side(stale, jobs)
-            except DvcException as error:
-                raise InputError(str(error)) from None
             except StageFailedError as error:
                 sys.exit(f"repro: {error}")
         os.execvp("dvc", ["dvc", "repro"])  # noqa: S606 - Ctrl-C and SIGTERM are DVC's own from here

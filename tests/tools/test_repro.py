@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.conftest import ENVIRONMENT, contents, ran_stages, run
-from tools.repro import tell
+from tools.common.console import tell
 
 NAMES = "abcdefgh"
 PIPELINE = """

@@ -27,10 +27,12 @@ import pandas as pd
 import yaml
 from distributed import Client, LocalCluster
 
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.files import write_json, write_text
-from tools.cluster.run import LOCK, Task, run_on_workers
-from tools.cluster.worker import DONE, Outcome, Study, environment
+from stages.errors import InputError, reported_in_one_line
+from stages.files import write_json, write_text
+from tools.cluster.clone import Study
+from tools.cluster.driver import LOCK, run_on_workers
+from tools.cluster.plan import Task
+from tools.cluster.worker import DONE, Outcome, environment
 
 RECORDS = Path("records/cluster-scale")
 

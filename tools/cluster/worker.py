@@ -1,49 +1,29 @@
-"""What a Dask worker does for one stage: commands of Git and DVC in a clone of its own, and nothing else.
+"""What a Dask worker offers, and what it does for one stage.
 
-`tools.cluster.run` sends these functions to the workers as they are, so that a worker needs no code of ours, only the
-environment that `make setup` makes. In go names and addresses, out come a word and, of a failure, the end of its log:
-data travels through DVC's remote alone. Only the standard library and Dask are imported here.
+`tools.cluster.run` sends this module and tools/cluster/clone.py to the workers as they are, so that a worker needs no
+code of ours, only the environment that `make setup` makes. In go names and addresses, out come a word and, of a
+failure, the end of its log: data travels through DVC's remote alone. Only the standard library and Dask are imported.
 """
 
 import fcntl
 import hashlib
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
 from distributed import Status, Worker, WorkerPlugin, get_worker
+
+from tools.cluster.clone import Study, TransferError, check_out, push, restored, run
 
 TOPIC = "stages"  # of the events that tell what happens to a stage, and where
 DONE, FOUND, FAILED, SKIPPED = "done", "found in the remote", "failed", "skipped"
 Outcome = tuple[str, str, str, float]  # one of these words, why, on which worker, and after how many seconds
 
-PATIENCE = 300  # seconds of trying again where Git's address or the remote does not answer
-LONGEST_PAUSE = 10  # seconds between two tries
 LOG_LINES = 15  # of a failed stage, sent back
-
-# Ends the command and all that it has started when the pipe at its stdin closes, which it does with this process
-WITH_THIS_PROCESS = 'exec 3<&0; (read -r _ <&3; kill -9 0) & "$@" 3<&- </dev/null; status=$?; kill $!; exit $status'
-
-Say = Callable[[str], None]
-
-
-class TransferError(Exception):
-    """Git's address or the remote does not give or take what it should."""
-
-
-class Study(NamedTuple):
-    """What all stages of one run have in common."""
-
-    revision: str
-    addresses: list[str]  # where Git may find the revision, in the order in which they are tried
-    remote: bool  # whether the revision configures one
-    cache: str  # DVC's cache, shared with the sender where that is the same machine; else empty, the worker's own
 
 
 class Offer(WorkerPlugin):
@@ -95,7 +75,7 @@ def run_stage(stage: str, needs: list[str], study: Study, *before: Outcome) -> O
         return ended(SKIPPED)
     say("running")
     with _free_clone(Path(worker.local_directory)) as clone:
-        _check_out(study, clone, say)
+        check_out(study, clone, say)
         if needs and not restored(study, clone, say, *needs):
             raise TransferError(f"the outputs of {', '.join(needs)} are not in the remote")
         if restored(study, clone, say, "--single-item", stage):
@@ -121,107 +101,3 @@ def _free_clone(folder: Path) -> Iterator[Path]:
                 continue
             yield folder / f"clone-{number}"
             return
-
-
-def _check_out(study: Study, clone: Path, say: Say) -> None:
-    """The revision in the clone, with the outputs of earlier stages that are there."""
-    if not clone.exists():
-        run(["git", "init", "--quiet", str(clone)], clone.parent)
-    if run(["git", "cat-file", "-e", study.revision], clone)[0]:
-        _patiently(lambda: _fetched(study, clone), PATIENCE, say)
-    for command in (
-        ["git", "checkout", "--quiet", "--force", "--detach", study.revision],
-        ["dvc", "config", "--local", "cache.dir", study.cache or str(clone.with_name("cache"))],
-    ):
-        status, output = run(command, clone)
-        if status:
-            raise TransferError(f"{' '.join(command)}: {output}")
-
-
-def _fetched(study: Study, clone: Path) -> tuple[bool, str]:
-    said = []
-    for address in study.addresses:
-        status, output = run(["git", "fetch", "--quiet", "--depth", "1", address, study.revision], clone)
-        if not status:
-            return True, ""
-        said.append(f"{address}: {_last_line(output)}")
-    return False, "; ".join(said)
-
-
-def restored(study: Study, clone: Path, say: Say, *targets: str, patience: float = PATIENCE) -> str:
-    """Check out the stages' outputs from run-cache and remote. Gives what DVC says, or nothing if they are not there.
-
-    No stage is run for it. DVC takes a remote that falls silent half-way for one that has nothing, so that it is
-    believed only when it says so twice.
-    """
-    command = ["dvc", "repro", *(["--pull"] if study.remote else []), *targets]
-
-    def attempt() -> tuple[bool, str]:
-        for _ in range(2):
-            status, output = run(command, clone, SHELL="false")  # with which DVC would run a stage
-            if not status and not _transfer_failed(output):
-                return True, output
-            if "Running stage" not in output or _transfer_failed(output):
-                return False, _last_line(output)
-        return True, ""
-
-    return _patiently(attempt, patience, say)
-
-
-def push(clone: Path, say: Say, *targets: str, patience: float = PATIENCE) -> None:
-    """Have the stages' outputs in the remote, with DVC's note of what they follow from."""
-
-    def attempt() -> tuple[bool, str]:
-        status, output = run(["dvc", "push", "--run-cache", *targets], clone)
-        return not status and not _transfer_failed(output), _last_line(output)
-
-    _patiently(attempt, patience, say)
-
-
-def _patiently(attempt: Callable[[], tuple[bool, str]], patience: float, say: Say) -> str:
-    """Try until it works, and give what it says. Raises TransferError after `patience` seconds."""
-    began, pause = time.monotonic(), 1.0
-    while True:
-        done, said = attempt()
-        if done:
-            return said
-        if time.monotonic() - began > patience:
-            raise TransferError(said)
-        say(f"waiting: {said}")
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def _transfer_failed(output: str) -> bool:
-    """Whether DVC lost a file on its way: of the run-cache's it says so, and no more."""
-    return "failed to transfer" in output
-
-
-def _last_line(output: str) -> str:
-    return next((line for line in reversed(output.splitlines()) if line.strip()), "no output")
-
-
-def run(command: list[str], folder: Path, **variables: str) -> tuple[int, str]:
-    """Exit status and output of a command that ends with this process, however that ends."""
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "GIT_TERMINAL_PROMPT": "0",
-    }
-    reading, writing = os.pipe()
-    try:
-        done = subprocess.run(
-            ["sh", "-c", WITH_THIS_PROCESS, "sh", *command],
-            cwd=folder,
-            env=environment | variables,
-            stdin=reading,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            check=False,
-        )
-    finally:
-        os.close(reading)
-        os.close(writing)
-    return done.returncode, done.stdout

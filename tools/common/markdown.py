@@ -4,7 +4,6 @@ import math
 
 from stages.common.files import DECIMALS
 
-ROWS = 50  # of a table; GitHub takes 65,536 characters a comment
 CELL = 80  # characters
 MARKUP = r"\`*_[]|@#~!"
 BARS = "▁▂▃▄▅▆▇█"
@@ -12,11 +11,14 @@ POINTS = 30  # of a curve, at most
 ABSENT = "-"
 
 
-def table(columns: list[str], rows: list[list[str]]) -> str:
-    """Cells are Markdown: what comes from a file goes through `code` or `plain` first."""
-    lines = [columns, ["---"] * len(columns), *rows[:ROWS]]
-    text = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-    return text + (f"\nand {len(rows) - ROWS} more\n" if len(rows) > ROWS else "")
+def table(columns: list[str], rows: list[list[str]], at_most: int | None = None) -> str:
+    """A line a row, at most so many, and then a line that says how many more there are. It ends with a line's end.
+
+    Cells are Markdown: what comes from a file goes through `code` or `plain` first.
+    """
+    lines = [columns, ["---"] * len(columns), *rows[:at_most]]
+    more = len(rows) - len(rows[:at_most])
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + (f"\nand {more} more\n" if more else "")
 
 
 def code(value: object) -> str:

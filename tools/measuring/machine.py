@@ -2,11 +2,11 @@
 
 import os
 import platform
-import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from stages.params import PARAMS_FILE
+from tools.common.git import git
 
 PACKAGES = ("tensorflow", "keras", "numpy", "torch")
 RESULTS = ("dvc.lock", "metrics", "plots", "records")  # what Git holds and no measurement depends on
@@ -14,6 +14,7 @@ VECTORS = ("avx2", "avx512f", "amx_tile", "asimd", "sve")
 
 
 def machine() -> dict[str, str]:
+    """What there is to say, each by its name. Raises InputError where there is no commit."""
     cpu = dict(
         line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().replace("\t", "").splitlines() if ":" in line
     )
@@ -29,16 +30,12 @@ def machine() -> dict[str, str]:
 
 def _revision() -> str:
     """The commit, and whether what decides a measurement differs from it: the parameters, or more than these."""
-    commit = _git("describe", "--always").strip()
+    commit = git("describe", "--always").strip()
     deciding = [".", *(f":!{path}" for path in RESULTS)]
-    changed = _git("diff", "--name-only", "--relative", "HEAD", "--", *deciding).splitlines()
+    changed = git("diff", "--name-only", "--relative", "HEAD", "--", *deciding).splitlines()
     if changed == [str(PARAMS_FILE)]:
         return f"{commit}, with another {PARAMS_FILE}"
     return f"{commit}-dirty" if changed else commit
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout
 
 
 def _version(package: str) -> str:

@@ -1,11 +1,14 @@
-"""The two commits that a pull request compares, read out of Git alone: no data, no cache and no checkout is needed."""
+"""The two commits that a pull request compares, read out of Git: no data, no cache and no checkout is needed."""
 
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
 
 from stages.params import NOT_YAML
+from tools.common.git import git_or_none
 from tools.common.markdown import code, plain
 
 Content = TypeVar("Content")
@@ -25,8 +28,7 @@ class Side:
 
     def text(self, path: str) -> str | None:
         """A file as it was committed, by its path from the folder that this runs in; None where there is none."""
-        found = _git("show", f"{self.commit}:./{path}")
-        return None if found is None else found.decode(errors="replace")
+        return git_or_none("show", f"{self.commit}:./{path}")
 
     def read(self, path: str, parse: Callable[[str], Content]) -> Content | None:
         """What `parse` makes of a file; None, and a line in `missing`, where that is not to be had."""
@@ -56,27 +58,49 @@ def sides(base: str) -> tuple[Side, Side]:
         raise NothingToCompareError("Git has no commit checked out here")
     if not tip:
         raise NothingToCompareError(f"BASE holds {code(base)}, which is no commit here; `git fetch` may bring it")
-    ancestor = _git("merge-base", tip, head)
+    ancestor = git_or_none("merge-base", tip, head)
     if ancestor:
-        return Side("the base", ancestor.decode().strip()), Side("the branch", head)
-    shallow = _git("rev-parse", "--is-shallow-repository") == b"true\n"
+        return Side("the base", ancestor.strip()), Side("the branch", head)
+    shallow = git_or_none("rev-parse", "--is-shallow-repository") == "true\n"
     why = "this clone is shallow, `git fetch --unshallow` makes it whole" if shallow else "they have no common ancestor"
     note = f"The commit at which the branch left {code(base)}: {why}. Compared with {code(base)} as it is"
     return Side("the base", tip, [note]), Side("the branch", head)
 
 
+def dvc_diff(what: str, old: Side, new: Side) -> dict[str, dict[str, dict[str, Any]]]:
+    """DVC's own difference of "params" or "metrics", by file and key: `old`, `new`, and of numbers `diff`.
+
+    Only of files that can be read on both sides, or are not there on one.
+    """
+    if old.commit == new.commit:
+        return {}
+    try:
+        with Repo() as repo:
+            result = getattr(repo, what).diff(a_rev=old.commit, b_rev=new.commit)
+    except DvcException as error:
+        new.lacks(f"DVC's {what}", f"not readable ({plain(error)})")
+        return {}
+    files: dict[str, dict[str, dict[str, Any]]] = result.get("diff", {})
+    for side in (old, new):
+        problems = result.get("errors", {}).get(side.commit, {})
+        if not isinstance(problems, dict):  # with the pipeline, everything
+            side.lacks(f"DVC's {what}", f"not readable ({plain(problems)})")
+            return {}
+        absent = [file for file in {*files, *problems} if side.text(file) is None]
+        for file in absent:
+            side.lacks(file, "absent")
+        for file in problems.keys() - absent:
+            side.lacks(file, f"not readable ({plain(problems[file])})")
+            files.pop(file, None)
+    return files
+
+
 def uncommitted(paths: list[str]) -> list[str]:
     """Those of the paths that are not as HEAD has them."""
-    listed = _git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--", *paths) or b""
-    return [entry[3:] for entry in listed.decode(errors="replace").split("\0") if entry]
+    listed = git_or_none("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--", *paths) or ""
+    return [entry[3:] for entry in listed.split("\0") if entry]
 
 
 def _commit(revision: str) -> str | None:
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    return found.decode().strip() if found else None
-
-
-def _git(*arguments: str) -> bytes | None:
-    """What Git answers; None where it fails."""
-    done = subprocess.run(["git", *arguments], capture_output=True, check=False)
-    return done.stdout if done.returncode == 0 else None
+    found = git_or_none("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    return found.strip() if found else None

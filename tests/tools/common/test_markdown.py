@@ -6,7 +6,8 @@ from tools.common.markdown import code, curve, number, plain, table
 
 
 def test_table_has_a_row_a_line_and_says_how_many_it_leaves_out() -> None:
-    lines = table(["a", "b"], [["1", "2"]] * 53).splitlines()
+    assert len(table(["a", "b"], [["1", "2"]] * 53).splitlines()) == 2 + 53
+    lines = table(["a", "b"], [["1", "2"]] * 53, at_most=50).splitlines()
     assert lines[:3] == ["| a | b |", "| --- | --- |", "| 1 | 2 |"]
     assert len(lines) == 2 + 50 + 2
     assert lines[-1] == "and 3 more"

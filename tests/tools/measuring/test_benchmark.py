@@ -8,8 +8,9 @@ from stages.data.holdout import read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.params import load_params
 from tests.conftest import ROOT
-from tools.measuring.benchmark import epoch_flops, measure, pieces_summary, summary
-from tools.measuring.contenders import PIECES, SGEMM_SIDE, shortened
+from tools.measuring.benchmark import measure, shortened
+from tools.measuring.keras_ways import PIECES, SGEMM_SIDE
+from tools.measuring.tables import epoch_flops, pieces_summary, summary
 
 SAMPLE = ROOT / "tests/sample"
 NAMED = next(named for named in load_params().studied() if named.name == "w2-4")

@@ -1,0 +1,38 @@
+"""The pipeline as DVC sees it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from graphlib import TopologicalSorter
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from stages.errors import InputError
+
+
+@contextmanager
+def opened() -> Iterator[Repo]:
+    """DVC's own view of the project. What DVC cannot read or do in the block raises InputError, with DVC's words."""
+    try:
+        with Repo() as repo:
+            yield repo
+    except DvcException as error:
+        cause = f": {error.__cause__}" if error.__cause__ else ""  # where in the file
+        raise InputError(" ".join(f"{error}{cause}".split())) from error
+
+
+def stale_stages() -> dict[str, set[str]]:
+    """The stages that may have to run, in one order of many: those that DVC calls changed, and all that follow them.
+
+    Each with the stages among them that have to end before it begins. Raises InputError where DVC cannot read the
+    pipeline.
+    """
+    with opened() as repo:
+        graph = repo.index.graph
+        needs = {stage.addressing: {need.addressing for need in graph.successors(stage)} for stage in graph}
+        changed = set(repo.status())
+    stale: dict[str, set[str]] = {}
+    for stage in TopologicalSorter(needs).static_order():
+        if stage in changed or needs[stage] & stale.keys():
+            stale[stage] = needs[stage] & stale.keys()
+    return stale

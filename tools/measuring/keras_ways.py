@@ -1,0 +1,114 @@
+"""The pipeline's own training, others with Keras, and ours with a piece of stages/fast.py taken away.
+
+A way sets everything up, and calls its `turns` before the first epoch and after each.
+"""
+
+import os
+from itertools import count
+
+import numpy as np
+
+from stages.architecture import Architecture
+from stages.dataset import Dataset
+from stages.params import Train
+from tools.measuring.turns import Turns
+
+SGEMM_SIDE = 2048
+
+
+def ours(
+    architecture: Architecture,
+    dataset: Dataset,
+    settings: Train,
+    turns: Turns,
+    fast: bool = True,
+    sharded: bool = True,
+) -> None:
+    """The pipeline's own training. Threads that have no shards of a batch share every operation."""
+    from stages.backend import start
+    from stages.training import State, train
+
+    start(**{"inter_op" if sharded else "intra_op": settings.threads})
+    turns()
+    train(architecture, dataset, settings, 0, State(), turns, fast=fast)
+
+
+def stock(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """The pipeline's training with stock Keras layers and Keras's Adam; input and loop are the same."""
+    ours(architecture, dataset, settings, turns, fast=False, sharded=False)
+
+
+def notebook(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """NumPy arrays of float64 into `fit`, everything as Keras sets it, the test images watched."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    import keras
+
+    from stages.architecture import build_model
+
+    def arrays(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return images[..., np.newaxis] / 127.5 - 1, keras.utils.to_categorical(labels, dataset.classes)
+
+    model = build_model(architecture, dataset.image_shape, dataset.classes)
+    model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    turns()
+    model.fit(
+        *arrays(dataset.train.images, dataset.train.labels),
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        validation_data=arrays(dataset.test.images, dataset.test.labels),
+        verbose=0,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=turns)],
+    )
+
+
+def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """No training: a product of two square float32 matrices, SGEMM_SIDE a side, by the same library and threads."""
+    del architecture, dataset
+    from stages.backend import start, tf
+
+    start(intra_op=settings.threads)
+    square = tf.random.normal([SGEMM_SIDE, SGEMM_SIDE])
+    turns()
+    for _ in count():
+        tf.matmul(square, square).numpy()
+        turns()
+
+
+def without_convolution(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """Ours, with Keras's own convolution."""
+    from stages import fast
+    from stages.backend import keras
+
+    vars(fast).update(Conv2D=keras.layers.Conv2D)  # in this process alone, as in the next three
+    ours(architecture, dataset, settings, turns)
+
+
+def without_pooling(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """Ours, with Keras's own pooling."""
+    from stages import fast
+    from stages.backend import keras
+
+    vars(fast).update(MaxPooling2D=keras.layers.MaxPooling2D, AveragePooling2D=keras.layers.AveragePooling2D)
+    ours(architecture, dataset, settings, turns)
+
+
+def without_adam(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """Ours, with Keras's own Adam."""
+    from stages import training
+    from stages.backend import keras
+
+    vars(training).update(FusedAdam=keras.optimizers.Adam)
+    ours(architecture, dataset, settings, turns)
+
+
+def without_shards(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
+    """Ours, with Keras's own model, whose threads share every layer."""
+    from stages import fast
+    from stages.backend import keras
+
+    vars(fast).update(ShardedSequential=lambda layers, shards, name: keras.Sequential(layers, name=name))
+    ours(architecture, dataset, settings, turns, sharded=False)
+
+
+WAYS = [ours, stock, notebook]
+PIECES = [without_convolution, without_pooling, without_adam, without_shards]
