@@ -52,3 +52,8 @@ def test_make_report_brings_the_page_back_or_says_that_nobody_has_it(full: Path,
     assert f"report: {page}" in run("make", "report", cwd=full)
     assert page.read_bytes() == before
     assert "no cache and no remote here has plots/report.html" in run("make", "report", cwd=fresh)
+
+
+def test_make_audit_that_looks_nothing_up_is_no_good_news(fresh: Path) -> None:
+    output = run("env", "HTTPS_PROXY=http://127.0.0.1:1", "make", "audit", cwd=fresh, status=2)
+    assert "audit: a package is vulnerable, or could not be looked up: see above" in output

@@ -43,6 +43,27 @@ def test_numbers_that_no_stage_wrote_are_refused(project: Path) -> None:
     assert "the metrics at aggregate: " in refused(project)
 
 
-def test_pipeline_that_dvc_refuses_is_refused_in_its_words(project: Path) -> None:
-    (project / "dvc.yaml").write_text("stages: 3\n")
-    assert "dvc.yaml" in refused(project)
+@pytest.mark.parametrize("name", ["metrics/study.json", "stages/aggregate.py"])
+def test_file_that_git_should_hold_may_not_be_missing(project: Path, name: str) -> None:
+    """As data may be, of which Git holds nothing; `dvc repro --dry --allow-missing` makes no difference."""
+    (project / name).unlink()
+    assert "the metrics at aggregate: " in refused(project)
+
+
+def test_changed_code_makes_the_stages_that_depend_on_it_stale_and_no_other(project: Path) -> None:
+    with (project / "stages/prepare.py").open("a") as file:
+        file.write("# one more line\n")
+    assert "the metrics at prepare: " in refused(project)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("dvc.yaml", "stages: 3\n", "gate: './dvc.yaml' validation failed: expected a dictionary"),
+        ("dvc.yaml", "stages: [\n", "gate: unable to read: 'dvc.yaml', YAML file structure is corrupted: "),
+        ("params.yaml", "data: 3\n", "gate: failed to parse 'stages.train_width.foreach' in 'dvc.yaml': "),
+    ],
+)
+def test_pipeline_that_dvc_refuses_is_refused_in_its_words(project: Path, name: str, content: str, said: str) -> None:
+    (project / name).write_text(content)
+    assert refused(project).startswith(said)

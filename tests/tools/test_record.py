@@ -27,7 +27,8 @@ def test_record_holds_what_made_it_and_what_came_out(small: Path) -> None:
 def test_results_that_are_behind_are_not_recorded(small: Path) -> None:
     edit_params(small, "learning_rate: 0.001", "learning_rate: 0.002")
     output = run(*RECORD, "sample", "dvc exp run", cwd=small, status=1)
-    assert "dvc.lock: is behind params.yaml, the data or the code" in output
+    assert "dvc.lock: is behind params.yaml, the data or the code at train@" in output
+    assert "aggregate; `dvc repro` first" in output
     assert len(output.splitlines()) == 1
     assert not (small / "records/sample").exists()
 

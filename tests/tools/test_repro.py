@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +15,6 @@ import pytest
 import yaml
 
 from tests.conftest import ENVIRONMENT, contents, ran_stages, run
-from tools.common.console import tell
 
 NAMES = "abcdefgh"
 PIPELINE = """
@@ -94,17 +92,6 @@ def test_terminal_shows_a_line_a_stage_with_the_end_of_its_log(project: Path) ->
     assert process.wait() == 0
     for name in NAMES:
         assert re.search(rf"part@{name} .*slicing {name}", shown.decode(errors="replace"))
-
-
-def test_lines_of_many_threads_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda number: tell(f"stage {number}"), range(20_000)))
-    finally:
-        sys.setswitchinterval(interval)
-    assert sorted(capsys.readouterr().out.splitlines()) == sorted(f"stage {number}" for number in range(20_000))
 
 
 def test_failed_stage_ends_the_others_and_shows_its_own_error(project: Path) -> None:

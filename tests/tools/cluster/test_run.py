@@ -1,164 +1,16 @@
-"""The study on a Dask cluster of real processes: a serial run's bytes, whatever is taken away meanwhile."""
+"""Stages on a Dask cluster: on this machine alone, with workers that come late, and whatever is refused."""
 
-import os
 import re
-import shutil
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from stages.common.files import sha256
-from tests.conftest import commit, contents, documented, edit_params, ran_stages, run
-from tests.tools.cluster.clusters import Cluster, cluster_in, until
-from tests.tools.test_repro import processes_below
-
-NAMES = ["depth", "depth-1", "w2-4", "width"]
-AWAY = 20  # seconds
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster_in(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster
-
-
-@pytest.fixture(autouse=True)
-def _three_workers(cluster: Cluster) -> None:
-    cluster.log.write_text("")
-    for name in {"one", "two", "three"} - cluster.workers.keys():
-        cluster.start_worker(name)
-
-
-@pytest.fixture
-def untrained(cluster: Cluster, small: Path, request: pytest.FixtureRequest) -> Path:
-    """The small study with its data set, its four trainings to be done, and a remote of its own.
-
-    The workers' own caches, which may hold the trainings of an earlier test, are emptied.
-    """
-    for name in cluster.workers:
-        for place in [*(cluster.folder / name).rglob("cache"), *(cluster.folder / name).rglob("clone-*")]:
-            shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
-    lock = yaml.safe_load((small / "dvc.lock").read_text())
-    lock["stages"] = {stage: lock["stages"][stage] for stage in ("fetch", "prepare")}
-    (small / "dvc.lock").write_text(yaml.safe_dump(lock))
-    for folder in ("data/models", ".dvc/cache"):
-        shutil.rmtree(small / folder)
-    run("dvc", "commit", "--force", "fetch", "prepare", cwd=small)
-    cluster.give_remote(small, bucket(request))
-    return small
-
-
-SHORT = """
-stages:
-  first:
-    cmd: mkdir -p data && echo first > data/first.txt
-    deps: [stages/params.py]
-    outs: [data/first.txt]
-  part:
-    foreach: [a, b, c]
-    do:
-      cmd: "{part}"
-      deps: [data/first.txt]
-      params: [train]
-      outs: ["data/${{item}}.txt"]
-  whole:
-    cmd: cat data/?.txt > metrics/whole.txt
-    deps: [data/a.txt, data/b.txt, data/c.txt]
-    outs:
-    - metrics/whole.txt:
-        cache: false
-"""
-
-
-@pytest.fixture
-def short(fresh: Path, tmp_path: Path) -> Path:
-    """Short stages in place of the project's, the last of which cannot run elsewhere."""
-    project = Path(shutil.copytree(fresh, tmp_path / "short", symlinks=True))
-    (project / "dvc.lock").unlink()
-    give_stages(project, "echo ${item} > data/${item}.txt")
-    return project
-
-
-def give_stages(project: Path, part: str) -> None:
-    (project / "dvc.yaml").write_text(SHORT.format(part=part))
-    commit(project, "Short stages")
-
-
-def bucket(request: pytest.FixtureRequest) -> str:
-    return "".join(letter for letter in request.node.name if letter.isalnum())[:50]
-
-
-def start(project: Path, cluster: Cluster) -> subprocess.Popen[str]:
-    *command, scheduler = documented("make cluster SCHEDULER=tcp://127.0.0.1:8786")
-    return subprocess.Popen(
-        [*command, scheduler.replace("tcp://127.0.0.1:8786", cluster.address)],
-        cwd=project, env=cluster.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-
-
-def finish(driver: subprocess.Popen[str], status: int = 0) -> str:
-    output, _ = driver.communicate(timeout=240)
-    assert driver.returncode == status, output
-    return output
-
-
-def assert_same(project: Path, serial: Path, output: str) -> None:
-    """The outputs are a serial run's, and were taken from the remote."""
-    for name in NAMES:
-        assert contents(project / "data/models" / name) == contents(serial / "data/models" / name)
-    for name in ("metrics", "plots"):
-        assert contents(project / name) == contents(serial / name)
-    assert output.count("is cached - skipping run") == len(NAMES), output
-    assert ran_stages(output) == ["aggregate"]
-
-
-@pytest.mark.slow
-def test_killed_worker_loses_nothing(untrained: Path, reduced: Path, cluster: Cluster) -> None:
-    driver = start(untrained, cluster)
-    until(cluster.begun, "a training's begin")
-    killed = cluster.worker_of(cluster.begun()[0])
-    assert not cluster.ended()
-    cluster.kill_worker(killed)
-    until(lambda: processes_below(cluster.folder / killed) == [], "the end of what the worker ran", 5)
-    output = finish(driver)
-    assert_same(untrained, reduced, output)
-    assert sorted(cluster.ended()) == NAMES
-    assert len(cluster.begun()) == len(NAMES) + 1
-
-
-@pytest.mark.slow
-def test_remote_that_is_away_for_a_while_costs_no_training(untrained: Path, reduced: Path, cluster: Cluster) -> None:
-    driver = start(untrained, cluster)
-    until(cluster.begun, "a training's begin")
-    cluster.tell_s3("stop")
-    began = time.monotonic()
-    assert driver.stdout
-    assert any("waiting: " in line for line in driver.stdout), "somebody has met it"
-    time.sleep(max(0, began + AWAY - time.monotonic()))
-    cluster.tell_s3("start")
-    output = finish(driver)
-    assert_same(untrained, reduced, output)
-    assert sorted(cluster.ended()) == NAMES
-    assert len(cluster.begun()) == len(NAMES)
-
-
-@pytest.mark.slow
-def test_killed_driver_is_started_again_and_joins_in(untrained: Path, reduced: Path, cluster: Cluster) -> None:
-    driver = start(untrained, cluster)
-    until(cluster.ended, "a training's end")
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.communicate()
-    output = finish(start(untrained, cluster))
-    assert_same(untrained, reduced, output)
-    assert sorted(cluster.ended()) == NAMES
-    assert len(cluster.begun()) == len(NAMES)
+from stages.files import sha256
+from tests.conftest import commit, documented, edit_params, ran_stages, run
+from tests.tools.cluster.clusters import Cluster, until
+from tests.tools.cluster.conftest import bucket, finish, give_stages, start
 
 
 @pytest.mark.slow

@@ -1,0 +1,83 @@
+"""The sections of a report: noise told from more, what made a stage run, verdicts, and text that stays text."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import commit, edit_params, run
+from tests.tools.pull_requests.conftest import edit_json
+from tools.pull_requests.report import report
+
+
+def give_seeds(project: Path, accuracies: list[float]) -> None:
+    """Let the study's (2, 4) have these test accuracies, one a seed."""
+    edit_json(project / "metrics/study.json", "width", "w2-4", "test_accuracy", value=sum(accuracies) / len(accuracies))
+    path = project / "plots/width_accuracy.csv"
+    table = pd.read_csv(path)
+    others = table[table["architecture"] != "(2, 4)"]
+    seeds = table[table["architecture"] == "(2, 4)"].head(1)
+    rows = [seeds.assign(seed=seed, test_accuracy=accuracy) for seed, accuracy in enumerate(accuracies)]
+    pd.concat([*rows, others]).to_csv(path, index=False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ([0.88, 0.89, 0.90], [0.89, 0.90, 0.91], "+0.01 | noise: -0.01267 to +0.03267"),
+        ([0.88, 0.89, 0.90], [0.91, 0.92, 0.93], "+0.03 | more than noise: +0.00733 to +0.05267"),
+        ([0.88], [0.91, 0.92], "+0.035 | one seed on a side: no interval"),
+        ([0.88], [0.91], "+0.03 | one seed each: no interval"),
+    ],
+)
+def test_change_inside_the_seeds_interval_is_called_noise(
+    project: Path, old: list[float], new: list[float], said: str
+) -> None:
+    """By Welch (1947) of means that are 0.01 and 0.03 apart, each with a standard error of 0.01 / sqrt(3)."""
+    run("git", "checkout", "--quiet", "main", cwd=project)
+    give_seeds(project, old)
+    commit(project, "Old")
+    run("git", "checkout", "--quiet", "-b", "more", cwd=project)
+    give_seeds(project, new)
+    commit(project, "New")
+    rows = [line for line in report("main").splitlines() if line.startswith("| `width.w2-4.test_accuracy` |")]
+    assert len(rows) == 1
+    assert rows[0].endswith(f"| {said} |")
+
+
+def test_changed_verdict_is_told_with_its_sentence(project: Path) -> None:
+    path = project / "metrics/verdicts.json"
+    entry = {"claim": "More is more.", "verdict": "confirmed", "sentence": "It is."}
+    path.write_text(json.dumps({"more": entry, "less": entry}))
+    run("git", "checkout", "--quiet", "-B", "main", cwd=project)
+    commit(project, "A verdict")
+    run("git", "checkout", "--quiet", "-B", "branch", cwd=project)
+    edit_json(path, "more", value=entry | {"verdict": "refuted | so", "sentence": "Why <b>it</b> is not."})
+    commit(project, "Another verdict")
+    lines = report("main").splitlines()
+    assert lines[0].startswith("1 verdict changed between ")
+    assert lines[-1] == "| More is more. | confirmed | refuted \\| so | Why &lt;b>it&lt;/b> is not. |"
+
+
+def test_stage_of_other_code_with_equal_outputs_is_told_apart_from_a_retrained_one(project: Path) -> None:
+    path = project / "dvc.lock"
+    lock = yaml.safe_load(path.read_text())
+    for dependency in lock["stages"]["train@width"]["deps"]:
+        dependency["md5"] = f"{dependency['md5'][:-1]}x"
+    lock["stages"]["train_depth@5"] = lock["stages"].pop("train_depth@4")
+    path.write_text(yaml.safe_dump(lock))
+    commit(project, "As if run again")
+    lines = report("main").splitlines()
+    first_four = "`data/fashion_mnist.npz`, `stages/architecture.py`, `stages/backend.py`, `stages/checkpoint.py`"
+    more = len(lock["stages"]["train@width"]["deps"]) - 4
+    assert f"| `train@width` | retrained, to the same bytes | {first_four} and {more} more |" in lines
+    assert "| `train_depth@5` | new |  |" in lines
+    assert "| `train_depth@4` | removed |  |" in lines
+
+
+def test_names_from_a_file_stay_text(project: Path) -> None:
+    edit_params(project, "    w2-4:", '    "a|b`<img src=x>":')
+    commit(project, "A bad name")
+    assert "| `study.width.a\\|b'<img src=x>` | - | `[2, 4]` |" in report("main").splitlines()
