@@ -7,7 +7,7 @@ Exit status 1 where it is not, with a line that names the stages and what to do.
 
 import sys
 
-from stages.errors import InputError, reported_in_one_line
+from stages.common.errors import InputError, reported_in_one_line
 from tools.common.pipeline import opened
 
 TODO = "`make repro`, then commit params.yaml, dvc.lock, metrics/ and plots/ with the code"

@@ -97,7 +97,7 @@ def test_training_taken_up_after_any_epoch_ends_the_same_to_the_bit(dataset: Dat
 def test_steps_of_one_call_are_those_of_calls_of_one_step(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     together, singly = State(), State()
     train(SMALL, dataset, SETTINGS, 0, together, lambda _: None)
-    monkeypatch.setattr("stages.training.loop.loop.MOST_STEPS_PER_CALL", 1)
+    monkeypatch.setattr("stages.training.loop.loop.loop.MOST_STEPS_PER_CALL", 1)
     train(SMALL, dataset, SETTINGS, 0, singly, lambda _: None)
     assert together.history == singly.history
     for ours, theirs in zip(_arrays(together), _arrays(singly), strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 from distributed import Client, Future, LocalCluster, as_completed, fire_and_forget
 
-from stages.errors import InputError
+from stages.common.errors import InputError
 from tools.cluster.clone import Study
 from tools.cluster.plan import Task
 from tools.cluster.worker import FAILED, TOPIC, Offer, Outcome, environment

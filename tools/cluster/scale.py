@@ -27,8 +27,8 @@ import pandas as pd
 import yaml
 from distributed import Client, LocalCluster
 
-from stages.errors import InputError, reported_in_one_line
-from stages.files import write_json, write_text
+from stages.common.errors import InputError, reported_in_one_line
+from stages.common.files import write_json, write_text
 from tools.cluster.clone import Study
 from tools.cluster.driver import LOCK, run_on_workers
 from tools.cluster.plan import Task

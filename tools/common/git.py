@@ -2,7 +2,7 @@
 
 import subprocess
 
-from stages.errors import InputError
+from stages.common.errors import InputError
 
 
 def git(*arguments: str) -> str:

@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from stages.errors import InputError
+from stages.common.errors import InputError
 
 
 @contextmanager

@@ -19,10 +19,13 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from stages.dataset import Dataset, Split, read_dataset
-from stages.errors import InputError, reported_in_one_line
-from stages.files import PACKED, write_text
-from stages.params import Named, Train, load_params
+from stages.common.errors import InputError, reported_in_one_line
+from stages.common.files import write_text
+from stages.common.places import PACKED
+from stages.data.dataset import Dataset, Split
+from stages.data.packed import read_dataset
+from stages.params import StudyArchitecture, load_params
+from stages.training.settings import Train
 from tools.common.markdown import table
 from tools.measuring import keras_ways, torch_ways
 from tools.measuring.contenders import WITHOUT_PAUSE, Contender
@@ -52,7 +55,7 @@ def shortened(dataset: Dataset, train: int, test: int) -> Dataset:
     return Dataset(Split(*(array[:train] for array in dataset.train)), watched, watched)
 
 
-def measure(named: Named, dataset: Dataset, rounds: int, settings: Train, ways: list[str]) -> pd.DataFrame:
+def measure(named: StudyArchitecture, dataset: Dataset, rounds: int, settings: Train, ways: list[str]) -> pd.DataFrame:
     """One row a round and way: architecture, round, way, seconds, peak_bytes.
 
     What must not pause has its epochs one after the other, before the others' first.

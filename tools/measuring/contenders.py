@@ -3,9 +3,9 @@
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from stages.architecture import Architecture
-from stages.dataset import Dataset
-from stages.params import Train
+from stages.data.dataset import Dataset
+from stages.network.architecture import Architecture
+from stages.training.settings import Train
 from tools.measuring import keras_ways, torch_ways
 from tools.measuring.keras_ways import PIECES, sgemm
 from tools.measuring.turns import Turns

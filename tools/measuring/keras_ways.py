@@ -1,4 +1,4 @@
-"""The pipeline's own training, others with Keras, and ours with a piece of stages/fast.py taken away.
+"""The pipeline's own loop, others with Keras, and ours with a piece of stages/fast.py taken away.
 
 A way sets everything up, and calls its `turns` before the first epoch and after each.
 """
@@ -8,9 +8,9 @@ from itertools import count
 
 import numpy as np
 
-from stages.architecture import Architecture
-from stages.dataset import Dataset
-from stages.params import Train
+from stages.data.dataset import Dataset
+from stages.network.architecture import Architecture
+from stages.training.settings import Train
 from tools.measuring.turns import Turns
 
 SGEMM_SIDE = 2048
@@ -24,9 +24,9 @@ def ours(
     fast: bool = True,
     sharded: bool = True,
 ) -> None:
-    """The pipeline's own training. Threads that have no shards of a batch share every operation."""
-    from stages.backend import start
-    from stages.training import State, train
+    """The pipeline's own loop. Threads that have no shards of a batch share every operation."""
+    from stages.network.backend import start
+    from stages.training.loop import State, train
 
     start(**{"inter_op" if sharded else "intra_op": settings.threads})
     turns()
@@ -34,7 +34,7 @@ def ours(
 
 
 def stock(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
-    """The pipeline's training with stock Keras layers and Keras's Adam; input and loop are the same."""
+    """The pipeline's loop with stock Keras layers and Keras's Adam; input and loop are the same."""
     ours(architecture, dataset, settings, turns, fast=False, sharded=False)
 
 
@@ -43,7 +43,7 @@ def notebook(architecture: Architecture, dataset: Dataset, settings: Train, turn
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
 
-    from stages.architecture import build_model
+    from stages.network.architecture import build_model
 
     def arrays(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return images[..., np.newaxis] / 127.5 - 1, keras.utils.to_categorical(labels, dataset.classes)
@@ -62,9 +62,9 @@ def notebook(architecture: Architecture, dataset: Dataset, settings: Train, turn
 
 
 def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
-    """No training: a product of two square float32 matrices, SGEMM_SIDE a side, by the same library and threads."""
+    """No loop: a product of two square float32 matrices, SGEMM_SIDE a side, by the same library and threads."""
     del architecture, dataset
-    from stages.backend import start, tf
+    from stages.network.backend import start, tf
 
     start(intra_op=settings.threads)
     square = tf.random.normal([SGEMM_SIDE, SGEMM_SIDE])
@@ -76,8 +76,8 @@ def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: 
 
 def without_convolution(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own convolution."""
-    from stages import fast
-    from stages.backend import keras
+    from stages.network import fast
+    from stages.network.backend import keras
 
     vars(fast).update(Conv2D=keras.layers.Conv2D)  # in this process alone, as in the next three
     ours(architecture, dataset, settings, turns)
@@ -85,8 +85,8 @@ def without_convolution(architecture: Architecture, dataset: Dataset, settings: 
 
 def without_pooling(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own pooling."""
-    from stages import fast
-    from stages.backend import keras
+    from stages.network import fast
+    from stages.network.backend import keras
 
     vars(fast).update(MaxPooling2D=keras.layers.MaxPooling2D, AveragePooling2D=keras.layers.AveragePooling2D)
     ours(architecture, dataset, settings, turns)
@@ -94,17 +94,17 @@ def without_pooling(architecture: Architecture, dataset: Dataset, settings: Trai
 
 def without_adam(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own Adam."""
-    from stages import training
-    from stages.backend import keras
+    from stages.network.backend import keras
+    from stages.training import loop
 
-    vars(training).update(FusedAdam=keras.optimizers.Adam)
+    vars(loop).update(FusedAdam=keras.optimizers.Adam)
     ours(architecture, dataset, settings, turns)
 
 
 def without_shards(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own model, whose threads share every layer."""
-    from stages import fast
-    from stages.backend import keras
+    from stages.network import fast
+    from stages.network.backend import keras
 
     vars(fast).update(ShardedSequential=lambda layers, shards, name: keras.Sequential(layers, name=name))
     ours(architecture, dataset, settings, turns, sharded=False)

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.cost import forward_flops, training_flops
-from stages.dataset import Dataset
-from stages.params import Named
+from stages.data.dataset import Dataset
+from stages.network.cost import forward_flops, training_flops
+from stages.params import StudyArchitecture
 from tools.measuring import torch_ways
 from tools.measuring.keras_ways import PIECES, SGEMM_SIDE
 
 
-def summary(times: pd.DataFrame, studied: list[Named], dataset: Dataset, epochs: int) -> pd.DataFrame:
+def summary(times: pd.DataFrame, studied: list[StudyArchitecture], dataset: Dataset, epochs: int) -> pd.DataFrame:
     """One row an architecture; ratios are medians over the rounds of theirs / ours in one round.
 
     A whole training, of so many epochs, is the first and as many of the median as are left.
@@ -40,7 +40,7 @@ def summary(times: pd.DataFrame, studied: list[Named], dataset: Dataset, epochs:
     return _with_means(pd.DataFrame(rows))
 
 
-def pieces_summary(times: pd.DataFrame, studied: list[Named]) -> pd.DataFrame:
+def pieces_summary(times: pd.DataFrame, studied: list[StudyArchitecture]) -> pd.DataFrame:
     """One row an architecture: how much longer an epoch takes with one piece of ours in Keras's own form."""
     rows = []
     for named in studied:
@@ -64,7 +64,7 @@ def _with_means(table: pd.DataFrame) -> pd.DataFrame:
     return table.map(lambda value: f"{value:.2f}" if isinstance(value, float) else value)
 
 
-def epoch_flops(named: Named, dataset: Dataset) -> int:
+def epoch_flops(named: StudyArchitecture, dataset: Dataset) -> int:
     """Floating-point operations of training on every image once, and of evaluating the watched ones."""
     shape, classes = dataset.image_shape, dataset.classes
     trained = training_flops(named.architecture, shape, classes) * len(dataset.train.labels)

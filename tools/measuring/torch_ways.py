@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from stages.architecture import Architecture
-from stages.dataset import Dataset
-from stages.params import Train
+from stages.data.dataset import Dataset
+from stages.network.architecture import Architecture
+from stages.training.settings import Train
 from tools.measuring.turns import Turns
 
 EVALUATION_BATCH = 1000  # images, as in stages.training, which would bring TensorFlow along

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import yaml
 
-from stages.aggregate import METRICS, PLOTS
+from stages.common.places import METRICS, PLOTS
 from stages.params import FAMILIES, PARAMS_FILE
 from tools.common.markdown import ABSENT, code, curve, folded, number, plain, table
 from tools.pull_requests.revisions import Side, dvc_diff

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.errors import InputError
+from stages.common.errors import InputError
 from tests.conftest import commit, run
 from tools.common.git import git, git_or_none
 

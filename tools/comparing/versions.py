@@ -1,0 +1,92 @@
+"""Versions of the project: the one that a dvc.lock names, out of Git, and the one that lies here."""
+
+import hashlib
+import io
+import re
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.common.errors import InputError
+from stages.params import PARAMS_FILE
+from tools.common.git import git, git_or_none
+from tools.comparing.lock import Lock, named_code, named_params, other_keys
+
+NO_SAY = re.compile(r"^tools/|^docs/|^tests/.*\.py$|\.md$|^dvc\.lock$")  # files that no stage reads
+PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib", "altair")
+
+
+@dataclass
+class Version:
+    """The project's files at one moment."""
+
+    name: str  # for who reads what is done
+    files: dict[str, bytes]  # by path from the project's folder
+
+    @property
+    def identity(self) -> str:
+        """Tells what one version writes from what another does: by files, but for tests and pages, and libraries."""
+        digest = hashlib.sha256(" ".join(version(package) for package in PACKAGES).encode())
+        for path, content in sorted(self.files.items()):
+            if not NO_SAY.search(path):
+                digest.update(f"\n{path} {hashlib.sha256(content).hexdigest()}".encode())
+        return digest.hexdigest()[:16]
+
+    def export(self, folder: Path) -> None:
+        """Write the files below `folder`."""
+        for path, content in self.files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+
+
+def working_tree() -> Version:
+    """The files that lie here, but for what Git ignores."""
+    listed = git("ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+    return Version("the code here", {name: Path(name).read_bytes() for name in listed if name and Path(name).is_file()})
+
+
+def version_of(lock: Lock) -> Version:
+    """The newest commit whose code and parameters are those that the lock names. Raises InputError where none is."""
+    checksums, params = named_code(lock), named_params(lock)
+    for commit in git("rev-list", "HEAD", "--", "dvc.lock", str(PARAMS_FILE), *checksums).split():
+        committed = git_or_none("show", f"{commit}:./{PARAMS_FILE}")
+        if committed is None or _code_at(commit, checksums) != checksums:
+            continue
+        if not other_keys(params, _flat(yaml.safe_load(committed), list(params))):
+            return Version(commit[:7], _files_at(commit))
+    raise InputError("dvc.lock: no commit has the code and the parameters that it names; `make repro` makes it anew")
+
+
+def _flat(content: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+    """The values at dotted keys, as a lock has them."""
+    flat: dict[str, Any] = {}
+    for key in keys:
+        value: Any = content
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        flat[key] = value
+    return flat
+
+
+def _code_at(commit: str, paths: dict[str, str]) -> dict[str, str]:
+    entries = git("ls-tree", "-r", "-z", commit, "--", *paths).split("\0")
+    blobs = {entry.partition("\t")[2]: entry.split()[2] for entry in entries if entry}
+    return {path: _md5_of(blob) for path, blob in blobs.items()}
+
+
+@cache
+def _md5_of(blob: str) -> str:
+    content = subprocess.run(["git", "cat-file", "blob", blob], capture_output=True, check=True).stdout
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _files_at(commit: str) -> dict[str, bytes]:
+    archive = subprocess.run(["git", "archive", commit], capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        return {member.name: members.extractfile(member).read() for member in members if member.isfile()}  # type: ignore[union-attr]
