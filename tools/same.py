@@ -92,11 +92,19 @@ def forget_others(used: list[Version]) -> None:
             shutil.rmtree(place)
 
 
-def bring_up_to_date(stages: list[str]) -> None:
-    """Give these stages' entries in dvc.lock the checksums of what lies here; what is missing keeps its own."""
-    with opened() as repo:
-        for stage in stages:
-            repo.commit(stage, force=True, allow_missing=True)
+def bring_up_to_date(names: list[str]) -> None:
+    """Give these stages' entries in dvc.lock the checksums of what lies here, as `dvc commit` does.
+
+    Unlike there, data and outputs may be missing, and keep the checksums that they have.
+    """
+    with opened() as repo, repo.lock:
+        for stage in repo.index.stages:
+            if stage.addressing in names:
+                whole = all(file.exists for file in (*stage.deps, *stage.outs))
+                stage.save(allow_missing=True, run_cache=whole)
+                if whole:
+                    stage.commit()
+                stage.dump(update_pipeline=False)
 
 
 def sentence(old: Version, files: int) -> str:
