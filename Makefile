@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
 
-.PHONY: help setup repro cluster quick test bench lint gate same pr-report pr-comment report hooks remote verify audit lock clean
+.PHONY: help setup repro cluster quick test bench lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -41,6 +41,9 @@ gate: setup  ## is dvc.lock up with the code and the parameters? needs no data
 
 same: setup  ## does a change of code change no result? then bring dvc.lock up to date; BASE=origin/main: of a whole branch
 	@$(ACTIVATE) python -m tools.same $(if $(BASE),"$(BASE)")
+
+kept: setup  ## list the trainings that are kept so that none is repeated; PRUNE=1: remove what nothing asks for
+	@$(ACTIVATE) python -m tools.kept $(if $(PRUNE),--prune)
 
 pr-report: setup  ## what the branch changes against BASE (origin/main), as Markdown; needs no data
 	@$(ACTIVATE) python -m tools.pull_requests.report "$${BASE:-origin/main}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import MODELS, contents, edit_params, ran_stages, run, training
+from tests.conftest import MODELS, ROOT, contents, edit_params, ran_stages, run, training
 
 
 def one_line(project: Path, *arguments: str) -> str:
@@ -20,7 +20,6 @@ def one_line(project: Path, *arguments: str) -> str:
 
 FULL_DISK = {
     "data/.partial-fashion_mnist.npz": (["-m", "stages.prepare"], "data/fashion_mnist.npz"),
-    "data/checkpoints/w2-4/.partial-seed-0.npz": (training("w2-4")[1:], "data/checkpoints/w2-4/seed-0.npz"),
     "metrics/.partial-study.json": (["-m", "stages.aggregate"], "metrics/study.json"),
     "plots/.partial-width_curves.png": (["-m", "stages.aggregate"], "plots/width_curves.png"),
 }
@@ -36,6 +35,17 @@ def test_full_disk_is_told_with_the_file_and_loses_nothing(small: Path, unfinish
     assert f"{file}: No space left on device" in message
     assert "earlier results: git checkout dvc.lock metrics plots && dvc checkout" in message
     assert {path: path.read_bytes() for path in small.rglob("data/models/*/*")} == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_full_disk_where_trainings_are_kept_is_told_and_loses_nothing(small: Path) -> None:
+    before = contents(small / MODELS / "w2-4")
+    edit_params(small, "learning_rate: 0.001", "learning_rate: 0.002")
+    store = small / ".dvc/cache/trainings"
+    mount = 'mount -t tmpfs -o size=64k tmpfs "$1" && shift && exec "$@"'
+    message = one_line(small, "unshare", "--mount", "sh", "-c", mount, "sh", str(store), *training("w2-4"))
+    assert re.search(r"trainings/\w+/epoch-1.npz: No space left on device", message)
+    assert contents(small / MODELS / "w2-4") == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount; permissions do not bind it")
@@ -109,3 +119,14 @@ def test_damaged_cache_is_noticed_and_repaired_by_training_again(small: Path) ->
 
 def same(path: Path, content: bytes) -> bool:
     return path.stat().st_size == len(content) and path.read_bytes() == content
+
+
+def test_every_test_that_a_promise_names_is_there() -> None:
+    named, file = 0, ""
+    for row in re.findall(r"^\|.*\| (.*) \|$", (ROOT / "RELIABILITY.md").read_text(), flags=re.MULTILINE)[2:]:
+        for path, test in re.findall(r"`(?:([\w/]*test_\w+\.py)(?:::)?)?(test_\w+)?…?`", row):
+            file = path or file
+            content = (ROOT / "tests" / file).read_text()
+            assert f"def {test}" in content, f"{file}: {test}"
+            named += 1
+    assert named > 40

@@ -10,6 +10,7 @@ Refused where a value that dvc.lock holds, of a parameter, of data or of an outp
 where a byte differs, and nothing is changed then.
 """
 
+import hashlib
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,9 @@ from typing import Any
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.places import DATA, PACKED
+from stages.network.architecture import Architecture
+from stages.params import load_params
+from stages.training.kept import DECIDING, Kept, store
 from tools.common.console import ended_by_exception, tell
 from tools.common.git import git
 from tools.common.pipeline import opened
@@ -35,6 +39,7 @@ from tools.comparing.trial import (
 )
 from tools.comparing.versions import Version, version_of, working_tree
 from tools.gate import stages_behind
+from tools.kept import entries
 
 KEPT = DATA / "same"
 SHOWN = 10  # differing files
@@ -98,13 +103,41 @@ def bring_up_to_date(names: list[str]) -> None:
     Unlike there, data and outputs may be missing, and keep the checksums that they have.
     """
     with opened() as repo, repo.lock:
-        for stage in repo.index.stages:
-            if stage.addressing in names:
-                whole = all(file.exists for file in (*stage.deps, *stage.outs))
-                stage.save(allow_missing=True, run_cache=whole)
-                if whole:
-                    stage.commit()
-                stage.dump(update_pipeline=False)
+        stages = [stage for stage in repo.index.stages if stage.addressing in names]
+        for stage in stages:
+            whole = all(file.exists for file in (*stage.deps, *stage.outs))
+            stage.save(allow_missing=True, run_cache=whole)
+            if whole:
+                stage.commit()
+        stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
+
+
+def carry_over(old: Version, new: Version) -> str:
+    """Let the new code find what was kept of trainings by the old, as far as their kinds were among those compared.
+
+    A kind is a key of an architecture with a word as its value, such as its activation. Gives what was done, in words.
+    """
+    compared = {kind for described in load_params().architectures() for kind in kinds(described.architecture)}
+    code = {name: hashlib.sha256(new.files[f"stages/{name}"]).hexdigest() for name in DECIDING}
+    carried, left = 0, 0
+    for entry in entries(store()):
+        by_old = {
+            name: hashlib.sha256(old.files.get(f"stages/{name}", b"")).hexdigest() for name in entry.made_by["code"]
+        }
+        if entry.made_by["code"] != by_old or by_old == code:
+            continue
+        if kinds(entry.architecture) <= compared:
+            Kept(entry.made_by | {"code": code}, store()).adopt(entry.folder)
+            carried += 1
+        else:
+            left += 1
+    others = f"; {left} of other kinds than were compared will be trained anew" if left else ""
+    return f"same: {carried} kept trainings are found by this code as well{others}"
+
+
+def kinds(architecture: Architecture) -> set[tuple[str, str]]:
+    """The keys whose values are words, with these."""
+    return {(key, value) for key, value in architecture if isinstance(value, str)}
 
 
 def sentence(old: Version, files: int) -> str:
@@ -132,6 +165,7 @@ def here() -> None:
         old, new = version_of(lock), working_tree()
         files = compare(old, new)
         bring_up_to_date(known)
+        tell(carry_over(old, new))
         forget_others([old, new])
         tell(sentence(old, files))
     if unknown := sorted(set(behind) - set(known)):

@@ -1,42 +1,77 @@
-"""Every seed of one architecture: trained from wherever it stands, tested, and written as one whole."""
+"""Every seed of one architecture: trained on from what is kept of it, tested, and written as one whole."""
 
+import hashlib
 import shutil
 from contextlib import closing
 from functools import partial
 from math import ceil
 from pathlib import Path
 
-from stages.common.places import MODELS
+from stages.common.places import DATA, MODELS, PACKED
+from stages.common.processor import processor_kind
 from stages.data.dataset import Dataset
 from stages.network.architecture import Architecture
 from stages.network.backend import start
-from stages.training.kept import checkpoint_folder, identity, load_checkpoint, save_checkpoint
-from stages.training.loop import new_model, tested, train
+from stages.training.kept import Kept, identity, locked, store
+from stages.training.loop import State, new_model, tested, train
 from stages.training.progress import Progress
 from stages.training.results import Output
 from stages.training.settings import Train
 
+UNFINISHED = DATA / "unfinished"
+WAITS = "{name}: waits for another training of that name"
+
 
 def train_every_seed(name: str, architecture: Architecture, settings: Train, dataset: Dataset) -> None:
-    """Write data/models/NAME. The folder appears whole; until then every finished epoch is kept as a checkpoint."""
+    """Write data/models/NAME. The folder appears whole; every finished epoch is kept meanwhile."""
     start(inter_op=settings.threads)
+    data, place = _md5(PACKED), store()
+    seeds = {
+        seed: Kept(identity(architecture, settings, seed, data, processor_kind()), place) for seed in settings.seeds
+    }
+    untrained = {seed: settings.epochs - kept.longest(settings.epochs) for seed, kept in seeds.items()}
     steps = ceil(len(dataset.train.labels) / settings.batch_size)
-    display = Progress(name, len(settings.seeds), settings.epochs, steps)
-    with checkpoint_folder(name) as checkpoints, closing(display) as progress:
-        folder = checkpoints / "output"
-        if folder.exists():
-            shutil.rmtree(folder)
+    display = Progress(name, sum(untrained.values()), settings.epochs, steps)
+    folder = UNFINISHED / name
+    with (
+        closing(display) as progress,
+        locked(UNFINISHED / f"{name}.lock", partial(progress.say, WAITS.format(name=name))),
+    ):
+        shutil.rmtree(folder, ignore_errors=True)
         parameters = new_model(architecture, dataset, settings, seed=0).count_params()
         output = Output(folder, architecture, dataset, parameters)
-        for seed in settings.seeds:
-            checkpoint, made_by = checkpoints / f"seed-{seed}.npz", identity(architecture, settings, seed)
-            state, note = load_checkpoint(checkpoint, made_by)
-            progress.start_seed(seed, len(state.history), note)
-            keep = partial(save_checkpoint, checkpoint, made_by)
-            train(architecture, dataset, settings, seed, state, keep, [progress])
+        for seed, kept in seeds.items():
+            progress.start_seed(seed, untrained[seed])
+            state = _trained(architecture, dataset, settings, seed, kept, progress)
             output.add(seed, state, tested(architecture, dataset, settings, seed, state))
         output.write_tables()
         _replace_folder(folder, MODELS / name)
+
+
+def _trained(
+    architecture: Architecture,
+    dataset: Dataset,
+    settings: Train,
+    seed: int,
+    kept: Kept,
+    progress: Progress,
+) -> State:
+    """The seed's training at its end: trained on from the longest state that is kept, and kept itself."""
+    with kept.held(progress.wait):
+        state, note = kept.take(settings.epochs)
+        progress.take_up(0 if state.diverged_epoch else settings.epochs - len(state.history), note)
+
+        def after_epoch(state: State) -> None:
+            kept.keep(state, ended=bool(state.diverged_epoch) or len(state.history) == settings.epochs)
+
+        train(architecture, dataset, settings, seed, state, after_epoch, [progress])
+    return state
+
+
+def _md5(path: Path) -> str:
+    """As dvc.lock has it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def _replace_folder(new: Path, place: Path) -> None:

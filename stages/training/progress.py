@@ -9,16 +9,17 @@ from stages.network.backend import keras
 
 
 class Progress(keras.callbacks.Callback):
-    """The progress of one architecture over all its seeds."""
+    """The progress of one architecture over all its seeds. What was trained before is neither done nor left."""
 
-    def __init__(self, name: str, seeds: int, epochs: int, steps: int) -> None:
+    def __init__(self, name: str, untrained: int, epochs: int, steps: int) -> None:
+        """`untrained` epochs are to be trained, all seeds together; a seed has `epochs`, an epoch `steps`."""
         super().__init__()
         self.name = name
         self.epochs = epochs
-        self.steps = steps  # an epoch
+        self.steps = steps
         columns, rows = shutil.get_terminal_size()  # tqdm shows nothing on a terminal that does not tell its size
         self.bar = tqdm(
-            total=seeds * epochs * steps,
+            total=untrained * steps,
             desc=name,
             disable=not sys.stderr.isatty(),
             ncols=columns,
@@ -26,15 +27,26 @@ class Progress(keras.callbacks.Callback):
             bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
         )
 
-    def start_seed(self, seed: int, finished: int, note: str) -> None:
-        """Take up a seed: `finished` epochs were trained earlier and do not count for the time left; say `note`."""
+    def start_seed(self, seed: int, untrained: int) -> None:
+        """Go to a seed of which so many epochs are to be trained, as far as one knows."""
         self.seed = seed
-        if not self.bar.disable:
-            self.bar.initial += finished * self.steps
-            self.bar.update(finished * self.steps)
+        self.untrained = untrained
+
+    def wait(self) -> None:
+        """Say that another process trains the same."""
+        self.say(f"{self.name} seed {self.seed}: waits for another training of the same")
+
+    def take_up(self, untrained: int, note: str) -> None:
+        """Say what was found of the seed, of which so many epochs are left to be trained."""
+        self.bar.total = (self.bar.total or 0) + (untrained - self.untrained) * self.steps
+        self.bar.refresh()
         if note:
-            tqdm.write(f"{self.name} seed {seed}: {note}")
-            sys.stdout.flush()
+            self.say(f"{self.name} seed {self.seed}: {note}")
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        tqdm.write(line)
+        sys.stdout.flush()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.epoch = epoch + 1

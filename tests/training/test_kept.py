@@ -1,209 +1,170 @@
-"""A training writes the same bytes whatever happens to it: load, cores, kills, damaged or foreign checkpoints."""
+"""What is kept of a training: which state is found, what is said, what stays."""
 
-import os
-import random
-import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+import json
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stages.training.kept import load_checkpoint, save_checkpoint
+from stages.common.processor import processor_flags, processor_kind
+from stages.network.architecture import Architecture
+from stages.training.kept import IDENTITY, Identity, Kept, identity, locked, states
 from stages.training.loop import State
-from tests.conftest import ENVIRONMENT, MODELS, contents, edit_params, run, training
+from stages.training.settings import Train
 
-KILLS = 21
-CHECKPOINT = Path("data/checkpoints/w2-4/seed-0.npz")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ctrl_c_reaches_the_trainings() -> None:
-    """Processes inherit that a job in the background ignores Ctrl-C; the tests may be one."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+ARCHITECTURE = Architecture(filters=[2, 4], blocks=1, pooling="max", dense_units=8, activation="relu")
+SETTINGS = Train(epochs=3, batch_size=128, learning_rate=0.001, threads=2, seeds=[0])
 
 
-@pytest.fixture(scope="module")
-def whole(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with two seeds of three epochs, and with what uninterrupted trainings of them wrote."""
-    project = Path(shutil.copytree(reduced, tmp_path_factory.mktemp("reliability") / "whole", symlinks=True))
-    edit_params(project, "  - 0\n", "  - 0\n  - 1\n")
-    edit_params(project, "epochs: 1\n", "epochs: 3\n")
-    for name in ("w2-4", "depth-1"):
-        run(*training(name), cwd=project)
-    return project
+def made_by(**changes: object) -> Identity:
+    settings = SETTINGS.model_copy(update={key: value for key, value in changes.items() if key in Train.model_fields})
+    others = {"seed": 0, "data": "d", "processor": "p"} | changes
+    return identity(ARCHITECTURE, settings, others["seed"], others["data"], others["processor"])  # type: ignore[arg-type]
+
+
+def state(epochs: int, diverged: int | None = None) -> State:
+    """A state whose every number tells its epochs."""
+    weights = [np.full(k + 1, epochs, dtype=np.float32) for k in range(12)]
+    rows = [[0.1 * epoch, 0.2, 0.3, 0.4] for epoch in range(1, epochs + 1)]
+    return State(rows, weights, [np.array(7, dtype=np.int64), *weights], weights[:2], diverged)
 
 
 @pytest.fixture
-def project(whole: Path, tmp_path: Path) -> Path:
-    """A copy of `whole` without its trainings."""
-    copy = Path(shutil.copytree(whole, tmp_path / "project", symlinks=True))
-    shutil.rmtree(copy / MODELS / "w2-4")
-    return copy
+def kept(tmp_path: Path) -> Kept:
+    return Kept(made_by(), tmp_path)
 
 
-@pytest.fixture(scope="module")
-def interrupted_once(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose training of w2-4 was killed after its first checkpoint. Not to be written to: copy it."""
-    project = Path(shutil.copytree(whole, tmp_path_factory.mktemp("interrupted") / "project", symlinks=True))
-    shutil.rmtree(project / MODELS / "w2-4")
-    process = subprocess.Popen(training("w2-4"), cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-    await_checkpoint(project, process)
-    process.kill()
-    process.wait()
-    return project
+def test_state_comes_back_as_it_was_kept(kept: Kept) -> None:
+    kept.keep(state(2), ended=True)
+    found, note = kept.take(2)
+    assert note == "2 of 2 epochs were trained before"
+    assert (found.history, found.diverged_epoch) == (state(2).history, None)
+    for group in ("weights", "optimizer", "layers"):
+        pairs = zip(getattr(found, group), getattr(state(2), group), strict=True)
+        assert all(ours.tobytes() == theirs.tobytes() and ours.dtype == theirs.dtype for ours, theirs in pairs)
 
 
-@pytest.fixture
-def interrupted(interrupted_once: Path, tmp_path: Path) -> Path:
-    """A copy of it to use up."""
-    return Path(shutil.copytree(interrupted_once, tmp_path / "interrupted", symlinks=True))
+def test_longest_state_that_is_not_too_long_is_taken(kept: Kept) -> None:
+    for epochs in (5, 20, 25):
+        kept.keep(state(epochs), ended=True)
+    assert [kept.longest(most) for most in (4, 5, 24, 100)] == [0, 5, 20, 25]
+    assert len(kept.take(24).state.history) == 20
+    assert kept.take(100).note == "25 of 100 epochs were trained before"
 
 
-def await_checkpoint(project: Path, process: subprocess.Popen[bytes]) -> None:
-    while not (project / CHECKPOINT).exists():
-        assert process.poll() is None
-        time.sleep(0.02)
+def test_fewer_epochs_than_any_that_is_kept_are_trained_anew_and_this_is_said(kept: Kept) -> None:
+    assert kept.take(1) == (State(), "")
+    kept.keep(state(3), ended=True)
+    assert kept.take(1) == (State(), "trains 1 epoch anew, for what is kept of it has 3 epochs or more")
 
 
-@pytest.mark.parametrize("name", ["w2-4", "depth-1"])
-def test_one_loaded_core_gives_the_same_bytes_as_two_free_ones(project: Path, whole: Path, name: str) -> None:
-    core = min(os.sched_getaffinity(0))
-    busy = [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"]
-    load = [subprocess.Popen(busy) for _ in range(2)]
-    try:
-        pin = f"import os, sys; os.sched_setaffinity(0, {{{core}}}); os.execv(sys.argv[1], sys.argv[1:])"
-        run(sys.executable, "-c", pin, *training(name), cwd=project)
-    finally:
-        for process in load:
-            process.kill()
-            process.wait()
-    assert contents(project / MODELS / name) == contents(whole / MODELS / name)
+def test_ends_stay_and_of_what_did_not_end_the_longest(kept: Kept) -> None:
+    def names() -> list[str]:
+        return sorted(path.name for path in kept.folder.glob("*.npz"))
+
+    for epochs in (1, 2):
+        kept.keep(state(epochs), ended=False)
+    kept.keep(state(3), ended=True)
+    assert names() == ["epoch-3.npz"]
+    for epochs in (4, 5, 6):
+        kept.keep(state(epochs), ended=False)
+    assert names() == ["epoch-3.npz", "unfinished-6.npz"]
+    for epochs in (1, 2):  # a shorter training, from the start
+        kept.keep(state(epochs), ended=epochs == 2)
+    assert names() == ["epoch-2.npz", "epoch-3.npz", "unfinished-6.npz"]
+    kept.keep(state(7), ended=False)
+    assert names() == ["epoch-2.npz", "epoch-3.npz", "unfinished-7.npz"]
 
 
-@pytest.mark.longest
-def test_training_killed_at_random_moments_ends_with_the_same_bytes(
-    project: Path, whole: Path, record_property: Callable[[str, object], None]
-) -> None:
-    """SIGKILL, SIGTERM and Ctrl-C in turn, at moments drawn over the length of a whole training."""
-    started = time.monotonic()
-    run(*training("w2-4"), cwd=project)
-    length = time.monotonic() - started
-    shutil.rmtree(project / MODELS / "w2-4")
-
-    generator = random.Random()
-    signals = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
-    expected = contents(whole / MODELS / "w2-4")
-    kills = finished = resumed = 0
-    while kills < KILLS:
-        moment = generator.uniform(0.1, 1) * length
-        how = signals[kills % len(signals)]
-        process = subprocess.Popen(
-            training("w2-4"), cwd=project, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        try:
-            output, _ = process.communicate(timeout=moment)
-        except subprocess.TimeoutExpired:
-            process.send_signal(how)
-            output, _ = process.communicate(timeout=60)
-            kills += 1
-            record_property("printed", f"{how.name} after {moment:.2f} of {length:.2f} s, {process.returncode}")
-            assert "Traceback" not in output, output
-            assert process.returncode in (-how, 128 + how) or "epoch 3/3" in output, output
-        resumed += "goes on after epoch" in output
-        if process.returncode == 0:
-            assert contents(project / MODELS / "w2-4") == expected
-            shutil.rmtree(project / MODELS / "w2-4")
-            finished += 1
-    run(*training("w2-4"), cwd=project)
-    assert contents(project / MODELS / "w2-4") == expected
-    assert resumed
-    assert not (project / "data/checkpoints/w2-4").exists()
-
-
-def test_pipeline_killed_as_a_whole_goes_on_at_the_next_repro(project: Path, whole: Path) -> None:
-    """DVC and its training die together, as when a machine is switched off."""
-    pipeline = subprocess.Popen(
-        ["dvc", "repro", "-s", "train_width@w2-4"], cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    await_checkpoint(project, pipeline)
-    os.killpg(pipeline.pid, signal.SIGKILL)
-    pipeline.wait()
-    output = run("dvc", "repro", "-s", "train_width@w2-4", cwd=project)
-    assert "w2-4 seed 0: goes on after epoch" in output
-    assert contents(project / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
-
-
-def test_damaged_checkpoint_is_noticed_said_and_started_over(interrupted: Path, whole: Path) -> None:
-    checkpoint = interrupted / CHECKPOINT
-    stored = checkpoint.read_bytes()
-    middle = len(stored) // 2
-    flipped = stored[:middle] + bytes([stored[middle] ^ 1]) + stored[middle + 1 :]
-    for damaged in (b"", stored[:middle], flipped):
-        checkpoint.parent.mkdir(exist_ok=True)  # the end of a training removes it
-        checkpoint.write_bytes(damaged)
-        assert f"w2-4 seed 0: starts over: {CHECKPOINT} is damaged" in run(*training("w2-4"), cwd=interrupted)
-        assert contents(interrupted / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
+def test_training_that_diverged_is_found_by_whoever_asks_for_as_many_epochs(kept: Kept) -> None:
+    kept.keep(state(3, diverged=4), ended=True)
+    assert kept.take(20).state.diverged_epoch == 4
+    assert kept.take(4).state.diverged_epoch == 4
+    assert kept.take(3).state == State()
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new"),
-    [
-        ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.002"),
-        ("params.yaml", "dense_units: 80 ", "dense_units: 81 "),
-        ("stages/training/loop.py", "One Keras training", "A Keras training"),
-    ],
+    "damage", [lambda _: b"", lambda stored: stored[:-5], lambda stored: stored[:90] + b"x" + stored[91:]]
 )
-def test_checkpoint_of_other_parameters_or_code_is_not_taken_up(
-    interrupted: Path, file: str, old: str, new: str
+def test_damaged_state_is_said_and_the_one_before_it_taken(kept: Kept, damage: object) -> None:
+    kept.keep(state(2), ended=True)
+    kept.keep(state(3), ended=True)
+    path = kept.folder / "epoch-3.npz"
+    path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
+    found, note = kept.take(3)
+    assert len(found.history) == 2
+    assert note == f"{path} is damaged and not used; 2 of 3 epochs were trained before"
+
+
+def test_state_of_another_training_is_said_and_not_used(kept: Kept, tmp_path: Path) -> None:
+    other = Kept(made_by(seed=1), tmp_path)
+    other.keep(state(3), ended=True)
+    kept.folder.mkdir(parents=True)
+    (other.folder / "epoch-3.npz").rename(kept.folder / "epoch-3.npz")
+    assert kept.take(3) == (State(), f"{kept.folder / 'epoch-3.npz'} is of another training and not used")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"data": "e"}, {"processor": "q"}, {"batch_size": 64}, {"learning_rate": 0.1}, {"threads": 1}],
+)
+def test_whatever_a_state_follows_from_is_part_of_its_identity(
+    kept: Kept, tmp_path: Path, change: dict[str, object]
 ) -> None:
-    path = interrupted / file
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
-    assert f"starts over: {CHECKPOINT} was made by other parameters, data or code" in first_line(interrupted)
+    kept.keep(state(3), ended=True)
+    assert Kept(made_by(**change), tmp_path).longest(3) == 0
 
 
-def test_checkpoint_of_other_data_is_not_taken_up(interrupted: Path) -> None:
-    edit_params(interrupted, "  seed: 0 ", "  seed: 1 ")
-    run(sys.executable, "-m", "stages.prepare", cwd=interrupted)
-    assert "was made by other parameters, data or code" in first_line(interrupted)
+def test_states_are_taken_over_by_other_code_that_was_shown_to_give_the_same_bytes(kept: Kept, tmp_path: Path) -> None:
+    for epochs in (2, 3):
+        kept.keep(state(epochs), ended=epochs == 2)
+    other = Kept(made_by() | {"code": {"training/loop.py": "0" * 64}}, tmp_path)
+    assert other.longest(3) == 0
+    other.adopt(kept.folder)
+    assert sorted(path.name for path in states(other.folder).values()) == ["epoch-2.npz", "unfinished-3.npz"]
+    assert other.take(3).state.history == state(3).history
+    assert kept.longest(3) == 3, "and where the old code lies, it goes on as well"
 
 
-def first_line(project: Path) -> str:
-    """What a training of w2-4 says first; it is not waited for."""
-    with subprocess.Popen(
-        training("w2-4"), cwd=project, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout
-        line = process.stdout.readline()
-        process.kill()
-    return line
+def test_epochs_and_other_seeds_are_no_part_of_an_identity(kept: Kept, tmp_path: Path) -> None:
+    kept.keep(state(3), ended=True)
+    assert Kept(made_by(epochs=50, seeds=[4, 0]), tmp_path).longest(3) == 3
 
 
-def test_checkpoint_gives_back_what_was_saved(tmp_path: Path) -> None:
-    weights = [np.arange(k + 1, dtype=np.float32) for k in range(12)]
-    state = State([[0.1, 0.2, 0.3, 0.4]], weights, [np.array(7, dtype=np.int64), *weights], weights[:2])
-    save_checkpoint(tmp_path / "c.npz", "maker", state)
-    loaded, _ = load_checkpoint(tmp_path / "c.npz", "maker")
-    assert loaded.history == state.history
-    assert [a.tobytes() for a in loaded.weights] == [a.tobytes() for a in weights]
-    assert loaded.optimizer[0].tobytes() == state.optimizer[0].tobytes()
-    assert [a.tobytes() for a in loaded.layers] == [a.tobytes() for a in state.layers]
-    assert load_checkpoint(tmp_path / "c.npz", "another")[0] == State()
-    assert [path.name for path in tmp_path.iterdir()] == ["c.npz"]
+def test_identity_names_code_and_versions_and_lies_beside_the_states(kept: Kept) -> None:
+    with kept.held(lambda: None):
+        content = json.loads((kept.folder / IDENTITY).read_text())
+    assert content == made_by()
+    assert {"training/loop.py", "network/fast.py"} <= set(content["code"])
+    assert {"tensorflow", "keras", "numpy"} <= set(content["versions"])
 
 
-def test_second_training_of_the_same_name_is_refused_while_the_first_runs(project: Path) -> None:
-    first = subprocess.Popen(training("w2-4"), cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-    await_checkpoint(project, first)
-    first.send_signal(signal.SIGSTOP)
-    output = run(*training("w2-4"), cwd=project, status=1)
-    assert len(output.splitlines()) == 1
-    assert "another training of w2-4 is running" in output
-    first.send_signal(signal.SIGCONT)
-    assert first.wait() == 0
+def test_who_comes_second_waits_until_the_first_has_ended(tmp_path: Path) -> None:
+    order, waited = [], threading.Event()
+
+    def second() -> None:
+        with locked(tmp_path / "lock", waited.set):
+            order.append("second")
+
+    with locked(tmp_path / "lock", lambda: order.append("waited for nobody")):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert waited.wait(10)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "kind"),
+    [("fpu avx avx2", "AVX2"), ("avx2 avx512f", "AVX-512"), ("avx2 avx512f amx_tile", "AMX"), ("fpu sse2 avx", "")],
+)
+def test_kind_of_processor_is_told_by_its_widest_vectors(tmp_path: Path, flags: str, kind: str) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(
+        f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: amx_tile avx2\n\nprocessor\t: 1\nflags\t\t: amx_tile\n"
+    )
+    assert processor_flags(path.read_text()) == flags.split()
+    assert processor_kind(path).split()[1:] == ([kind] if kind else [])
+    assert processor_kind(tmp_path / "absent") == processor_kind(path).split()[0]

@@ -90,3 +90,14 @@ def _files_at(commit: str) -> dict[str, bytes]:
     archive = subprocess.run(["git", "archive", commit], capture_output=True, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as members:
         return {member.name: members.extractfile(member).read() for member in members if member.isfile()}  # type: ignore[union-attr]
+
+
+@cache
+def sha256_at(revision: str | None, path: str) -> str | None:
+    """The SHA-256 of a file at a revision, or as it lies here; None where there is none."""
+    if revision:
+        done = subprocess.run(["git", "cat-file", "blob", f"{revision}:./{path}"], capture_output=True, check=False)
+        content = done.stdout if done.returncode == 0 else None
+    else:
+        content = Path(path).read_bytes() if Path(path).is_file() else None
+    return None if content is None else hashlib.sha256(content).hexdigest()

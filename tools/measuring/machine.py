@@ -2,9 +2,11 @@
 
 import os
 import platform
+import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from stages.common.processor import processor_flags
 from stages.params import PARAMS_FILE
 from tools.common.git import git
 
@@ -15,12 +17,11 @@ VECTORS = ("avx2", "avx512f", "amx_tile", "asimd", "sve")
 
 def machine() -> dict[str, str]:
     """What there is to say, each by its name. Raises InputError where there is no commit."""
-    cpu = dict(
-        line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().replace("\t", "").splitlines() if ":" in line
-    )
-    flags = cpu.get("flags", cpu.get("Features", "")).split()
+    cpuinfo = Path("/proc/cpuinfo").read_text()
+    model = re.search(r"^model name\s*: (.*)$", cpuinfo, flags=re.MULTILINE)
+    flags = processor_flags(cpuinfo)
     return {
-        "processor": f"{cpu.get('model name', platform.machine()).strip()}, {os.cpu_count()} cores",
+        "processor": f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores",
         "vectors": ", ".join(flag for flag in VECTORS if flag in flags),
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         **{package: _version(package) for package in PACKAGES},

@@ -1,0 +1,153 @@
+"""`make same` on a study of two architectures: what changes no byte passes, what does is named."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import commit, edit_params, give_environment, run
+
+
+@pytest.fixture(scope="module")
+def compared(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone without data, after its first `make same`: it keeps what the committed code writes. To be copied."""
+    project = tmp_path_factory.mktemp("same") / "project"
+    run("git", "clone", "--quiet", str(reduced), str(project), cwd=tmp_path_factory.getbasetemp())
+    give_environment(project)
+    replace(project, "stages/training/loop.py", "One Keras training", "A Keras training")
+    run("make", "same", cwd=project)
+    commit(project, "Another word")
+    return project
+
+
+@pytest.fixture
+def project(compared: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(compared, tmp_path / "project", symlinks=True))
+
+
+def replace(project: Path, file: str, old: str, new: str) -> None:
+    path = project / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def same(project: Path, *variables: str, status: int = 0) -> str:
+    return run("make", "same", *variables, cwd=project, status=2 if status else 0)
+
+
+def test_comment_renamed_function_and_moved_module_pass_and_the_lock_is_up_to_date(project: Path) -> None:
+    """Whole runs of the pipeline, as what they write is what is compared."""
+    before = yaml.safe_load((project / "dvc.lock").read_text())["stages"]
+    replace(project, "stages/training/loop.py", "import numpy as np\n", "import numpy as np  # arrays\n")
+    replace(project, "stages/network/fast.py", "_joined(", "_in_one(")
+    run("git", "mv", "stages/training/diagnosis.py", "stages/training/inside.py", cwd=project)
+    for file in ("stages/training/loop.py", "stages/training/kept.py", "dvc.yaml"):
+        replace(
+            project,
+            file,
+            *(("diagnosis.py", "inside.py") if "loop" not in file else ("training.diagnosis", "training.inside")),
+        )
+    assert "gate: dvc.lock is behind" in run("make", "gate", cwd=project, status=2)
+
+    said = same(project)
+    assert re.search(r"No result changes: .* gives \d+ files of the same bytes as by the code of [0-9a-f]{7} ", said)
+    assert run("make", "gate", cwd=project) == "gate: Data and pipelines are up to date.\n"
+    after = yaml.safe_load((project / "dvc.lock").read_text())["stages"]
+    for name, stage in after.items():
+        assert stage["outs"] == before[name]["outs"]
+        assert stage.get("params") == before[name].get("params")
+    assert same(project) == "same: dvc.lock names the code that lies here\n"
+
+
+BY_HAND = """
+from tools.gate import stages_behind
+from tools.same import bring_up_to_date
+bring_up_to_date(stages_behind())
+"""
+BYTES = {
+    "a constant of the loop": ("stages/network/architecture.py", "/ 127.5 - 1.0", "/ 127.0 - 1.0", "w2-4/history.csv"),
+    "the order of a sum": (
+        "stages/network/fast.py",
+        "*[[0, 0]] * (batch.shape.rank - 1)]), self.shards)",
+        "*[[0, 0]] * (batch.shape.rank - 1)])[::-1], self.shards)",
+        "w2-4/seed-0.keras",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BYTES)
+def test_other_bytes_are_named_and_nothing_is_changed(project: Path, what: str) -> None:
+    """A whole run, in which only the last digits of a sum differ."""
+    file, old, new, named = BYTES[what]
+    replace(project, file, old, new)
+    lock = (project / "dvc.lock").read_bytes()
+    said = same(project, status=1)
+    assert re.search(rf"same: other bytes in .*data/models/.*{named} \(sample data\)", said)
+    assert (project / "dvc.lock").read_bytes() == lock
+
+
+def test_branch_whose_lock_was_edited_by_hand_is_found_out(project: Path) -> None:
+    """The gate is green there, so only a whole run tells."""
+    run("git", "switch", "--quiet", "--create", "branch", cwd=project)
+    replace(project, "stages/training/results.py", '"%.5g"', '"%.4g"')
+    run("python", "-c", BY_HAND, cwd=project)
+    commit(project, "Shorter numbers")
+    assert "up to date" in run("make", "gate", cwd=project)
+    assert "layers.csv (sample data)" in same(project, "BASE=main", status=1)
+
+
+def changed_parameter(project: Path) -> None:
+    edit_params(project, "learning_rate: 0.001", "learning_rate: 0.002")
+
+
+def changed_metric(project: Path) -> None:
+    replace(project, "metrics/study.json", '"seeds": 1', '"seeds": 2')
+
+
+def changed_data(project: Path) -> None:
+    (project / "data/raw").mkdir(parents=True)
+    (project / "data/raw/train-labels-idx1-ubyte").write_text("other")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (changed_parameter, "params.yaml: train.learning_rate"),
+        (changed_metric, "metrics/study.json"),
+        (changed_data, "data/raw"),
+    ],
+)
+def test_other_parameters_data_or_results_are_refused_by_name(
+    project: Path, change: Callable[[Path], None], named: str
+) -> None:
+    replace(project, "stages/training/loop.py", "A Keras training", "Some Keras training")
+    change(project)
+    lock = (project / "dvc.lock").read_bytes()
+    (line,) = [line for line in same(project, status=1).splitlines() if line.startswith("same: ")]
+    assert f"same: {named}: not as dvc.lock has it" in line
+    assert (project / "dvc.lock").read_bytes() == lock
+
+
+def test_lock_whose_code_is_in_no_commit_is_refused(project: Path) -> None:
+    lock = (project / "dvc.lock").read_text()
+    code = re.search(r"stages/network/fast.py\n +hash: md5\n +md5: (\w+)", lock)
+    assert code
+    (project / "dvc.lock").write_text(lock.replace(code[1], "0" * 32))
+    assert "dvc.lock: no commit has the code and the parameters that it names" in same(project, status=1)
+
+
+def test_branch_that_changes_no_checksum_or_results_as_well_needs_no_comparison(project: Path) -> None:
+    assert same(project, "BASE=HEAD") == "same: no checksum of code in dvc.lock changed\n"
+    run("git", "switch", "--quiet", "--create", "branch", cwd=project)
+    lock = (project / "dvc.lock").read_text()
+    for file in ("stages/network/fast.py", "metrics/study.json"):
+        found = re.search(rf"{file}\n +hash: md5\n +md5: (\w+)", lock)
+        assert found
+        lock = lock.replace(found[1], "1" * 32)
+    (project / "dvc.lock").write_text(lock)
+    commit(project, "Results")
+    assert "same: dvc.lock has other results, by metrics/study.json" in same(project, "BASE=main")

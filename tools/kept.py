@@ -1,0 +1,159 @@
+"""List what is kept of trainings (stages/training/kept.py), or remove what nothing here asks for.
+
+    python -m tools.kept             architecture, seed, epochs and size; `*` where params.yaml asks for it now
+    python -m tools.kept --prune     keep what the working tree, HEAD, a branch or the queue asks for
+
+Removing any of it costs time alone: it would be trained again.
+"""
+
+import fcntl
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+from pydantic import ValidationError
+
+from stages.common.errors import InputError, reported_in_one_line
+from stages.common.places import PACKED
+from stages.network.architecture import Architecture
+from stages.params import PARAMS_FILE, Params, load_params
+from stages.training.kept import IDENTITY, Identity, states, store
+from tools.common.git import git, git_or_none
+from tools.common.pipeline import opened
+from tools.comparing.lock import read_lock
+from tools.comparing.versions import sha256_at
+
+MEGABYTE = 1e6  # bytes
+
+
+class Entry(NamedTuple):
+    """A folder of the store: one training's states."""
+
+    folder: Path
+    made_by: Identity
+
+    @property
+    def architecture(self) -> Architecture:
+        return Architecture.model_validate(self.made_by["architecture"])
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(path.stat().st_size for path in self.folder.iterdir())
+
+
+class Asked(NamedTuple):
+    """What one version of the project asks for."""
+
+    revision: str | None  # None: the working tree
+    params: Params
+    data: str | None  # the packed data set's MD5, where it is known
+
+    def epochs_of(self, entry: Entry) -> set[int]:
+        """The numbers of epochs that it would go on from, of those that the entry has; at most one."""
+        made_by, train = entry.made_by, self.params.train
+        asked = [described.architecture for described in self.params.architectures()]
+        same = (
+            entry.architecture in asked
+            and made_by["seed"] in train.seeds
+            and all(made_by[key] == value for key, value in train if key not in ("epochs", "seeds"))
+            and self.data in (None, made_by["data"])
+            and all(sha256_at(self.revision, f"stages/{name}") == digest for name, digest in made_by["code"].items())
+        )
+        within = [epochs for epochs in states(entry.folder) if epochs <= train.epochs]
+        return {max(within)} if same and within else set()
+
+
+def entries(place: Path) -> list[Entry]:
+    """Every training of which something is kept. What names no identity is left out."""
+    folders = sorted(place.iterdir()) if place.is_dir() else []
+    return [
+        Entry(folder, json.loads((folder / IDENTITY).read_text(encoding="utf-8")))
+        for folder in folders
+        if (folder / IDENTITY).is_file()
+    ]
+
+
+def asking() -> Iterator[Asked]:
+    """The working tree, HEAD, all branches, and the queue, as far as their params.yaml is one of this schema."""
+    yield Asked(None, load_params(), _data(Path("dvc.lock").read_text(encoding="utf-8")))
+    with opened() as repo:
+        queue = repo.experiments.celery_queue
+        queued = [entry.stash_rev for entry in (*queue.iter_queued(), *queue.iter_active())]
+    branches = git("for-each-ref", "--format=%(objectname)", "refs/heads", "refs/remotes").split()
+    for revision in dict.fromkeys([git("rev-parse", "HEAD").strip(), *branches, *queued]):
+        text, lock = (git_or_none("show", f"{revision}:./{name}") for name in (PARAMS_FILE, "dvc.lock"))
+        try:
+            params = Params.model_validate(yaml.safe_load(text or ""))
+        except ValidationError:
+            continue  # another schema, so other code: nothing that is kept can be its own
+        yield Asked(revision, params, None if revision in queued else _data(lock or ""))
+
+
+def _data(lock: str) -> str | None:
+    for stage in read_lock(lock).values() if lock else ():
+        for output in stage.get("outs", []):
+            if output["path"] == str(PACKED):
+                return str(output["md5"])
+    return None
+
+
+def listing(found: list[Entry], now: Asked) -> str:
+    """A line a training, and one for all."""
+    names: dict[str, list[str]] = {}
+    for described in now.params.architectures():
+        names.setdefault(described.architecture.model_dump_json(), []).append(described.name)
+    lines = [f"{'architecture':44} {'seed':>10}  {'epochs':12} {'MB':>6}"]
+    wanted = 0
+    for entry in found:
+        asked = bool(now.epochs_of(entry))
+        wanted += asked
+        known = names.get(entry.architecture.model_dump_json())
+        what = ", ".join(known) if known else ", ".join(str(value) for _, value in entry.architecture)
+        epochs = ", ".join(str(number) for number in states(entry.folder))
+        lines.append(
+            f"{what:44.44} {entry.made_by['seed']:>10}  {epochs:12} {entry.size / MEGABYTE:6.1f} {'*' * asked}".rstrip()
+        )
+    total = sum(entry.size for entry in found) / MEGABYTE
+    lines.append(f"{len(found)} trainings, {total:.1f} MB in {store()}; {wanted} of them, *, params.yaml asks for now")
+    return "\n".join(lines)
+
+
+def prune(found: list[Entry]) -> str:
+    """Remove the states that nothing asks for. A training that runs keeps all of its own."""
+    everyone, removed, freed = list(asking()), 0, 0
+    for entry in found:
+        wanted = set[int]().union(*(asked.epochs_of(entry) for asked in everyone))
+        with (entry.folder / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            before = entry.size
+            for epochs, path in states(entry.folder).items():
+                if epochs not in wanted:
+                    path.unlink()
+                    removed += 1
+            freed += before - entry.size
+            if not wanted:
+                shutil.rmtree(entry.folder)
+    return f"kept: {removed} states removed, {freed / MEGABYTE:.1f} MB"
+
+
+def main() -> None:
+    with reported_in_one_line("kept"):
+        if sys.argv[1:] not in ([], ["--prune"]):
+            raise InputError(f"holds {' '.join(sys.argv[1:])!r}, may hold --prune")
+        found = entries(store())
+        if sys.argv[1:]:
+            print(prune(found))
+        else:
+            print(listing(found, next(asking())))
+
+
+if __name__ == "__main__":
+    main()
