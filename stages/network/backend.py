@@ -1,19 +1,44 @@
 """Keras on TensorFlow as this project runs it: quiet, on the processor, with a fixed number of threads.
 
-Import `keras` and `tf` from here, so that what is set below is set before either is loaded.
+Import `keras` and `tf` from here, so that what is set below is set before either is loaded. Neither the shell's
+environment nor a file in the user's home has a say in what they compute.
 """
 
 import gc
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # its convolutions are 3 times as fast, and round their own way
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+# How the names begin of what TensorFlow, Keras, oneDNN, XLA and OpenMP read. Whatever begins so is removed: a list of
+# those that are known to change a result would miss the next release's. NumPy is loaded before this, and a training
+# uses nothing of it that its variables change.
+OWNED = (
+    "AUTOGRAPH_", "DNNL_", "GOMP_", "KERAS_", "KMP_", "MKL_", "OMP_", "ONEDNN_", "TENSORFLOW_", "TF2_", "TF_", "XLA_",
+)  # fmt: skip
+SET = {
+    "KERAS_BACKEND": "tensorflow",
+    "KERAS_HOME": os.devnull,  # no folder, so Keras and TensorFlow neither find a keras.json there nor leave one
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # its convolutions are 3 times as fast, and round their own way
+}
+SHORTEN = "KERAS_MAX_"  # what begins so is set for one run, to have a short one: that it has no say here is said
+
+
+def _settle_environment() -> list[str]:
+    """Leave what has no say in a result; give the names of what would have made a training shorter."""
+    owned = [name for name in os.environ if name.startswith(OWNED)]
+    for name in owned:
+        del os.environ[name]
+    os.environ.update(SET)
+    return sorted(name for name in owned if name.startswith(SHORTEN))
+
+
+_IGNORED = _settle_environment()
 
 
 @contextmanager
@@ -63,19 +88,40 @@ with _native_log_held_back(), _hidden("matplotlib", "pandas", "scipy"), _garbage
     import keras
     import tensorflow as tf
 
-__all__ = ["keras", "start", "tf"]
+__all__ = ["keras", "processor_kind", "start", "tf"]
+
+KINDS = (  # the flags of /proc/cpuinfo that oneDNN (cpu_isa_traits.hpp) asks for, the kind that it prefers first
+    ("AMX", "amx_bf16 amx_int8 amx_tile avx512_bf16 avx512_fp16 avx512_vnni avx_vnni"),
+    ("AVX-512", "avx512bw avx512dq avx512f avx512vl"),
+    ("AVX2", "avx2"),
+)
 
 
 def start(*, intra_op: int = 1, inter_op: int = 1) -> None:
     """Settle, once a process and before any tensor, what the bits of a result depend on besides code and data.
 
     Operations run side by side on `inter_op` threads; each one is split among `intra_op` threads, and rounds by their
-    number, whatever the number of cores. A Keras configuration file in the user's home has no say.
+    number, whatever the number of cores.
     """
+    if _IGNORED:
+        print(f"{' and '.join(_IGNORED)} ignored: params.yaml says how long a training is", file=sys.stderr)
     tf.config.set_visible_devices([], "GPU")
     tf.config.threading.set_intra_op_parallelism_threads(intra_op)
     tf.config.threading.set_inter_op_parallelism_threads(inter_op)
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
-    keras.config.set_epsilon(1e-7)
-    keras.config.set_image_data_format("channels_last")
+
+
+def processor_kind() -> str:
+    """What oneDNN chooses its float32 kernels by on this machine, such as "x86_64 with AVX-512".
+
+    `with none` is an x86 processor with neither AVX2, AVX-512 nor AMX; another architecture is told by its name alone.
+    """
+    cpuinfo = Path("/proc/cpuinfo")  # Linux's: elsewhere the architecture's name is all that is told
+    return kind_of(platform.machine(), cpuinfo.read_text() if cpuinfo.exists() else "")
+
+
+def kind_of(architecture: str, cpuinfo: str) -> str:
+    """As `processor_kind`, from the name of the architecture and what /proc/cpuinfo says of its first processor."""
+    flags = next((set(line.split()) for line in cpuinfo.splitlines() if line.startswith("flags")), set[str]())
+    if architecture != "x86_64" or not flags:
+        return architecture
+    return f"{architecture} with {next((name for name, needed in KINDS if set(needed.split()) <= flags), 'none')}"
