@@ -3,7 +3,11 @@
 import platform
 from pathlib import Path
 
-VECTORS = {"amx_tile": "AMX", "avx512f": "AVX-512", "avx2": "AVX2"}  # by Linux's flag, the widest first
+KINDS = (  # the flags of /proc/cpuinfo that oneDNN (cpu_isa_traits.hpp) asks for, the kind that it prefers first
+    ("AMX", "amx_bf16 amx_int8 amx_tile avx512_bf16 avx512_fp16 avx512_vnni avx_vnni"),
+    ("AVX-512", "avx512bw avx512dq avx512f avx512vl"),
+    ("AVX2", "avx2"),
+)
 
 
 def processor_flags(cpuinfo: str) -> list[str]:
@@ -12,8 +16,18 @@ def processor_flags(cpuinfo: str) -> list[str]:
     return next((value.split() for key, _, value in lines if key.strip() in ("flags", "Features")), [])
 
 
-def processor_kind(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The architecture, and the vectors by which oneDNN chooses its kernels there."""
-    flags = processor_flags(cpuinfo.read_text(encoding="utf-8")) if cpuinfo.exists() else []
-    widest = next((name for flag, name in VECTORS.items() if flag in flags), "")
-    return f"{platform.machine()} {widest}".strip()
+def processor_kind() -> str:
+    """What oneDNN chooses its float32 kernels by on this machine, such as "x86_64 with AVX-512".
+
+    `with none` is an x86 processor with neither AVX2, AVX-512 nor AMX; another architecture is told by its name alone.
+    """
+    cpuinfo = Path("/proc/cpuinfo")  # Linux's: elsewhere the architecture's name is all that is told
+    return kind_of(platform.machine(), cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else "")
+
+
+def kind_of(architecture: str, cpuinfo: str) -> str:
+    """As `processor_kind`, from the name of the architecture and what /proc/cpuinfo says of its first processor."""
+    flags = set(processor_flags(cpuinfo))
+    if architecture != "x86_64" or not flags:
+        return architecture
+    return f"{architecture} with {next((name for name, needed in KINDS if set(needed.split()) <= flags), 'none')}"

@@ -6,12 +6,10 @@ environment nor a file in the user's home has a say in what they compute.
 
 import gc
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 # How the names begin of what TensorFlow, Keras, oneDNN, XLA and OpenMP read. Whatever begins so is removed: a list of
@@ -88,13 +86,7 @@ with _native_log_held_back(), _hidden("matplotlib", "pandas", "scipy"), _garbage
     import keras
     import tensorflow as tf
 
-__all__ = ["keras", "processor_kind", "start", "tf"]
-
-KINDS = (  # the flags of /proc/cpuinfo that oneDNN (cpu_isa_traits.hpp) asks for, the kind that it prefers first
-    ("AMX", "amx_bf16 amx_int8 amx_tile avx512_bf16 avx512_fp16 avx512_vnni avx_vnni"),
-    ("AVX-512", "avx512bw avx512dq avx512f avx512vl"),
-    ("AVX2", "avx2"),
-)
+__all__ = ["keras", "start", "tf"]
 
 
 def start(*, intra_op: int = 1, inter_op: int = 1) -> None:
@@ -108,20 +100,3 @@ def start(*, intra_op: int = 1, inter_op: int = 1) -> None:
     tf.config.set_visible_devices([], "GPU")
     tf.config.threading.set_intra_op_parallelism_threads(intra_op)
     tf.config.threading.set_inter_op_parallelism_threads(inter_op)
-
-
-def processor_kind() -> str:
-    """What oneDNN chooses its float32 kernels by on this machine, such as "x86_64 with AVX-512".
-
-    `with none` is an x86 processor with neither AVX2, AVX-512 nor AMX; another architecture is told by its name alone.
-    """
-    cpuinfo = Path("/proc/cpuinfo")  # Linux's: elsewhere the architecture's name is all that is told
-    return kind_of(platform.machine(), cpuinfo.read_text() if cpuinfo.exists() else "")
-
-
-def kind_of(architecture: str, cpuinfo: str) -> str:
-    """As `processor_kind`, from the name of the architecture and what /proc/cpuinfo says of its first processor."""
-    flags = next((set(line.split()) for line in cpuinfo.splitlines() if line.startswith("flags")), set[str]())
-    if architecture != "x86_64" or not flags:
-        return architecture
-    return f"{architecture} with {next((name for name, needed in KINDS if set(needed.split()) <= flags), 'none')}"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from stages.network.backend import OWNED, SET, kind_of
+from stages.network.backend import OWNED, SET
 from tests.conftest import ENVIRONMENT, contents, edit_params, run
 
 CONFIGURATION = '{"floatx": "float64", "epsilon": 0.5, "image_data_format": "channels_first", "nnx_enabled": true}'
@@ -175,40 +175,3 @@ def test_all_that_libraries_read_from_the_environment_in_python_is_removed_or_kn
 @pytest.mark.parametrize("name", sorted(HOSTILE))
 def test_variable_that_changes_a_training_has_no_value_but_ours_in_it(hostile: Trained, name: str) -> None:
     assert hostile.environment["left"].get(name) == SET.get(name)
-
-
-@pytest.mark.parametrize(
-    ("architecture", "flags", "kind"),
-    [
-        ("x86_64", "fpu sse4_1 avx", "x86_64 with none"),
-        ("x86_64", "fpu avx avx2 fma", "x86_64 with AVX2"),
-        ("x86_64", "fpu avx avx2 avx_vnni", "x86_64 with AVX2"),
-        ("x86_64", "fpu avx avx2 avx512f avx512cd avx512er avx512pf", "x86_64 with AVX2"),  # Knights Landing
-        ("x86_64", "fpu avx avx2 avx512f avx512bw avx512dq avx512vl", "x86_64 with AVX-512"),
-        (
-            "x86_64",
-            "fpu avx avx2 avx512f avx512bw avx512dq avx512vl avx512_vnni avx512_bf16",  # Zen 4
-            "x86_64 with AVX-512",
-        ),
-        (
-            "x86_64",
-            "fpu avx avx2 avx512f avx512bw avx512dq avx512vl avx_vnni avx512_vnni avx512_bf16 avx512_fp16 amx_tile "
-            "amx_int8 amx_bf16",  # Sapphire Rapids
-            "x86_64 with AMX",
-        ),
-        (
-            "x86_64",
-            "fpu avx avx2 avx512f avx512bw avx512dq avx512vl avx_vnni avx512_vnni avx512_bf16 avx512_fp16",
-            "x86_64 with AVX-512",  # the same, where a hypervisor hides its AMX
-        ),
-        ("aarch64", "", "aarch64"),
-    ],
-)
-def test_kind_of_processor_is_what_onednn_chooses_its_kernels_by(architecture: str, flags: str, kind: str) -> None:
-    cpuinfo = f"processor\t: 0\nmodel name\t: Made Up avx512f amx_tile\nflags\t\t: {flags}\n\nprocessor\t: 1\n"
-    assert kind_of(architecture, cpuinfo) == kind
-
-
-def test_kind_of_processor_is_the_architecture_alone_where_nothing_tells_its_flags() -> None:
-    assert kind_of("x86_64", "") == "x86_64"
-    assert kind_of("arm64", "") == "arm64"

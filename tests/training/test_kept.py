@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.common.processor import processor_flags, processor_kind
 from stages.network.architecture import Architecture
 from stages.training.kept import IDENTITY, Identity, Kept, identity, locked, states
 from stages.training.loop import State
@@ -154,17 +153,3 @@ def test_who_comes_second_waits_until_the_first_has_ended(tmp_path: Path) -> Non
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
-
-
-@pytest.mark.parametrize(
-    ("flags", "kind"),
-    [("fpu avx avx2", "AVX2"), ("avx2 avx512f", "AVX-512"), ("avx2 avx512f amx_tile", "AMX"), ("fpu sse2 avx", "")],
-)
-def test_kind_of_processor_is_told_by_its_widest_vectors(tmp_path: Path, flags: str, kind: str) -> None:
-    path = tmp_path / "cpuinfo"
-    path.write_text(
-        f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: amx_tile avx2\n\nprocessor\t: 1\nflags\t\t: amx_tile\n"
-    )
-    assert processor_flags(path.read_text()) == flags.split()
-    assert processor_kind(path).split()[1:] == ([kind] if kind else [])
-    assert processor_kind(tmp_path / "absent") == processor_kind(path).split()[0]
