@@ -104,7 +104,7 @@ class Output:
             classes=self.dataset.classes,
             seeds=self.seeds,
         )
-        write_json(self.folder / RESULTS, results.model_dump())
+        write_json(self.folder / RESULTS, results.model_dump(exclude_defaults=True))  # no key that changes nothing
         write_text(self.folder / HISTORY, csv_text(self.epochs, HISTORY_COLUMNS))
         write_text(self.folder / LAYERS, csv_text(self.layers, LAYER_COLUMNS, "%.5g"))
         write_npz(self.folder / PREDICTIONS, self.predictions)

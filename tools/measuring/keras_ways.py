@@ -1,4 +1,4 @@
-"""The pipeline's own loop, others with Keras, and ours with a piece of stages/fast.py taken away.
+"""The pipeline's own loop, others with Keras, and ours with a piece of stages/network/fast.py taken away.
 
 A way sets everything up, and calls its `turns` before the first epoch and after each.
 """
