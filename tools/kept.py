@@ -56,12 +56,11 @@ class Asked(NamedTuple):
     def epochs_of(self, entry: Entry) -> set[int]:
         """The numbers of epochs that it would go on from, of those that the entry has; at most one."""
         made_by, train = entry.made_by, self.params.train
-        named = train.model_dump(exclude={"epochs", "seeds"}, exclude_defaults=True)
         asked = [described.architecture for described in self.params.architectures()]
         same = (
             entry.architecture in asked
             and made_by["seed"] in train.seeds
-            and all(made_by.get(key) == value for key, value in named.items())
+            and made_by["train"] == train.model_dump(exclude={"epochs", "seeds"}, exclude_defaults=True)
             and self.data in (None, made_by["data"])
             and all(sha256_at(self.revision, f"stages/{name}") == digest for name, digest in made_by["code"].items())
         )

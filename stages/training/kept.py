@@ -67,7 +67,7 @@ def identity(architecture: Architecture, settings: Train, seed: int, data: str, 
     """All that a state follows from besides the number of its epochs; `data` is the packed data set's MD5."""
     return {
         "architecture": architecture.model_dump(exclude_defaults=True),  # a key that changes nothing names nothing
-        **settings.model_dump(exclude={"epochs", "seeds"}, exclude_defaults=True),
+        "train": settings.model_dump(exclude={"epochs", "seeds"}, exclude_defaults=True),
         "seed": seed,
         "data": data,
         "code": {name: hashlib.sha256((STAGES / name).read_bytes()).hexdigest() for name in DECIDING},

@@ -104,7 +104,8 @@ class Output:
             classes=self.dataset.classes,
             seeds=self.seeds,
         )
-        write_json(self.folder / RESULTS, results.model_dump(exclude_defaults=True))  # no key that changes nothing
+        numbers = results.model_dump(exclude_defaults=True)  # without the keys whose value changes nothing
+        write_json(self.folder / RESULTS, numbers)
         write_text(self.folder / HISTORY, csv_text(self.epochs, HISTORY_COLUMNS))
         write_text(self.folder / LAYERS, csv_text(self.layers, LAYER_COLUMNS, "%.5g"))
         write_npz(self.folder / PREDICTIONS, self.predictions)

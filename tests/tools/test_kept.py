@@ -22,12 +22,13 @@ def project(fresh: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
 
 
-def keep(project: Path, name: str, epochs: list[int], **changes: object) -> Kept:
+def keep(project: Path, name: str, epochs: list[int], learning_rate: float = 0.001, **changes: object) -> Kept:
     """Made-up states of an architecture of params.yaml, at the ends of that many epochs."""
     params = load_params(project / "params.yaml")
+    train = params.train.model_copy(update={"learning_rate": learning_rate})
     described: StudyArchitecture = next(one for one in params.architectures() if one.name == name)
     lock = yaml.safe_load((project / "dvc.lock").read_text())["stages"]["prepare"]
-    made_by = identity(described.architecture, params.train, 0, lock["outs"][0]["md5"], "p") | changes
+    made_by = identity(described.architecture, train, 0, lock["outs"][0]["md5"], "p") | changes
     kept = Kept(made_by, project / STORE)
     with kept.held(lambda: None):
         for number in epochs:

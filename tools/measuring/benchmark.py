@@ -2,7 +2,7 @@
 
     python -m tools.measuring.benchmark          two architectures, few images: about a minute, to data/benchmark
     python -m tools.measuring.benchmark --full   the whole study on the whole data set, to records/benchmark
-    python -m tools.measuring.benchmark --pieces what each piece of stages/network/fast.py buys, to records/benchmark/pieces
+    python -m tools.measuring.benchmark --pieces what each piece of network/fast.py buys, to records/benchmark/pieces
 
 Every way trains in a process of its own (tools/measuring/contenders.py), one epoch at a time while all others wait,
 round after round. What is compared are the epochs of one round, so that a slow minute of the machine falls on all of
