@@ -31,7 +31,7 @@ from stages.data.dataset import Dataset
 from stages.data.packed import read_dataset
 from stages.network.cost import training_flops
 from stages.page.page import page
-from stages.page.pictures import draw_accuracy, draw_curves
+from stages.page.pictures import accuracy_figure, curves_figure, write_png
 from stages.params import FAMILIES, Params, load_params
 
 SET_ASIDE = DATA / "set-aside"
@@ -81,8 +81,8 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
         accuracy, curves = accuracy_table(shown[family], params.data.source), curves_table(shown[family])
         write_text(PLOTS / f"{family}_accuracy.csv", table_text(accuracy))
         write_text(PLOTS / f"{family}_curves.csv", table_text(curves))
-        draw_accuracy(PLOTS / f"{family}_accuracy.png", accuracy, family)
-        draw_curves(PLOTS / f"{family}_curves.png", curves, family, dataset.classes, watched)
+        write_png(PLOTS / f"{family}_accuracy.png", accuracy_figure(accuracy, family))
+        write_png(PLOTS / f"{family}_curves.png", curves_figure(curves, family, dataset, watched))
         tables["accuracy"].append(accuracy.assign(family=family))
         tables["curves"].append(curves.assign(family=family))
         tables["layers"].append(layers_table(shown[family]))

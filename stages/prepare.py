@@ -21,7 +21,8 @@ def main() -> None:
         dataset = split(train, test, params.data.validation, params.data.seed)
         write_dataset(PACKED, dataset)
         counts = ", ".join(f"{len(part.labels)} {name}" for name, part in dataset._asdict().items())
-        print(f"prepare: {counts} images, {dataset.classes} classes")
+        lowest, highest = dataset.labels[[0, -1]]
+        print(f"prepare: {counts} images, {dataset.classes} classes with labels from {lowest} to {highest}")
 
 
 if __name__ == "__main__":

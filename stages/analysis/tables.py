@@ -95,7 +95,7 @@ def compared_runs(trained: Trained, dataset: Dataset) -> Compared:
     first = next((seed for seed, run in results.seeds.items() if run.started), None)
     correct = None
     if first is not None:
-        correct = read_predictions(described.name, int(first)).argmax(axis=1) == dataset.test.labels
+        correct = read_predictions(described.name, int(first)).argmax(axis=1) == dataset.indexed(dataset.test).labels
     return Compared(
         name=described.name,
         label=described.label,

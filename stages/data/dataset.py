@@ -1,5 +1,6 @@
 """A data set: its three parts, and what a training sees of them."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -29,9 +30,28 @@ class Dataset(NamedTuple):
         return height, width
 
     @property
+    def labels(self) -> np.ndarray:
+        """The labels that occur in training, uint8 `[classes]`, ascending: a model's output k is of the label at k."""
+        return np.unique(self.train.labels)
+
+    @property
     def classes(self) -> int:
-        """One more than the highest label of any part: a label is the number of its class, from 0."""
-        return 1 + max(int(part.labels.max(initial=0)) for part in self)
+        """How many labels occur in training; no other part has others."""
+        return len(self.labels)
+
+    @property
+    def label_entropy(self) -> float:
+        """Entropy of the training labels' distribution in nats (Shannon, 1948): the plateau.
+
+        The least mean cross-entropy of a model that looks at no image, and says how often each label occurs.
+        """
+        counts = np.unique(self.train.labels, return_counts=True)[1]
+        evenness = counts * self.classes / counts.sum()  # 1 everywhere: then ln(classes) to the bit, not just nearly
+        return math.log(self.classes) - float(np.mean(evenness * np.log(evenness)))
+
+    def indexed(self, part: Split) -> Split:
+        """A part with the index of each label in `labels` instead of the label itself, uint8 `[N]`."""
+        return Split(part.images, np.searchsorted(self.labels, part.labels).astype(np.uint8))
 
     @property
     def watched(self) -> Split:

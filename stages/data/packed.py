@@ -28,6 +28,9 @@ def read_dataset(path: Path) -> Dataset:
         raise InputError(f"{path}: holds images of different sizes, {sorted(shapes)}; {REPAIR}")
     if not len(dataset.train.labels) or not len(dataset.test.labels):
         raise InputError(f"{path}: holds no training or no test images; {REPAIR}")
+    for name, part in dataset._asdict().items():
+        if not np.isin(part.labels, dataset.labels).all():
+            raise InputError(f"{path}: {name}_labels holds a label that no training image has; {REPAIR}")
     return dataset
 
 

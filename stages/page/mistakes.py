@@ -17,14 +17,26 @@ FASHION_CLASSES = (
 )  # fmt: skip
 
 
-def class_names(params: Params, classes: int) -> list[str]:
+def class_names(params: Params, labels: np.ndarray) -> list[str]:
+    """What to call the classes of these labels, uint8 `[classes]`, in their order."""
     if params.data.source == FASHION_MNIST:
-        return list(FASHION_CLASSES)
-    return [f"class {number}" for number in range(classes)]
+        return [FASHION_CLASSES[label] for label in labels]
+    return [f"class {label}" for label in labels]
+
+
+def spans(labels: np.ndarray) -> str:
+    """Ascending labels in words: "1 to 26", "0, 25, 50"."""
+    parts = []
+    for run in np.split(labels, np.flatnonzero(np.diff(labels.astype(int)) > 1) + 1):
+        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(label) for label in run]
+    return ", ".join(parts)
 
 
 def class_errors(probabilities: np.ndarray, test: Split, names: list[str]) -> pd.DataFrame:
-    """Columns name, wrong (share of the class's test images), mistaken_for (the class most often said instead)."""
+    """Columns name, wrong (share of the class's test images), mistaken_for (the class most often said instead).
+
+    Labels are indices of classes, in whose order are the columns of `probabilities` `[N, classes]` and `names`.
+    """
     said = probabilities.argmax(axis=1)
     rows = []
     for number, name in enumerate(names):
@@ -37,7 +49,10 @@ def class_errors(probabilities: np.ndarray, test: Split, names: list[str]) -> pd
 
 
 def confident_errors(probabilities: np.ndarray, test: Split, names: list[str]) -> list[dict[str, Any]]:
-    """The test images that are wrong with the highest probability: picture, true class, said class, probability."""
+    """The test images that are wrong with the highest probability: picture, true class, said class, probability.
+
+    Labels as in `class_errors`.
+    """
     said, surest = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(said != test.labels)
     worst = wrong[np.argsort(-surest[wrong], kind="stable")][:IMAGES_SHOWN]

@@ -26,9 +26,10 @@ from stages.common.places import PACKED
 from stages.data.dataset import PARTS, Dataset
 from stages.page.charts import accuracy_chart, cost_chart, errors_chart, start_chart
 from stages.page.courses import curves_chart, layers_chart
-from stages.page.mistakes import class_errors, class_names, confident_errors
+from stages.page.mistakes import class_errors, class_names, confident_errors, spans
 from stages.page.style import colours
 from stages.params import PARAMS_FILE, Params
+from stages.training.results import STARTED_BELOW
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 PACKAGES = ("tensorflow", "keras", "numpy", "dvc")
@@ -48,7 +49,7 @@ def page(
     started, reference), `curves` (family, seed, epoch, loss, val_accuracy), `layers` (seed, epoch, layer,
     gradient_norm, saturated). `best` is the run of highest accuracy on the watched images, if any has one.
     """
-    names = class_names(params, dataset.classes)
+    names = class_names(params, dataset.labels)
     architectures = list(dict.fromkeys(tables["curves"]["architecture"]))
     template = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -61,9 +62,12 @@ def page(
         toggles=dict(zip(architectures, colours(architectures), strict=True)),
         best=best,
         watched="validation" if params.data.validation else "test",
-        errors=confident_errors(best.probabilities, dataset.test, names) if best else [],
+        errors=confident_errors(best.probabilities, dataset.indexed(dataset.test), names) if best else [],
         contrast=contrasted_runs(tables["accuracy"]),
         classes=dataset.classes,
+        labels=spans(dataset.labels),
+        plateau=dataset.label_entropy,
+        started_below=STARTED_BELOW * dataset.label_entropy,
         params=PARAMS_FILE.read_text(encoding="utf-8"),
         data=list(_checksums(dataset)),
         packed=sha256(PACKED),
@@ -89,8 +93,7 @@ def _charts(
         if len(means):
             charts[f"accuracy-{family}"] = accuracy_chart(accuracy[accuracy["family"] == family], means, title)
     charts["starts"] = start_chart(pd.DataFrame([_start_row(one) for one in compared]))
-    plateau = math.log(dataset.classes)
-    charts["curves-loss"] = curves_chart(curves, "loss", "training loss, nats", ".1f", plateau)
+    charts["curves-loss"] = curves_chart(curves, "loss", "training loss, nats", ".1f", dataset.label_entropy)
     charts["curves-accuracy"] = curves_chart(curves, "val_accuracy", f"{watched} accuracy", ".0%")
     costs = cost_table(compared)
     for cost, title in (("parameters", "parameters"), ("training_flops", "training operations an image")):
@@ -103,8 +106,8 @@ def _charts(
             inside, "saturated", "share of saturated units", logarithmic=False
         )
     if best:
-        names = class_names(params, dataset.classes)
-        charts["errors"] = errors_chart(class_errors(best.probabilities, dataset.test, names))
+        names = class_names(params, dataset.labels)
+        charts["errors"] = errors_chart(class_errors(best.probabilities, dataset.indexed(dataset.test), names))
     return charts
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stages.common.files import whole_file
+from stages.data.dataset import Dataset
 from stages.params import Family
 
 VARIES = {
@@ -26,7 +27,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def draw_accuracy(path: Path, table: pd.DataFrame, family: Family) -> None:
+def accuracy_figure(table: pd.DataFrame, family: Family) -> Figure:
     """Test accuracy against what the family varies: every seed a point, failed starts and the reference marked.
 
     `table` is what `tables.accuracy_table` gives. The upper axes show the runs that started, the lower ones what
@@ -69,14 +70,16 @@ def draw_accuracy(path: Path, table: pd.DataFrame, family: Family) -> None:
         panels[-1].set_xticks(architectures.index, ticks)
         panels[-1].set_xlim(-0.5, len(architectures) - 0.5)
         panels[-1].set_xlabel(f"{VARIES[family]}; below, the model's parameters")
-        _save(figure, path)
+    return figure
 
 
-def draw_curves(path: Path, table: pd.DataFrame, family: Family, classes: int, watched: str) -> None:
+def curves_figure(table: pd.DataFrame, family: Family, dataset: Dataset, watched: str) -> Figure:
     """Learning curves: training loss, and accuracy on the watched part (`watched` names it), every seed a line.
 
-    `table` is what `tables.curves_table` gives.
+    `table` is what `tables.curves_table` gives. Whoever has learnt nothing stays at the entropy of the labels.
     """
+    plateau = dataset.label_entropy
+    even = plateau == math.log(dataset.classes)
     labels = dict(zip(table["name"], table["architecture"], strict=True))
     colours = mpl.colormaps["viridis"].resampled(len(labels) + 1)
 
@@ -89,10 +92,10 @@ def draw_curves(path: Path, table: pd.DataFrame, family: Family, classes: int, w
                 line = {"color": colours(number), "marker": ".", "label": "_" if first else architecture}
                 left.plot(epochs["epoch"], epochs["loss"], **line)
                 right.plot(epochs["epoch"], 100 * epochs["val_accuracy"], **line)
-        left.axhline(math.log(classes), ls="--", color=REFERENCE)
+        left.axhline(plateau, ls="--", color=REFERENCE)
         left.annotate(
-            f"ln {classes}: nothing learnt", (1, math.log(classes)), (-2, -12), xycoords=left.get_yaxis_transform(),
-            textcoords="offset points", ha="right", color=REFERENCE,
+            f"{f'ln {dataset.classes}' if even else 'entropy of the labels'}: nothing learnt", (1, plateau), (-2, -12),
+            xycoords=left.get_yaxis_transform(), textcoords="offset points", ha="right", color=REFERENCE,
         )  # fmt: skip
         left.set_ylabel("training loss, nats")
         right.set_ylabel(f"{watched} accuracy, %")
@@ -103,7 +106,7 @@ def draw_curves(path: Path, table: pd.DataFrame, family: Family, classes: int, w
         handles, names = right.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside right center", title=VARIES[family].split()[0])
         figure.suptitle(f"Learning curves against {family}")
-        _save(figure, path)
+    return figure
 
 
 def _side_by_side(table: pd.DataFrame) -> pd.Series:
@@ -113,6 +116,7 @@ def _side_by_side(table: pd.DataFrame) -> pd.Series:
     return (number - (count - 1) / 2) * (0.5 / count).clip(upper=0.08)
 
 
-def _save(figure: Figure, path: Path) -> None:
-    with whole_file(path) as unfinished:
+def write_png(path: Path, figure: Figure) -> None:
+    """The same figure gives the same bytes; whole or not at all. Raises OSError as `whole_file` does."""
+    with mpl.rc_context(STYLE), whole_file(path) as unfinished:  # some ticks come into being when they are drawn
         figure.savefig(unfinished, format="png", dpi=150, metadata={"Software": None})

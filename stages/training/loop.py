@@ -62,8 +62,10 @@ def train(
     if state.history:
         restore(model, state)
     model.fit(
-        training_batches(dataset.train, dataset.classes, settings, seed, first_epoch=len(state.history)),
-        validation_data=evaluation_batches(dataset.watched, dataset.classes),
+        training_batches(
+            dataset.indexed(dataset.train), dataset.classes, settings, seed, first_epoch=len(state.history)
+        ),
+        validation_data=evaluation_batches(dataset.indexed(dataset.watched), dataset.classes),
         initial_epoch=len(state.history),
         epochs=settings.epochs,
         steps_per_epoch=steps,
@@ -112,6 +114,7 @@ def restore(model: keras.Model, state: State) -> None:
 def training_batches(split: Split, classes: int, settings: Train, seed: int, first_epoch: int) -> tf.data.Dataset:
     """Batches (images float32 `[B, H, W, 1]` in [-1, 1], labels one-hot `[B, classes]`) of all epochs still to come.
 
+    The split's labels are indices of classes, as `Dataset.indexed` gives them.
     An epoch's order is a function of (seed, epoch). The last batch of an epoch holds what is left.
     """
     images, labels = tf.constant(split.images), tf.constant(split.labels)
@@ -171,12 +174,13 @@ def tested(architecture: Architecture, dataset: Dataset, settings: Train, seed: 
         return None
     model = new_model(architecture, dataset, settings, seed)
     restore(model, state)
-    probabilities = model.predict(evaluation_batches(dataset.test, dataset.classes), verbose=0)
-    return Tested(model, probabilities, *loss_and_accuracy(probabilities, dataset.test.labels))
+    test = dataset.indexed(dataset.test)
+    probabilities = model.predict(evaluation_batches(test, dataset.classes), verbose=0)
+    return Tested(model, probabilities, *loss_and_accuracy(probabilities, test.labels))
 
 
 def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Of `probabilities` float32 `[N, classes]` for `labels` `[N]`, the number of an image's class.
+    """Of `probabilities` float32 `[N, classes]` for `labels` `[N]`, the index of an image's class.
 
     The mean categorical cross-entropy in nats, and the fraction of images whose class is the most probable one.
     """

@@ -28,7 +28,7 @@ EPOCH_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")  # as Keras nam
 HISTORY_COLUMNS = ["seed", "epoch", *EPOCH_COLUMNS]
 LAYER_COLUMNS = ["seed", "epoch", "layer", "mean_activation", "saturated", "gradient_norm"]
 
-STARTED_BELOW = 2.2  # nats, training loss with ten classes; a model that has learnt nothing stays at ln 10 = 2.3026
+STARTED_BELOW = 2.2 / math.log(10)  # of the plateau: a training loss of 2.2 where ten labels are equally frequent
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Loss = Annotated[float, Field(ge=0)]
@@ -56,18 +56,16 @@ class Results(Section):
 
     architecture: Architecture
     parameters: Annotated[int, Field(ge=1)]  # trainable numbers of the model
-    classes: Annotated[int, Field(ge=2, le=256)]
+    classes: Annotated[int, Field(ge=2, le=256)]  # labels that occur in training
     seeds: dict[str, SeedResult]
 
 
-def started_below(classes: int) -> float:
-    """The loss below which a training has left the plateau: STARTED_BELOW at ten classes, as far below ln(classes)."""
-    return STARTED_BELOW / math.log(10) * math.log(classes)
+def started_epoch(losses: list[float], plateau: float) -> int | None:
+    """The first epoch, from 1, whose training loss is below STARTED_BELOW of the plateau; None if there is none.
 
-
-def started_epoch(losses: list[float], classes: int) -> int | None:
-    """The first epoch, from 1, whose training loss is off the plateau; None if there is none."""
-    return next((epoch for epoch, loss in enumerate(losses, start=1) if loss < started_below(classes)), None)
+    `plateau` is the entropy of the training labels, in nats as the losses.
+    """
+    return next((epoch for epoch, loss in enumerate(losses, start=1) if loss < STARTED_BELOW * plateau), None)
 
 
 class Output:
@@ -114,7 +112,7 @@ class Output:
 def seed_result(state: State, tested: Tested | None, dataset: Dataset) -> SeedResult:
     """One seed's entry of results.json."""
     losses = [row[EPOCH_COLUMNS.index("loss")] for row in state.history]
-    start = None if state.diverged_epoch else started_epoch(losses, dataset.classes)
+    start = None if state.diverged_epoch else started_epoch(losses, dataset.label_entropy)
     validation_loss = validation_accuracy = None
     if tested and len(dataset.validation.labels):
         *_, validation_loss, validation_accuracy = state.history[-1]

@@ -5,15 +5,17 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from stages.analysis.runs import Trained, read_history, read_results
 from stages.analysis.tables import accuracy_table, summarize
 from stages.common.errors import InputError
-from stages.page.pictures import draw_accuracy, draw_curves
+from stages.data.dataset import Dataset, Split
+from stages.page.pictures import accuracy_figure, curves_figure, write_png
 from stages.params import StudyArchitecture, load_params
-from stages.training.results import Results, SeedResult, started_below, started_epoch
+from stages.training.results import Results, SeedResult
 from tests.conftest import edit_params, run
 
 ARCHITECTURE = load_params().width
@@ -70,19 +72,12 @@ def test_interval_needs_two_seeds_that_started() -> None:
     assert (numbers["started_share_low"], numbers["started_share_high"]) == pytest.approx((0.0943, 0.9916), abs=1e-4)
 
 
-def test_start_is_the_first_epoch_off_the_plateau() -> None:
-    assert started_epoch([2.3026, 2.21, 2.19, 1.5], classes=10) == 3
-    assert started_epoch([2.3026, 2.3026], classes=10) is None
-    assert started_epoch([], classes=10) is None
-    assert started_below(10) == pytest.approx(2.2)
-    assert started_below(2) == pytest.approx(0.6623, abs=1e-4)
-
-
 @pytest.mark.parametrize("accuracies", [[0.9, 0.89], [0.9, 0.1], [0.1, 0.1], [None, None], [0.9, None]])
 def test_pictures_are_drawn_whatever_started(tmp_path: Path, accuracies: list[float | None]) -> None:
     seeds = [seed(a, 1 if a == 0.9 else None, 1 if a is None else None) for a in accuracies]
     described = StudyArchitecture("width", "width", "width", ARCHITECTURE)
-    draw_accuracy(tmp_path / "a.png", accuracy_table([Trained(described, results(*seeds))], "fashion-mnist"), "width")
+    accuracy = accuracy_table([Trained(described, results(*seeds))], "fashion-mnist")
+    write_png(tmp_path / "a.png", accuracy_figure(accuracy, "width"))
     curves = pd.DataFrame(
         {
             "name": "width",
@@ -93,7 +88,8 @@ def test_pictures_are_drawn_whatever_started(tmp_path: Path, accuracies: list[fl
             "val_accuracy": [0.1, 0.5],
         }
     )
-    draw_curves(tmp_path / "c.png", curves, "width", classes=10, watched="validation")
+    labels = Split(np.zeros((2, 1, 1), dtype=np.uint8), np.array([0, 1], dtype=np.uint8))
+    write_png(tmp_path / "c.png", curves_figure(curves, "width", Dataset(labels, labels, labels), "validation"))
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in ("a.png", "c.png"))
 
 

@@ -72,6 +72,8 @@ def test_a_data_set_knows_its_image_s_shape_its_classes_and_the_part_to_watch() 
             "no training",
         ),
         ({"train_labels": np.uint8(3)}, "labels uint8[]"),
+        ({"test_labels": np.array([0, 1, 3], np.uint8)}, "test_labels holds a label that no training image has"),
+        ({"validation_labels": np.array([0, 9], np.uint8)}, "validation_labels holds a label that no training"),
     ],
 )
 def test_arrays_other_than_a_data_set_s_are_refused(tmp_path: Path, content: bytes, change: Arrays, named: str) -> None:

@@ -12,6 +12,7 @@ from stages.data.holdout import read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.network.architecture import Architecture
 from stages.training.loop import State, _steps_per_call, evaluation_batches, loss_and_accuracy, train, training_batches
+from stages.training.loop import tested as outcome_of  # pytest would take what is called test... for a test
 from stages.training.settings import Train
 
 SAMPLE = Path(__file__).parents[1] / "sample"
@@ -97,7 +98,7 @@ def test_training_taken_up_after_any_epoch_ends_the_same_to_the_bit(dataset: Dat
 def test_steps_of_one_call_are_those_of_calls_of_one_step(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     together, singly = State(), State()
     train(SMALL, dataset, SETTINGS, 0, together, lambda _: None)
-    monkeypatch.setattr("stages.training.loop.loop.loop.MOST_STEPS_PER_CALL", 1)
+    monkeypatch.setattr("stages.training.loop.MOST_STEPS_PER_CALL", 1)
     train(SMALL, dataset, SETTINGS, 0, singly, lambda _: None)
     assert together.history == singly.history
     for ours, theirs in zip(_arrays(together), _arrays(singly), strict=True):
@@ -136,3 +137,18 @@ def test_gradients_are_a_graph_of_their_own_in_the_loop_over_steps(dataset: Data
     assert any("NextIteration" in graph for graph in graphs)
     assert with_gradient
     assert not any("NextIteration" in graph for graph in with_gradient)
+
+
+def test_labels_of_any_numbers_train_as_those_from_0_on_to_the_bit(dataset: Dataset) -> None:
+    apart = Dataset(*(Split(part.images, 25 * part.labels + 1) for part in dataset))
+    settings = SETTINGS.model_copy(update={"epochs": 1})
+    outcomes = []
+    for labelled in (dataset, apart):
+        state = State()
+        train(SMALL, labelled, settings, 0, state, lambda _: None)
+        outcome = outcome_of(SMALL, labelled, settings, 0, state)
+        assert outcome is not None
+        assert outcome.probabilities.shape == (200, 10)
+        arrays = [array.tobytes() for array in [*_arrays(state), outcome.probabilities]]
+        outcomes.append((state.history, arrays, outcome.loss, outcome.accuracy))
+    assert outcomes[0] == outcomes[1]

@@ -52,10 +52,10 @@ def notebook(architecture: Architecture, dataset: Dataset, settings: Train, turn
     model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
     turns()
     model.fit(
-        *arrays(dataset.train.images, dataset.train.labels),
+        *arrays(*dataset.indexed(dataset.train)),
         batch_size=settings.batch_size,
         epochs=settings.epochs,
-        validation_data=arrays(dataset.test.images, dataset.test.labels),
+        validation_data=arrays(*dataset.indexed(dataset.test)),
         verbose=0,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=turns)],
     )

@@ -56,8 +56,8 @@ def _torch(
         return torch.nn.functional.cross_entropy(model(images), labels)
 
     loss = torch.compile(loss_of) if compiled else loss_of
-    images, labels = tensors(dataset.train.images, dataset.train.labels)
-    test_images, test_labels = tensors(dataset.test.images, dataset.test.labels)
+    images, labels = tensors(*dataset.indexed(dataset.train))
+    test_images, test_labels = tensors(*dataset.indexed(dataset.test))
     turns()
     for _ in range(settings.epochs):
         for chosen in torch.randperm(len(labels)).split(settings.batch_size):
