@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from stages.analysis.statistics import LEVEL, difference, holm, mcnemar, superiority
+from stages.analysis.statistics import SIGNIFICANT, difference, equivalence, holm, mcnemar, superiority
 from stages.params import Family
 
-SIGNIFICANT = 1 - LEVEL
+MARGIN = 0.005  # of accuracy, either way: half a point, within which a difference is held to make no difference
 
 
 class Compared(NamedTuple):
@@ -28,26 +28,34 @@ class Compared(NamedTuple):
     validation: list[float]  # validation accuracy of all runs; none where no images are held out
     correct: np.ndarray | None  # bool [test images]: what the first run that started gets right
 
+    @property
+    def starts_sometimes(self) -> bool:
+        """Whether some of its runs started and some did not."""
+        return 0 < self.started < self.runs
 
-NUMBERS = ["difference", "low", "high", "p", "superiority", "mcnemar_p"]
+
+P_VALUES = ["p", "mcnemar_p", "equivalence_p"]
+
+
+NUMBERS = ["difference", "low", "high", "p", "superiority", "mcnemar_p", "equivalence_p"]
 STEP_COLUMNS = ["from", "to", "from_label", "to_label", *NUMBERS]
 
 
 def steps_table(compared: list[Compared]) -> pd.DataFrame:
     """One row a step from an architecture to the next in `compared`, which is one family in order.
 
-    Columns STEP_COLUMNS, then `p_holm`, `mcnemar_p_holm` (corrected over the steps) and `direction` ("up", "down" or
-    "open"). `from` and `to` are names; differences are fractions of accuracy, later minus earlier; what cannot be told
-    is NaN.
+    Columns STEP_COLUMNS, then each of P_VALUES with `_holm` (corrected over the steps) and `direction` ("up", "down" or
+    "open"). `from` and `to` are names; differences are fractions of accuracy, later minus earlier; `p` is that of no
+    difference, `equivalence_p` that of one of MARGIN or more; what cannot be told is NaN.
     """
     table = pd.DataFrame([_step(*pair) for pair in pairwise(compared)], columns=STEP_COLUMNS)
     table = table.astype(dict.fromkeys(NUMBERS, float))
-    for column in ("p", "mcnemar_p"):
+    for column in P_VALUES:
         known = table[column].dropna()
         table[f"{column}_holm"] = pd.Series(holm(list(known)), index=known.index, dtype=float)
-    told_apart = table["p_holm"] < SIGNIFICANT
+    different = table["p_holm"] < SIGNIFICANT
     directions = np.where(table["difference"] > 0, "up", "down")
-    return table.assign(direction=np.where(told_apart, directions, "open"))
+    return table.assign(direction=np.where(different, directions, "open"))
 
 
 def _step(before: Compared, after: Compared) -> dict[str, Any]:
@@ -63,6 +71,7 @@ def _step(before: Compared, after: Compared) -> dict[str, Any]:
         "high": welch.high if welch else np.nan,
         "p": welch.p if welch else np.nan,
         "superiority": superiority(before.accuracies, after.accuracies),
+        "equivalence_p": equivalence(before.accuracies, after.accuracies, MARGIN),
         "mcnemar_p": mcnemar(before.correct, after.correct) if both else np.nan,  # type: ignore[arg-type]
     }
 

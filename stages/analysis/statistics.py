@@ -1,4 +1,4 @@
-"""What a few seeds say: intervals, differences and tests, at LEVEL throughout.
+"""What a few seeds say: intervals at LEVEL, and tests that a p-value below SIGNIFICANT decides.
 
 Values are test accuracies as fractions, one a seed; what has too few values to be told is None.
 """
@@ -6,12 +6,13 @@ Values are test accuracies as fractions, one a seed; what has too few values to 
 import math
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
-LEVEL = 0.95
+SIGNIFICANT = 0.05
+LEVEL = 1 - SIGNIFICANT
 MOST_SEEDS = 1000  # counted up to by `seeds_to_settle`
 
 
@@ -55,14 +56,36 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference | 
 
     None with fewer than two values on a side, or with none that differ on either: nothing tells their spread then.
     """
-    if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
+    if not _spread_is_known(first, second):
         return None
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Precision loss")  # one side may be constant: failed starts are at 10 %
-        result = stats.ttest_ind(second, first, equal_var=False)
+    result = _welch(first, second, "two-sided")
     interval = result.confidence_interval(LEVEL)
     estimate = float(np.mean(second) - np.mean(first))
     return Difference(estimate, float(interval.low), float(interval.high), float(result.pvalue))
+
+
+def equivalence(first: Sequence[float], second: Sequence[float], margin: float) -> float | None:
+    """The p-value that the means are `margin` or more apart, with unequal variances.
+
+    The greater of two one-sided tests, of the mean of the second against either end (Schuirmann, 1987). None where
+    `difference` is.
+    """
+    if not _spread_is_known(first, second):
+        return None
+    above_low = _welch(np.subtract(first, margin), second, "greater")
+    below_high = _welch(np.add(first, margin), second, "less")
+    return float(max(above_low.pvalue, below_high.pvalue))
+
+
+def _spread_is_known(first: Sequence[float], second: Sequence[float]) -> bool:
+    return min(len(first), len(second)) >= 2 and bool(np.ptp(first) or np.ptp(second))
+
+
+def _welch(first: Sequence[float] | np.ndarray, second: Sequence[float], alternative: str) -> Any:
+    """Of the second mean less the first."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Precision loss")  # one side may be constant: failed starts are at 10 %
+        return stats.ttest_ind(second, first, equal_var=False, alternative=alternative)
 
 
 def superiority(first: Sequence[float], second: Sequence[float]) -> float | None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stages.analysis.statistics import (
     difference,
+    equivalence,
     holm,
     mcnemar,
     mean_interval,
@@ -132,3 +133,36 @@ def test_intervals_of_means_and_differences_cover_the_truth_as_often_as_they_say
         differences += told.low <= -0.01 <= told.high
     assert 0.93 <= means / draws <= 0.97
     assert 0.93 <= differences / draws <= 0.985  # Welch's is a little wide for two values a side
+
+
+def moments(mean: float, deviation: float, count: int) -> list[float]:
+    """Values of just that mean and standard deviation."""
+    values = np.random.default_rng(0).standard_normal(count)
+    return list(mean + deviation * (values - values.mean()) / values.std(ddof=1))
+
+
+def test_equivalence_is_that_of_a_worked_example() -> None:
+    # Lakens (2017), on Moery and Calin-Jageman (2016, study 2): bounds of 0.384, t(182) = -2.69, p = 0.004
+    first, second = moments(5.22, 0.83, 89), moments(5.25, 0.95, 95)
+    p = equivalence(first, second, margin=0.384)
+    assert p == pytest.approx(0.0039, abs=1e-4)
+    assert equivalence(second, first, margin=0.384) == pytest.approx(p)
+    assert equivalence(first, [value + 0.384 - 0.03 for value in second], margin=0.384) == pytest.approx(0.5)
+
+
+def test_equivalence_needs_two_values_a_side_and_some_spread() -> None:
+    assert equivalence([0.9], [0.9, 0.91], 0.01) is None
+    assert equivalence([0.9, 0.9], [0.9, 0.9], 0.01) is None
+    one_side = equivalence([0.9, 0.9], [0.9, 0.901], 0.01)
+    assert one_side is not None
+    assert one_side < 0.05
+
+
+def test_means_that_are_the_margin_apart_are_called_equivalent_as_seldom_as_it_says() -> None:
+    rng = np.random.default_rng(3)
+    draws = 1000
+    wrong = 0
+    for _ in range(draws):
+        first, second = list(rng.normal(0.900, 0.002, 5)), list(rng.normal(0.905, 0.003, 5))
+        wrong += (equivalence(first, second, margin=0.005) or 0) < 0.05
+    assert 0.03 <= wrong / draws <= 0.06

@@ -1,152 +1,200 @@
-"""The rules that judge the claims, on made-up runs that each rule is about."""
+"""Every sentence of the rules, on made-up runs of which another reading gives another verdict."""
 
-import numpy as np
 import pytest
 
-from stages.analysis.comparisons import Compared, pareto_front, steps_table
-from stages.analysis.verdicts import Verdict, judge
-from stages.params import Family
+from stages.analysis.comparisons import Compared
+from stages.analysis.statistics import difference, equivalence
+from tests.analysis.made_up import around, runs, verdicts
 
-NO_RUNS: list[Compared] = []
-
-
-def runs(
-    label: str,
-    accuracies: list[float],
-    *,
-    failed: int = 0,
-    cost: int = 1,
-    family: Family = "width",
-    validation: list[float] | None = None,
-) -> Compared:
-    """An architecture with these accuracies, and as many runs at 10 % that never started."""
-    overall = accuracies + [0.1] * failed
-    return Compared(
-        name=label,
-        label=label,
-        family=family,
-        parameters=cost,
-        training_flops=cost,
-        runs=len(overall),
-        started=len(accuracies),
-        accuracies=accuracies,
-        overall=overall,
-        validation=overall if validation is None else validation,
-        correct=np.arange(1000) < 1000 * accuracies[0] if accuracies else None,
-    )
+UP, DOWN, SAME, NEVER = 0.02, -0.02, 0.0002, None
 
 
-def around(mean: float, count: int = 5, spread: float = 0.002) -> list[float]:
-    return [float(value) for value in np.linspace(mean - spread, mean + spread, count)]
+def in_steps(*steps: float | None) -> list[Compared]:
+    """Architectures whose mean accuracies differ by these from one to the next; none of NEVER's runs start."""
+    members, mean = [runs("0", around(0.8))], 0.8
+    for number, step in enumerate(steps, start=1):
+        mean += step or 0
+        members.append(runs(str(number), [], failed=5) if step is None else runs(str(number), around(mean)))
+    return members
 
 
-def verdicts(width: list[Compared], depth: list[Compared] = NO_RUNS) -> dict[str, Verdict]:
-    families: dict[Family, list[Compared]] = {"width": width, "depth": depth}
-    return judge(families, {family: steps_table(one) for family, one in families.items()}, held_out=5000)
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([UP, UP], "confirmed"),
+        ([UP, NEVER], "confirmed"),  # of all steps that can be compared
+        ([UP, SAME], "confirmed in part"),
+        ([SAME, SAME, UP], "confirmed in part"),
+        ([DOWN], "refuted"),
+        ([DOWN, SAME], "refuted"),
+        ([UP, DOWN], "contradicted in part"),
+        ([UP, UP, DOWN, SAME], "contradicted in part"),
+        ([SAME, SAME], "undecided"),
+        ([NEVER], "undecided"),
+        ([], "not tested"),
+    ],
+)
+def test_claim_about_steps_follows_from_how_many_go_its_way_and_how_many_the_other(
+    steps: list[float | None], expected: str
+) -> None:
+    assert verdicts(width=in_steps(*steps))["more_kernels_raise_accuracy"].verdict == expected
+    mirrored = in_steps(*(step and -step for step in steps))
+    assert verdicts(depth=mirrored)["more_blocks_lower_accuracy"].verdict == expected
 
 
-def test_every_step_up_confirms_that_more_kernels_raise_accuracy() -> None:
-    told = verdicts([runs("a", around(0.88)), runs("b", around(0.89)), runs("c", around(0.91))])
-    verdict = told["more_kernels_raise_accuracy"]
-    assert verdict.verdict == "confirmed"
-    assert verdict.sentence.startswith("2 of 2 steps up, by 1.50 points on average, p ")
+def test_step_whose_p_value_holm_lifts_above_5_per_cent_is_open() -> None:
+    members = [runs("a", around(0.9)), runs("b", around(0.9025)), runs("c", around(0.9025))]
+    raw = difference(members[0].accuracies, members[1].accuracies)
+    assert raw is not None
+    assert raw.p < 0.05 < 2 * raw.p
+    assert verdicts(members[:2])["more_kernels_raise_accuracy"].verdict == "confirmed"
+    assert verdicts(members)["more_kernels_raise_accuracy"].verdict == "undecided"
 
 
-def test_an_open_step_confirms_in_part_and_says_how_many_seeds_would_settle_it() -> None:
-    told = verdicts([runs("a", around(0.88)), runs("b", around(0.90)), runs("c", around(0.901))])
-    verdict = told["more_kernels_raise_accuracy"]
-    assert verdict.verdict == "confirmed in part"
-    assert "1 of 2 steps up" in verdict.sentence
-    assert "b to c: +0.10 points [" in verdict.sentence
-    assert "more seeds would settle a difference of that size" in verdict.sentence
+def test_steps_compare_the_runs_that_started() -> None:
+    members = [runs("a", around(0.88), failed=5), runs("b", around(0.90), failed=5, diverged=1)]
+    assert verdicts(members)["more_kernels_raise_accuracy"].verdict == "confirmed"
+    failing_more = [runs("a", around(0.90)), runs("b", around(0.9001), failed=40)]
+    assert verdicts(failing_more)["more_kernels_raise_accuracy"].verdict == "undecided"
 
 
-def test_steps_down_refute_that_more_kernels_help_and_confirm_that_more_blocks_hurt() -> None:
-    members = [runs("a", around(0.91)), runs("b", around(0.89)), runs("c", around(0.85))]
-    told = verdicts(members, [one._replace(family="depth") for one in members])
-    assert told["more_kernels_raise_accuracy"].verdict == "refuted"
-    assert told["more_blocks_lower_accuracy"].verdict == "confirmed"
-    up_and_down = [runs("a", around(0.85)), runs("b", around(0.91)), runs("c", around(0.85))]
-    assert verdicts(up_and_down)["more_kernels_raise_accuracy"].verdict == "contradicted in part"
+def test_side_with_one_run_that_started_or_no_spread_on_both_leaves_a_step_open() -> None:
+    constant = runs("a", [0.88] * 5)
+    for after in (runs("b", [0.95]), runs("b", [0.95], failed=4), runs("b", [0.95] * 5)):
+        assert verdicts([constant, after])["more_kernels_raise_accuracy"].verdict == "undecided"
+    assert verdicts([constant, runs("b", around(0.95))])["more_kernels_raise_accuracy"].verdict == "confirmed"
 
 
-def test_one_run_a_side_is_undecided_and_says_why() -> None:
-    verdict = verdicts([runs("a", [0.88]), runs("b", [0.95])])["more_kernels_raise_accuracy"]
-    assert verdict.verdict == "undecided"
-    assert "a to b: +7.00 points, McNemar's p < 0.001; one run a side gives no interval" in verdict.sentence
-
-
-def test_failed_starts_are_not_averaged_into_a_step() -> None:
-    steps = steps_table([runs("a", around(0.88), failed=3), runs("b", around(0.90))])
-    assert steps["difference"].iloc[0] == pytest.approx(0.02)
-    assert steps["superiority"].iloc[0] == 1.0
-    only_failed = steps_table([runs("a", around(0.88)), runs("b", [], failed=4)])
-    assert only_failed["direction"].iloc[0] == "open"
-    assert only_failed["difference"].isna().iloc[0]
-
-
-def test_corrected_p_values_are_those_of_the_family() -> None:
-    steps = steps_table([runs("a", around(0.88)), runs("b", around(0.8835)), runs("c", around(0.95))])
-    assert steps["p_holm"].iloc[0] == pytest.approx(steps["p"].iloc[0])
-    assert steps["p_holm"].iloc[1] == pytest.approx(2 * steps["p"].iloc[1])
+def test_equivalence_moves_no_verdict() -> None:
+    members = [runs("a", around(0.9)), runs("b", around(0.9)), runs("c", around(0.9))]
+    p = equivalence(members[0].accuracies, members[1].accuracies, margin=0.005)
+    assert p is not None
+    assert 2 * p < 0.05
+    assert verdicts(members)["more_kernels_raise_accuracy"].verdict == "undecided"
 
 
 @pytest.mark.parametrize(
     ("started", "expected"),
     [
         ([(10, 0), (5, 5), (0, 10)], "confirmed"),
-        ([(10, 0), (10, 0), (0, 10)], "confirmed in part"),
+        ([(20, 0), (20, 0), (19, 1), (20, 0), (1, 19)], "confirmed"),
+        ([(20, 0), (20, 0), (1, 19)], "confirmed in part"),  # the widest is not between
+        ([(19, 1), (20, 0), (0, 20)], "confirmed in part"),  # nor is the narrowest
+        ([(10, 0), (10, 0), (0, 10), (0, 10)], "confirmed in part"),  # between: always, never
+        ([(10, 0), (0, 10)], "confirmed in part"),  # nothing between
+        ([(4, 0), (2, 2), (0, 4)], "confirmed"),  # p = 2/70
+        ([(3, 0), (2, 1), (0, 3)], "undecided"),  # p = 2/20
+        ([(1, 0), (1, 1), (0, 19)], "undecided"),  # p = 1/20, which is not below 5 %
         ([(1, 0), (1, 0), (0, 1)], "undecided"),
-        ([(10, 0), (10, 0), (10, 0)], "refuted"),
+        ([(10, 0), (5, 5), (6, 4)], "undecided"),  # more than half, but not by the whole interval: 26 to 88 %
+        ([(0, 10), (5, 5), (7, 3)], "undecided"),  # told apart, the other way; 35 to 93 %
         ([(0, 10), (5, 5), (10, 0)], "refuted"),
+        ([(10, 0), (10, 0), (10, 0)], "refuted"),
+        ([(40, 0), (20, 20), (28, 12)], "confirmed"),  # 53 to 83 %: what is confirmed comes first
+        ([(5, 5)], "not tested"),
     ],
 )
 def test_start_rates_decide_whether_wide_networks_fail_to_start(started: list[tuple[int, int]], expected: str) -> None:
-    members = [runs(name, [0.9] * good, failed=bad) for name, (good, bad) in zip("abc", started, strict=True)]
-    verdict = verdicts(members)["wide_networks_fail_to_start"]
-    assert verdict.verdict == expected
-    assert f"c {started[2][0]} of {sum(started[2])}" in verdict.sentence
+    members = [runs(f"{k}", [0.9] * good, failed=bad) for k, (good, bad) in enumerate(started)]
+    assert verdicts(members)["wide_networks_fail_to_start"].verdict == expected
+    diverging = [runs(f"{k}", [0.9] * good, diverged=bad) for k, (good, bad) in enumerate(started)]
+    assert verdicts(diverging)["wide_networks_fail_to_start"].verdict == expected
 
 
-def test_optimum_lies_between_the_ends_or_is_refuted_at_one_of_them() -> None:
-    between = [runs("a", around(0.88)), runs("b", around(0.91)), runs("c", [], failed=5)]
-    assert verdicts(between)["width_has_an_optimum"].verdict == "confirmed"
-    falling = [runs("a", around(0.91)), runs("b", around(0.89)), runs("c", around(0.85))]
-    assert verdicts(NO_RUNS, falling)["depth_has_an_optimum"].verdict == "refuted"
-    level = [runs("a", around(0.900)), runs("b", around(0.9002)), runs("c", around(0.9001))]
-    assert verdicts(level)["width_has_an_optimum"].verdict == "undecided"
-    assert verdicts(falling[:2])["width_has_an_optimum"].verdict == "not tested"
+LOW, MIDDLE, HIGH = around(0.85), around(0.88), around(0.91)
 
 
-def test_best_for_its_cost_is_the_cheapest_within_a_standard_error_of_the_best() -> None:
+@pytest.mark.parametrize(
+    ("overall", "expected"),
+    [
+        ([LOW, HIGH, MIDDLE], "confirmed"),
+        ([HIGH, MIDDLE, LOW], "refuted"),
+        ([LOW, MIDDLE, HIGH], "refuted"),
+        ([HIGH, around(0.9099), LOW], "undecided"),  # at an end, but its neighbour may be as good
+        ([LOW, around(0.9099), HIGH], "undecided"),
+        ([LOW, HIGH, around(0.9099)], "undecided"),  # one end may be as good
+        ([around(0.9099), HIGH, LOW], "undecided"),
+        ([LOW, around(0.9101), HIGH, LOW], "confirmed"),  # neighbours do not matter between the ends
+        ([around(0.9000), around(0.9025), around(0.9000)], "undecided"),  # p = 0.037 either side, by Holm 0.074
+        ([around(0.8995), around(0.9030), around(0.9000)], "confirmed"),
+        ([[0.85], [0.91], [0.85]], "undecided"),
+        ([LOW, [0.91], LOW], "undecided"),
+        ([[0.85] * 2, [0.91] * 2, [0.85] * 2], "undecided"),  # nothing tells their spread
+        ([LOW, HIGH], "not tested"),
+    ],
+)
+def test_optimum_is_told_apart_from_both_ends_and_refuted_by_an_end_that_is_told_apart_from_its_neighbour(
+    overall: list[list[float]], expected: str
+) -> None:
+    members = [runs(f"{k}", accuracies) for k, accuracies in enumerate(overall)]
+    judged = verdicts(members, members)
+    assert judged["width_has_an_optimum"].verdict == judged["depth_has_an_optimum"].verdict == expected
+
+
+def test_optimum_is_over_all_runs_those_that_failed_to_start_included() -> None:
+    members = [runs("a", around(0.85)), runs("b", around(0.92), failed=2), runs("c", around(0.85))]
+    assert "a is best" in verdicts(members)["width_has_an_optimum"].sentence
+    failing = [runs("a", around(0.88)), runs("b", around(0.91)), runs("c", [], failed=5)]
+    assert verdicts(failing)["width_has_an_optimum"].verdict == "confirmed"
+
+
+def test_end_whose_every_run_diverged_is_told_apart_from_none() -> None:
+    for best, next_to_it in ((HIGH, MIDDLE), (MIDDLE, HIGH)):
+        members = [runs("a", LOW), runs("b", next_to_it), runs("c", best), runs("d", [], diverged=5)]
+        assert verdicts(members)["width_has_an_optimum"].verdict == "undecided"
+    assert verdicts([runs(name, [], diverged=2) for name in "abc"])["width_has_an_optimum"].verdict == "undecided"
+
+
+def best_for_its_cost(*members: Compared, held_out: int = 5000) -> str:
+    return verdicts(width=members[:1], depth=members[1:], held_out=held_out)["best_for_its_cost"].verdict
+
+
+def test_best_for_its_cost_is_within_one_standard_error_not_one_deviation_of_the_highest() -> None:
+    best = runs("best", around(0.91, spread=0.01), cost=50)  # deviation 0.0079, standard error 0.0035
+    assert best_for_its_cost(best, runs("cheap", around(0.9070), cost=5)) == "cheap"
+    assert best_for_its_cost(best, runs("cheap", around(0.9060), cost=5)) == "best"
+
+
+def test_best_for_its_cost_is_the_cheapest_of_all_within_by_operations_whatever_its_parameters() -> None:
     members = [
-        runs("cheap", around(0.80), cost=1),
-        runs("good", around(0.9095), cost=5),
-        runs("best", around(0.91), cost=50),
+        runs("poor", around(0.80), cost=1, parameters=1),
+        runs("good", around(0.9095), cost=5, parameters=900),
+        runs("better", around(0.9099), cost=20, parameters=10),
+        runs("best", around(0.91), cost=50, parameters=20),
     ]
-    verdict = verdicts(members)["best_for_its_cost"]
-    assert verdict.verdict == "good"
-    assert "for 10 % of its training operations; on the test images 90.95 %" in verdict.sentence
-    without = [one._replace(validation=[]) for one in members]
-    assert verdicts(without)["best_for_its_cost"].verdict == "not tested"
+    assert best_for_its_cost(*members) == "good"
+    assert best_for_its_cost(*members[::-1]) == "good"
 
 
-def test_one_seed_takes_its_standard_error_from_the_images() -> None:
+def test_best_for_its_cost_is_picked_on_the_validation_images_over_all_runs() -> None:
+    validated = runs("validated", around(0.80), validation=around(0.91), cost=9)
+    assert best_for_its_cost(validated, runs("tested", around(0.95), validation=around(0.90), cost=1)) == "validated"
+    sure = runs("sure", around(0.90), cost=9)
+    assert best_for_its_cost(sure, runs("cheap", around(0.95), failed=1, cost=1)) == "sure"
+
+
+def test_one_run_takes_its_standard_error_from_the_validation_images() -> None:
     members = [runs("cheap", [0.907], cost=1), runs("best", [0.91], cost=9)]
-    verdict = verdicts(members)["best_for_its_cost"]
-    assert verdict.verdict == "cheap"  # sqrt(0.91 x 0.09 / 5,000) = 0.0040
-    assert "0.40 points, of 5,000 validation images" in verdict.sentence
+    assert best_for_its_cost(*members, held_out=5000) == "cheap"  # sqrt(0.91 x 0.09 / 5,000) = 0.0040
+    assert best_for_its_cost(*members, held_out=50_000) == "best"
 
 
-def test_front_holds_what_nothing_cheaper_or_better_beats() -> None:
-    assert pareto_front([1, 2, 3, 3], [0.5, 0.7, 0.6, 0.9]) == [True, True, False, True]
-    assert pareto_front([1, 1], [0.5, 0.5]) == [True, True]
-    assert pareto_front([], []) == []
+def test_nothing_held_out_or_nothing_but_diverged_runs_picks_none() -> None:
+    assert best_for_its_cost(runs("a", [0.9], validation=[]), held_out=0) == "not tested"
+    assert best_for_its_cost(runs("a", [], diverged=2), held_out=100) == "undecided"
 
 
 def test_every_claim_has_a_verdict_whatever_ran() -> None:
-    for members in ([], [runs("a", [])], [runs("a", [], failed=1)] * 2, [runs("a", around(0.9))] * 3):
-        for verdict in verdicts(members, members).values():
+    for members in (
+        [],
+        [runs("a", [])],
+        [runs("a", [], failed=1)] * 2,
+        [runs("a", [], diverged=1)] * 4,
+        [runs("a", around(0.9))] * 3,
+        [runs("a", [1.0] * 3), runs("b", [1.0] * 3), runs("c", [0.5] * 2), runs("d", [0.5])],
+    ):
+        known = [member for member in members if member.runs]
+        for verdict in verdicts(known, known).values():
             assert verdict.verdict
             assert verdict.sentence
             assert "nan" not in verdict.sentence

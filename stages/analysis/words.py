@@ -1,0 +1,127 @@
+"""The verdicts' sentences: differences and intervals in points of accuracy, shares in per cent."""
+
+import pandas as pd
+
+from stages.analysis.comparisons import MARGIN, Compared, mean
+from stages.analysis.statistics import SIGNIFICANT, Difference, Interval, deviation, seeds_to_settle
+
+
+def about_steps(steps: pd.DataFrame, compared: list[Compared]) -> str:
+    """What a family's steps came to; `steps` is what `comparisons.steps_table` makes of `compared`."""
+    known = steps[steps["difference"].notna()]
+    phrases = []
+    for direction in ("up", "down"):
+        group = known[known["direction"] == direction]
+        if len(group):
+            by = f"by {points(abs(group['difference'].mean()))} points on average"
+            phrases.append(f"{len(group)} of {len(known)} steps {direction}, {by}, {p_value(group['p_holm'].max())}")
+    runs = {architecture.name: architecture.accuracies for architecture in compared}
+    still_open = known[known["direction"] == "open"]
+    sides = [(runs[step["from"]], runs[step["to"]]) for _, step in still_open.iterrows()]
+    phrases += [_open_step(step, *side) for (_, step), side in zip(still_open.iterrows(), sides, strict=True)]
+    if any(len(accuracies) == 1 for side in sides for accuracies in side):
+        phrases.append(
+            "one run a side gives no interval, and McNemar's test tells two models apart, not what made them"
+        )
+    unseen = len(steps) - len(known)
+    if unseen:
+        phrases.append(f"{counted(unseen, 'step')} not compared, as no run of one side started")
+    return "; ".join(phrases)
+
+
+def _open_step(step: pd.Series, before: list[float], after: list[float]) -> str:
+    where = f"{step['from_label']} to {step['to_label']}: {signed(step['difference'])} points"
+    first, second = deviation(before), deviation(after)
+    if first is None or second is None:
+        return f"{where}, McNemar's {p_value(step['mcnemar_p_holm'])}"
+    if pd.isna(step["p"]):
+        return f"{where}, no interval, as no run of either side differs from another"
+    where += f" [{signed(step['low'])}, {signed(step['high'])}]"
+    if step["equivalence_p_holm"] < SIGNIFICANT:
+        return f"{where}, less than {points(MARGIN)} points either way ({p_value(step['equivalence_p_holm'])})"
+    where += f", {points(MARGIN)} points not excluded"
+    enough = seeds_to_settle(step["difference"], first, second) if step["difference"] else None
+    if enough is None:
+        return f"{where}; too small to settle"
+    more = enough - min(len(before), len(after))
+    if more <= 0:
+        return f"{where}; open after correction for the number of steps"
+    return f"{where}; {counted(more, 'more seed')} would settle a difference of that size"
+
+
+def about_starting(compared: list[Compared], interval: Interval, p: float) -> str:
+    """How often each width starts; `interval` of the widest's start rate, `p` that it is the narrowest's."""
+    narrowest, *between, widest = compared
+    rates = ", ".join(f"{one.label} {one.started} of {one.runs}" for one in compared)
+    shares = f"{percent(interval.low)} to {percent(interval.high)} %"
+    unstable = ""
+    if not any(architecture.starts_sometimes for architecture in between):
+        ends = narrowest.starts_sometimes or widest.starts_sometimes
+        unstable = f"; none {'between them ' if ends else ''}starts in some runs and fails in others"
+    return (
+        f"started: {rates}; {widest.label} starts in {shares} of all runs (95 % interval); against {narrowest.label}, "
+        f"{p_value(p)} (Fisher){unstable}"
+    )
+
+
+def about_optimum(
+    best: Compared,
+    inside: bool,
+    others: list[Compared],
+    differences: list[Difference | None],
+    p_values: list[float],
+) -> str:
+    """How far the best is ahead of the others; `p_values` of the differences that there are."""
+    where = f"{best.label} is best over all runs, {percent(mean(best.overall), 2)} %, "
+    where += "between the ends" if inside else "at an end"
+    if not all(differences):
+        single = all(len(architecture.overall) == 1 for architecture in (best, *others))
+        return f"{where}; {'one run each gives' if single else 'too few runs, or none that differ, give'} no interval"
+    ahead = [
+        f"{points(between.estimate)} [{signed(between.low)}, {signed(between.high)}] points ahead of {other.label}, "
+        f"{p_value(p)}"
+        for between, other, p in zip(filter(None, differences), others, p_values, strict=True)
+    ]
+    return f"{where}: {', '.join(ahead)}"
+
+
+def about_cost(pick: Compared, best: Compared, error: float, held_out: int) -> str:
+    """Why the pick is it; `error` is the standard error of the best's validation accuracy."""
+    highest, runs = mean(best.validation), len(best.validation)
+    of_what = f"{held_out:,} validation images" if runs == 1 else f"{runs} seeds"
+    margin = f"one standard error ({points(error)} points, of {of_what})"
+    if pick is best:
+        why = f"no cheaper one is within {margin} of its validation accuracy, {percent(highest, 2)} %"
+    else:
+        share = percent(pick.training_flops / best.training_flops)
+        why = (
+            f"its validation accuracy, {percent(mean(pick.validation), 2)} %, is within {margin} of the highest, "
+            f"{percent(highest, 2)} % of {best.label}, for {share} % of its training operations"
+        )
+    return f"{why}; on the test images {percent(mean(pick.overall), 2)} %"
+
+
+def diverged(compared: list[Compared]) -> str:
+    """That runs without an accuracy are in no mean, where there are such."""
+    number = sum(architecture.runs - len(architecture.overall) for architecture in compared)
+    return f"; {counted(number, 'run')} that diverged in no mean" if number else ""
+
+
+def points(fraction: float) -> str:
+    return f"{100 * fraction:.2f}"
+
+
+def signed(fraction: float) -> str:
+    return f"{100 * fraction:+.2f}"
+
+
+def percent(fraction: float, decimals: int = 0) -> str:
+    return f"{100 * fraction:.{decimals}f}"
+
+
+def p_value(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,52 @@
+"""Made-up runs of made-up architectures, for rules and numbers to be held against."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stages.analysis.comparisons import Compared, steps_table
+from stages.analysis.verdicts import Verdict, judge
+from stages.params import Family
+
+
+def runs(
+    label: str,
+    accuracies: list[float],
+    *,
+    failed: int = 0,
+    diverged: int = 0,
+    cost: int = 1,
+    parameters: int = 1,
+    family: Family = "width",
+    validation: list[float] | None = None,
+) -> Compared:
+    """An architecture with these test accuracies, so many runs at 10 % that never started, and so many that diverged.
+
+    Where `validation` is not given, validation accuracy is test accuracy.
+    """
+    overall = accuracies + [0.1] * failed
+    return Compared(
+        name=f"{family}-{label}",
+        label=label,
+        family=family,
+        parameters=parameters,
+        training_flops=cost,
+        runs=len(overall) + diverged,
+        started=len(accuracies),
+        accuracies=accuracies,
+        overall=overall,
+        validation=overall if validation is None else validation,
+        correct=np.arange(1000) < 1000 * accuracies[0] if accuracies else None,
+    )
+
+
+def around(mean: float, count: int = 5, spread: float = 0.002) -> list[float]:
+    """Evenly from `mean` - `spread` to `mean` + `spread`."""
+    return [float(value) for value in np.linspace(mean - spread, mean + spread, count)]
+
+
+def verdicts(
+    width: Sequence[Compared] = (), depth: Sequence[Compared] = (), held_out: int = 5000
+) -> dict[str, Verdict]:
+    families: dict[Family, list[Compared]] = {"width": list(width), "depth": list(depth)}
+    return judge(families, {family: steps_table(members) for family, members in families.items()}, held_out)

@@ -1,0 +1,134 @@
+"""Neighbours compared, number by number, and the front of accuracy against cost."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.analysis.comparisons import Compared, pareto_front, steps_table
+from stages.analysis.tables import by_step
+from stages.analysis.verdicts import judge
+from stages.params import FAMILIES, Family
+from tests.analysis.made_up import around, runs
+from tests.conftest import ROOT
+
+
+def right(*images: int) -> np.ndarray:
+    """Of twelve test images, these are right."""
+    return np.isin(np.arange(12), images)
+
+
+MEMBERS = [
+    runs("a", [0.80, 0.82], failed=3, diverged=1)._replace(correct=right(0, 1, 2)),
+    runs("b", [0.84, 0.88])._replace(correct=right(1, 2, 3, 4, 5, 6, 7)),
+    runs("c", [0.85, 0.86, 0.87, 0.88], failed=1)._replace(correct=right(1, 2, 3, 4, 5, 6)),
+    runs("d", [], failed=2),
+]
+
+
+def test_every_number_of_a_step_is_that_of_the_runs_that_started() -> None:
+    """Welch's by t with 1.4706 and 1.4018 degrees of freedom; McNemar's 1 alone of 6, and 1 of 1."""
+    expected: list[dict[str, Any]] = [
+        {
+            "from": "width-a", "to": "width-b", "from_label": "a", "to_label": "b",
+            "difference": 0.05, "low": -0.0883705, "high": 0.1883705, "p": 0.1987274,
+            "superiority": 1.0, "mcnemar_p": 2 * (1 + 6) / 2**6, "equivalence_p": 0.8871867,
+            "p_holm": 2 * 0.1987274, "mcnemar_p_holm": 4 * (1 + 6) / 2**6, "equivalence_p_holm": 1.0,
+            "direction": "open",
+        },
+        {
+            "from": "width-b", "to": "width-c", "from_label": "b", "to_label": "c",
+            "difference": 0.005, "low": -0.1726709, "high": 0.1826709, "p": 0.8457377,
+            "superiority": 4.5 / 8, "mcnemar_p": 1.0, "equivalence_p": 0.5,
+            "p_holm": 0.8457377, "mcnemar_p_holm": 1.0, "equivalence_p_holm": 1.0,
+            "direction": "open",
+        },
+    ]  # fmt: skip
+    steps = steps_table(MEMBERS)
+    assert list(steps.columns) == list(expected[0])
+    for row, numbers in zip(steps.to_dict("records")[:2], expected, strict=True):
+        assert row == {key: pytest.approx(value, abs=1e-6) for key, value in numbers.items()}
+    last = steps.iloc[2]
+    assert (last["from"], last["to"], last["direction"]) == ("width-c", "width-d", "open")
+    assert last.drop(["from", "to", "from_label", "to_label", "direction"]).isna().all()
+
+
+def test_metrics_name_a_step_by_its_two_sides_and_leave_out_what_there_is_not() -> None:
+    steps = by_step(steps_table(MEMBERS))
+    assert list(steps) == ["a to b", "b to c", "c to d"]
+    assert steps["c to d"] == {"direction": "open"}
+    assert (steps["a to b"]["difference"], steps["a to b"]["direction"]) == (pytest.approx(0.05), "open")
+    assert "from" not in steps["a to b"]
+    single = by_step(steps_table([runs("a", [0.8]), runs("b", [0.9])]))["a to b"]
+    assert list(single) == ["difference", "superiority", "mcnemar_p", "mcnemar_p_holm", "direction"]
+
+
+def test_direction_is_that_of_the_difference_where_the_corrected_p_value_is_below_5_per_cent() -> None:
+    """Raw p-values 0.017, 0.037 and 0.037: corrected 0.051, 0.074 and 0.074."""
+    three = [runs("a", around(0.9)), runs("b", around(0.903)), runs("c", around(0.9005)), runs("d", around(0.903))]
+    assert list(steps_table(three)["direction"]) == ["open"] * 3
+    assert (steps_table(three)["p"] < 0.05).all()
+    assert list(steps_table(three[:2])["direction"]) == ["up"]
+    assert list(steps_table(three[1::-1])["direction"]) == ["down"]
+
+
+def test_steps_that_cannot_be_compared_do_not_count_in_the_correction() -> None:
+    steps = steps_table([runs("a", around(0.88)), runs("b", around(0.8835)), runs("c", [0.9]), runs("d", [])])
+    assert steps["p_holm"].iloc[0] == pytest.approx(steps["p"].iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("costs", "accuracies", "front"),
+    [
+        ([1, 2, 3, 3], [0.5, 0.7, 0.6, 0.9], [True, True, False, True]),
+        ([3, 2, 1], [0.5, 0.6, 0.7], [False, False, True]),
+        ([1, 1], [0.5, 0.5], [True, True]),
+        ([1, 1], [0.5, 0.6], [False, True]),
+        ([1, 2], [0.5, 0.5], [True, False]),
+        ([], [], []),
+    ],
+)
+def test_front_holds_what_nothing_cheaper_or_better_beats(
+    costs: list[int], accuracies: list[float], front: list[bool]
+) -> None:
+    assert pareto_front(costs, accuracies) == front
+
+
+def recorded(family: Family) -> list[Compared]:
+    """The runs of records/study; which images they get right is not in the record, and no verdict follows from it."""
+    place = ROOT / "records/study"
+    accuracy, curves = (pd.read_csv(place / f"plots/{family}_{table}.csv") for table in ("accuracy", "curves"))
+    numbers = json.loads((place / "metrics/study.json").read_text())[family]
+    members = []
+    for (label, group), (key, known) in zip(accuracy.groupby("architecture", sort=False), numbers.items(), strict=True):
+        last = curves[curves["architecture"] == label].groupby("seed")["val_accuracy"].last()
+        members.append(
+            Compared(
+                name=key,
+                label=str(label),
+                family=family,
+                parameters=known["parameters"],
+                training_flops=known["training_flops"],
+                runs=len(group),
+                started=int(group["started"].sum()),
+                accuracies=list(group[group["started"]]["test_accuracy"]),
+                overall=list(group["test_accuracy"]),
+                validation=list(last),
+                correct=None,
+            )
+        )
+    return members
+
+
+def test_rules_give_the_record_s_verdicts_and_its_directions() -> None:
+    families = {family: recorded(family) for family in FAMILIES}
+    steps = {family: steps_table(members) for family, members in families.items()}
+    known = json.loads((ROOT / "records/study/metrics/verdicts.json").read_text())
+    said = {claim: verdict.verdict for claim, verdict in judge(families, steps, held_out=5000).items()}
+    assert said == {claim: entry["verdict"] for claim, entry in known.items()}
+    in_record = json.loads((ROOT / "records/study/metrics/steps.json").read_text())
+    for family in FAMILIES:
+        directions = [entry["direction"] for entry in in_record[family].values()]
+        assert list(steps[family]["direction"]) == directions
