@@ -71,6 +71,7 @@ audit: setup  ## look the packages up among the known vulnerabilities (needs the
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --extra cluster --extra dev pyproject.toml --output-file requirements.lock
+	$(PYTHON) -m tools.lock
 
 clean:  ## remove the environment and the caches of tools; what was trained stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from stages.analysis.comparisons import steps_table
+from stages.analysis.reference import is_fashion_mnist
 from stages.analysis.runs import Trained, trained
 from stages.analysis.tables import (
     accuracy_table,
@@ -26,7 +27,8 @@ from stages.analysis.tables import (
 from stages.analysis.verdicts import judge
 from stages.common.errors import reported_in_one_line
 from stages.common.files import write_json, write_text
-from stages.common.places import DATA, METRICS, MODELS, PACKED, PLOTS
+from stages.common.libraries import check_libraries
+from stages.common.places import AGGREGATE_LIBRARIES, DATA, METRICS, MODELS, PACKED, PLOTS
 from stages.data.dataset import Dataset
 from stages.data.packed import read_dataset
 from stages.network.cost import training_flops
@@ -78,7 +80,7 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
 
     tables: dict[str, list[pd.DataFrame]] = {"accuracy": [], "curves": [], "layers": []}
     for family in FAMILIES:
-        accuracy, curves = accuracy_table(shown[family], params.data.source), curves_table(shown[family])
+        accuracy, curves = accuracy_table(shown[family], is_fashion_mnist(dataset.test)), curves_table(shown[family])
         write_text(PLOTS / f"{family}_accuracy.csv", table_text(accuracy))
         write_text(PLOTS / f"{family}_curves.csv", table_text(curves))
         write_png(PLOTS / f"{family}_accuracy.png", accuracy_figure(accuracy, family))
@@ -95,6 +97,7 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
 def main() -> None:
     with reported_in_one_line("aggregate"):
         params = load_params()
+        check_libraries(AGGREGATE_LIBRARIES)
         dataset = read_dataset(PACKED)
         every = [trained(described, params) for described in params.architectures()]
         set_aside_unlisted({described.name for described, _ in every})

@@ -5,15 +5,15 @@ import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-import yaml
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from stages.common.errors import InputError, reported_in_one_line
+from stages.common.places import METRICS, MODELS, PACKED, PLOTS, RAW
+from stages.common.strict_yaml import read_yaml
 from stages.network.architecture import BLOCK_SHRINKS, Architecture, Blocks, Filters, Section
 from stages.training.settings import Seed, Train, no_repeats
 
 PARAMS_FILE = Path("params.yaml")
-FASHION_MNIST = "fashion-mnist"
 
 Family = Literal["width", "depth"]
 FAMILIES: tuple[Family, ...] = ("width", "depth")
@@ -25,9 +25,6 @@ PROBLEMS_SHOWN = 10  # of one file; a list can hold any number of them
 KEY_SHOWN = 80  # characters
 _brief = reprlib.Repr()
 _brief.maxlevel = 2  # of six items each: an alias of an alias of an alias is short to write and endless to show
-
-# PyYAML's own errors, and what it lets through where a value is not what its tag says (`!!bool x`, `!!map [1]`)
-NOT_YAML = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def depth_name(blocks: int) -> str:
@@ -42,9 +39,12 @@ def _no_reserved_name(name: str) -> str:
 
 
 def _inside_project(source: str) -> str:
-    real = Path(os.path.realpath(source))  # Path.resolve raises RuntimeError on a symlink that leads to itself
-    if source != FASHION_MNIST and not real.is_relative_to(Path.cwd()):
-        raise ValueError(f"{FASHION_MNIST}, or a folder inside the project")
+    real, project = Path(os.path.realpath(source)), Path.cwd()  # Path.resolve raises on a symlink that leads to itself
+    written = [project / place for place in (RAW, PACKED, MODELS, METRICS, PLOTS)]
+    if Path(source).is_absolute() or not real.is_relative_to(project):
+        raise ValueError("the path of a folder inside the project, from there")
+    if any(real.is_relative_to(place) or place.is_relative_to(real) for place in written):
+        raise ValueError("a folder that the pipeline does not write into")
     return source
 
 
@@ -128,27 +128,21 @@ class Params(Section):
         return width + depth
 
 
-class _NoRepeatedKeys(yaml.SafeLoader):
-    """PyYAML's safe loader, which otherwise keeps the last of two equal keys and says nothing."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        repeated = sorted({repr(key) for key in keys if keys.count(key) > 1})
-        if repeated:
-            raise yaml.MarkedYAMLError(problem=f"key {repeated[0]} repeats", problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def load_params(path: Path = PARAMS_FILE) -> Params:
+def load_params() -> Params:
     """Read and check the whole file. Raises InputError, one line, for anything that is not as the schema says."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoRepeatedKeys)  # noqa: S506, a SafeLoader
-    except NOT_YAML as error:
-        raise InputError(f"{path}: not readable as YAML: {_one_line(error)}") from None
+        text = PARAMS_FILE.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{PARAMS_FILE}: not readable as YAML: not UTF-8, {error.reason}") from None
+    return read_params(text)
+
+
+def read_params(text: str) -> Params:
+    """What a params.yaml of this text says, of any revision. Raises InputError as `load_params` does."""
     try:
-        return Params.model_validate(content)
+        return Params.model_validate(read_yaml(text, str(PARAMS_FILE)))
     except ValidationError as error:
-        raise InputError(f"{path}: {problems(error)}") from None
+        raise InputError(f"{PARAMS_FILE}: {problems(error)}") from None
 
 
 def problems(error: ValidationError) -> str:
@@ -172,10 +166,6 @@ def _shown(value: Any) -> str:
         return _brief.repr(value)
     except ValueError:  # from Python's limit on the digits of a number that it writes out
         return "a number of thousands of digits"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 if __name__ == "__main__":

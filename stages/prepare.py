@@ -5,6 +5,7 @@ labels `[N]` of train, validation and test. The same input gives the same bytes.
 """
 
 from stages.common.errors import reported_in_one_line
+from stages.common.libraries import check_libraries
 from stages.common.places import PACKED, RAW
 from stages.data.holdout import check_parts, read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
@@ -15,6 +16,7 @@ from stages.params import load_params
 def main() -> None:
     with reported_in_one_line("prepare"):
         params = load_params()
+        check_libraries()
         train = read_split(RAW, TRAIN_IMAGES, TRAIN_LABELS)
         test = read_split(RAW, TEST_IMAGES, TEST_LABELS)
         check_parts(train, test)

@@ -18,6 +18,7 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from stages.common.errors import InputError, reported_in_one_line
+from stages.common.libraries import check_imported, check_libraries
 from stages.common.places import PACKED
 from stages.data.packed import read_dataset
 from stages.network.architecture import Architecture
@@ -62,6 +63,7 @@ def chosen(arguments: argparse.Namespace, params: Params) -> StudyArchitecture:
 def main(arguments: list[str] | None = None) -> None:
     with reported_in_one_line("train"):
         params = load_params()
+        check_libraries()
         asked = chosen(_parse(arguments), params)
         dataset = read_dataset(PACKED)
         for described in [*params.architectures(), asked]:
@@ -69,6 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
 
         from stages.training.every_seed import train_every_seed  # with TensorFlow: seconds that bad input is spared
 
+        check_imported()
         train_every_seed(asked.name, asked.architecture, params.train, dataset)
 
 

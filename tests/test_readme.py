@@ -27,7 +27,7 @@ def test_results_table_is_that_of_the_metrics_and_of_the_record() -> None:
     for named in load_params().studied():
         one, five = committed[named.family][named.key], recorded[named.family][named.key]
         assert (one["seeds"], five["seeds"]) == (1, 5)
-        reference = reference_accuracy(named.architecture, "fashion-mnist")
+        reference = reference_accuracy(named.architecture)
         assert reference is not None
         filters, blocks = named.architecture.filters, named.architecture.blocks
         what = f"({filters[0]}, {filters[1]})" if named.family == "width" else f"{blocks}"

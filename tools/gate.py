@@ -1,4 +1,4 @@
-"""Is dvc.lock up with the code and the parameters? In a clone without any data.
+"""Is dvc.lock up with the code, the parameters and the libraries? In a clone without any data.
 
     python -m tools.gate
 
@@ -9,6 +9,7 @@ import sys
 
 from stages.common.errors import InputError, reported_in_one_line
 from tools.common.pipeline import opened
+from tools.lock import out_of_step
 
 TODO = "`make repro`, then commit params.yaml, dvc.lock, metrics/ and plots/ with the code"
 
@@ -33,6 +34,8 @@ def stages_behind() -> list[str]:
 def main() -> None:
     with reported_in_one_line("gate"):
         try:
+            if others := out_of_step():
+                raise InputError(f"{'; '.join(others)}: `python -m tools.lock`, then {TODO}")
             behind = stages_behind()
         except InputError as error:
             sys.exit(f"gate: {error}")

@@ -111,8 +111,11 @@ def compared_runs(trained: Trained, dataset: Dataset) -> Compared:
     )
 
 
-def accuracy_table(every: list[Trained], source: str) -> pd.DataFrame:
-    """One row an architecture and seed: test accuracy as a fraction, whether it started, the reference's accuracy."""
+def accuracy_table(every: list[Trained], fashion_mnist: bool) -> pd.DataFrame:
+    """One row an architecture and seed: test accuracy as a fraction, whether it started, the reference's accuracy.
+
+    The reference's is missing where the data are not `fashion_mnist`.
+    """
     return pd.DataFrame(
         [
             {
@@ -122,7 +125,7 @@ def accuracy_table(every: list[Trained], source: str) -> pd.DataFrame:
                 "seed": int(seed),
                 "test_accuracy": result.test_accuracy,
                 "started": result.started,
-                "reference": reference_accuracy(described.architecture, source),
+                "reference": reference_accuracy(described.architecture) if fashion_mnist else None,
             }
             for described, results in every
             for seed, result in results.seeds.items()

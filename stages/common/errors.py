@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-BRING_BACK = "earlier results: git checkout dvc.lock metrics plots && dvc checkout"
+# Git compares sizes and whole seconds before bytes, and may take a params.yaml that DVC has just written for the one
+# that is committed; where there is none, it writes it
+GO_BACK = "rm -f params.yaml && git checkout params.yaml dvc.lock metrics plots && dvc checkout"
+BRING_BACK = f"back to what is committed, params.yaml too: {GO_BACK}"
 
 
 class InputError(Exception):

@@ -8,3 +8,5 @@ PACKED = DATA / "fashion_mnist.npz"
 MODELS = DATA / "models"
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+LIBRARIES = Path("stages/common/libraries.txt")  # whose versions data and trainings follow from
+AGGREGATE_LIBRARIES = Path("stages/analysis/libraries.txt")  # and, besides, the tables, pictures and the page

@@ -8,8 +8,8 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 
-from stages.data.dataset import Split
-from stages.params import FASHION_MNIST, Params
+from stages.analysis.reference import is_fashion_mnist
+from stages.data.dataset import Dataset, Split
 
 IMAGES_SHOWN = 18
 FASHION_CLASSES = (
@@ -17,9 +17,10 @@ FASHION_CLASSES = (
 )  # fmt: skip
 
 
-def class_names(params: Params, labels: np.ndarray) -> list[str]:
-    """What to call the classes of these labels, uint8 `[classes]`, in their order."""
-    if params.data.source == FASHION_MNIST:
+def class_names(dataset: Dataset) -> list[str]:
+    """What to call the data set's classes, in the order of their labels."""
+    labels = dataset.labels
+    if is_fashion_mnist(dataset.test):
         return [FASHION_CLASSES[label] for label in labels]
     return [f"class {label}" for label in labels]
 

@@ -49,7 +49,7 @@ def page(
     started, reference), `curves` (family, seed, epoch, loss, val_accuracy), `layers` (seed, epoch, layer,
     gradient_norm, saturated). `best` is the run of highest accuracy on the watched images, if any has one.
     """
-    names = class_names(params, dataset.labels)
+    names = class_names(dataset)
     architectures = list(dict.fromkeys(tables["curves"]["architecture"]))
     template = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -106,7 +106,7 @@ def _charts(
             inside, "saturated", "share of saturated units", logarithmic=False
         )
     if best:
-        names = class_names(params, dataset.labels)
+        names = class_names(dataset)
         charts["errors"] = errors_chart(class_errors(best.probabilities, dataset.indexed(dataset.test), names))
     return charts
 

@@ -76,7 +76,7 @@ def test_interval_needs_two_seeds_that_started() -> None:
 def test_pictures_are_drawn_whatever_started(tmp_path: Path, accuracies: list[float | None]) -> None:
     seeds = [seed(a, 1 if a == 0.9 else None, 1 if a is None else None) for a in accuracies]
     described = StudyArchitecture("width", "width", "width", ARCHITECTURE)
-    accuracy = accuracy_table([Trained(described, results(*seeds))], "fashion-mnist")
+    accuracy = accuracy_table([Trained(described, results(*seeds))], fashion_mnist=True)
     write_png(tmp_path / "a.png", accuracy_figure(accuracy, "width"))
     curves = pd.DataFrame(
         {

@@ -24,11 +24,12 @@ from statistics import median
 from typing import Any
 
 import pandas as pd
-import yaml
 from distributed import Client, LocalCluster
+from dvc.utils.serialize import dumps_yaml
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.files import write_json, write_text
+from stages.common.strict_yaml import read_yaml
 from tools.cluster.clone import Study
 from tools.cluster.driver import LOCK, run_on_workers
 from tools.cluster.plan import Task
@@ -102,7 +103,7 @@ def made_up(project: Path, architectures: int) -> None:
     of that one's, since `dvc commit` of many stages takes a time that grows with the square of their number.
     """
     subprocess.run(["git", "clone", "--quiet", ".", str(project)], check=True)
-    params = yaml.safe_load((project / "params.yaml").read_text())
+    params = read_yaml((project / "params.yaml").read_text(), "params.yaml")
     more = architectures - 2 - len(params["study"]["depth"])
     widths = {f"w{number}-{number}": [number, number] for number in range(1, more + 1)}
     names = ["width", "depth", *widths, *(f"depth-{blocks}" for blocks in params["study"]["depth"])]
@@ -113,13 +114,13 @@ def made_up(project: Path, architectures: int) -> None:
     subprocess.run(["dvc", "commit", "--force", "--quiet"], cwd=project, check=True)
 
     _write_study(project, params, widths)
-    lock = yaml.safe_load((project / "dvc.lock").read_text())
-    first = yaml.safe_dump(lock["stages"]["train_width@w1-1"])
+    lock = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")
+    first = dumps_yaml(lock["stages"]["train_width@w1-1"])
     for name, (filters, _) in widths.items():
         command = f"train {name} --filters {filters} {filters}"
         own = first.replace("train w1-1 --filters 1 1", command).replace("models/w1-1", f"models/{name}")
-        lock["stages"][f"train_width@{name}"] = yaml.safe_load(own)
-    write_text(project / "dvc.lock", yaml.safe_dump(lock, sort_keys=False))
+        lock["stages"][f"train_width@{name}"] = read_yaml(own, "dvc.lock")
+    write_text(project / "dvc.lock", dumps_yaml(lock))
     subprocess.run(["dvc", "commit", "--force", "--quiet", "aggregate"], cwd=project, check=True)
     subprocess.run(["git", "commit", "--quiet", "--all", "--message", "study"], cwd=project, check=True)
 
@@ -127,7 +128,7 @@ def made_up(project: Path, architectures: int) -> None:
 def _write_study(project: Path, params: dict[str, Any], widths: dict[str, list[int]]) -> None:
     """Put these widths into params.yaml, and numbers of theirs into metrics/study.json."""
     params["study"]["width"] = widths
-    write_text(project / "params.yaml", yaml.safe_dump(params, sort_keys=False))
+    write_text(project / "params.yaml", dumps_yaml(params))
     study = json.loads((project / "metrics/study.json").read_text())
     study["width"] = dict.fromkeys(widths, next(iter(study["width"].values())))
     write_json(project / "metrics/study.json", study)

@@ -7,11 +7,14 @@ from typing import Any, TypeVar
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from stages.params import NOT_YAML
+from stages.common.errors import InputError
 from tools.common.git import git_or_none
 from tools.common.markdown import code, plain
 
 Content = TypeVar("Content")
+
+# What reading raises where a file is not of the shape that it should be
+UNREADABLE = (InputError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class NothingToCompareError(Exception):
@@ -38,7 +41,7 @@ class Side:
             return None
         try:
             return parse(text)
-        except NOT_YAML as error:
+        except UNREADABLE as error:
             self.lacks(path, f"not readable ({plain(error)})")
             return None
 

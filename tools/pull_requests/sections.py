@@ -6,9 +6,9 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import pandas as pd
-import yaml
 
 from stages.common.places import METRICS, PLOTS
+from stages.common.strict_yaml import read_yaml
 from stages.params import FAMILIES, PARAMS_FILE
 from tools.common.markdown import ABSENT, code, curve, folded, number, plain, table
 from tools.pull_requests.revisions import Side, dvc_diff
@@ -89,7 +89,7 @@ class Run(NamedTuple):
 
 def _runs(lock: str) -> dict[str, Run]:
     runs = {}
-    for name, stage in yaml.safe_load(lock)["stages"].items():
+    for name, stage in read_yaml(lock, "dvc.lock")["stages"].items():
         params = {key: value for file in stage.get("params", {}).values() for key, value in file.items()}
         files = {dependency["path"]: dependency["md5"] for dependency in stage.get("deps", [])}
         outputs = {output["path"]: output["md5"] for output in stage.get("outs", [])}

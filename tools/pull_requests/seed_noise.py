@@ -7,11 +7,10 @@ plots/FAMILY_curves.csv.
 from io import StringIO
 
 import pandas as pd
-import yaml
 
 from stages.analysis.statistics import difference
 from stages.common.places import PLOTS
-from stages.params import FAMILIES, PARAMS_FILE, Params
+from stages.params import FAMILIES, PARAMS_FILE, read_params
 from stages.training.results import EPOCH_COLUMNS
 from tools.common.markdown import number
 from tools.pull_requests.revisions import Side
@@ -19,7 +18,7 @@ from tools.pull_requests.revisions import Side
 
 def seed_values(side: Side) -> dict[str, list[float]]:
     """One value a seed of every metric that has them, by the metric's key; nothing of what could not be read."""
-    params = side.read(str(PARAMS_FILE), lambda text: Params.model_validate(yaml.safe_load(text)))
+    params = side.read(str(PARAMS_FILE), read_params)
     values: dict[str, list[float]] = {}
     for family in FAMILIES:
         accuracy = side.read(f"{PLOTS}/{family}_accuracy.csv", read_accuracy)

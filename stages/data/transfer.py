@@ -1,0 +1,128 @@
+"""Files brought into data/raw from a folder, a web server or a package of Debian's.
+
+Each is held against its checksum before it gets its name there.
+"""
+
+import gzip
+import hashlib
+import math
+import subprocess
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from stages.common.errors import InputError
+from stages.common.files import whole_file
+from stages.common.places import RAW
+from stages.data.idx import DIMENSIONS, header_bytes, read_header
+
+CHUNK = 1 << 20  # bytes
+HEADER_READ = header_bytes(max(DIMENSIONS.values()))  # bytes
+GZIP_MAGIC = b"\x1f\x8b"
+
+Wanted = Mapping[str, str]  # the SHA-256 of the uncompressed bytes, by file name
+FAILURES = (OSError, subprocess.SubprocessError, InputError)  # of what is below; requests' are OSErrors
+
+
+def store(path: Path, name: str, expected: str) -> None:
+    """Write what `path` holds, unzipped where it is gzipped, to data/raw/NAME.
+
+    Raises InputError, and leaves no file, where the bytes are not as expected; no more is read than their header
+    promises.
+    """
+    digest, size, promised = hashlib.sha256(), 0, 0
+    with path.open("rb") as file, whole_file(RAW / name) as unfinished, unfinished.open("wb") as stored:
+        for chunk in unzipped(path, file):
+            promised = promised or promised_bytes(name, chunk)
+            size += len(chunk)
+            if size > promised:
+                raise InputError(f"{name}: holds more than the {promised} bytes that its header promises")
+            digest.update(chunk)
+            stored.write(chunk)
+        if digest.hexdigest() != expected:
+            raise InputError(f"{name}: SHA-256 is {digest.hexdigest()}, expected {expected}")
+
+
+def unzipped(path: Path, file: BinaryIO, chunk_bytes: int = CHUNK) -> Iterator[bytes]:
+    """The bytes of `path`, opened as `file`, unzipped where they are gzipped. Raises InputError where that fails."""
+    zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    file.seek(0)
+    stream = gzip.GzipFile(fileobj=file) if zipped else file
+    try:
+        while chunk := stream.read(chunk_bytes):
+            yield chunk
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged, not a whole gzip file ({error})") from None
+
+
+def promised_bytes(name: str, start: bytes) -> int:
+    """How long the file is by the header that it starts with. Raises InputError where that is none."""
+    dimensions = DIMENSIONS[name]
+    return header_bytes(dimensions) + math.prod(read_header(start, dimensions, name))
+
+
+def from_folder(folder: Path, wanted: Wanted) -> None:
+    """From `folder`, where each file may be gzipped and named so."""
+    for name, expected in wanted.items():
+        zipped = folder / f"{name}.gz"
+        path = zipped if zipped.is_file() else folder / name
+        if not path.is_file():
+            raise InputError(f"{path}: missing, or not a file")
+        store(path, name, expected)
+
+
+def from_address(address: str, wanted: Wanted) -> None:
+    """From a web server, over TLS, with time-outs and retries; never more bytes than a file has uncompressed."""
+    retry = Retry(total=3, connect=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
+    with requests.Session() as session, TemporaryDirectory() as scratch:
+        session.mount("https://", HTTPAdapter(max_retries=retry))
+        for name, expected in wanted.items():
+            download = Path(scratch, f"{name}.gz")
+            with session.get(f"{address}{name}.gz", stream=True, timeout=(10, 60)) as response:
+                response.raise_for_status()
+                _download(response.iter_content(CHUNK), download, name)
+            store(download, name, expected)
+
+
+def _download(chunks: Iterable[bytes], download: Path, name: str) -> None:
+    most = CHUNK  # until enough has come to see what the header promises
+    with download.open("wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+            if file.tell() > most:
+                file.flush()
+                with download.open("rb") as begun:
+                    most = max(CHUNK, promised_bytes(name, next(unzipped(download, begun, HEADER_READ), b"")))
+                if file.tell() > most:
+                    raise InputError(f"{name}.gz: the server sends more than {most} bytes")
+
+
+def from_debian(package: str, wanted: Wanted) -> None:
+    """From a package of Debian's, downloaded and unpacked without root, with the package lists in their own folder."""
+    with TemporaryDirectory() as scratch:
+        here = Path(scratch)
+        for folder in ("state/lists/partial", "cache/archives/partial"):
+            (here / folder).mkdir(parents=True)
+        options = (f"Dir::State={here}/state", f"Dir::Cache={here}/cache", "Dir::State::status=/var/lib/dpkg/status")
+        apt = ["apt-get", "--quiet", *(f"--option={option}" for option in options)]
+        _run([*apt, "update"], here)
+        _run([*apt, "download", package], here)
+        (archive,) = here.glob("*.deb")
+        _run(["dpkg-deb", "--extract", archive.name, "content"], here)
+        found = sorted((here / "content").rglob(f"{next(iter(wanted))}*"))
+        if not found:
+            raise InputError(f"{package}: holds no {next(iter(wanted))}")
+        from_folder(found[0].parent, wanted)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
+        raise InputError(f"{command[0]}: {reason}")
