@@ -45,6 +45,7 @@ def results_table(study: dict[str, dict[str, dict[str, float]]]) -> str:
 
 
 def readme(name: str, command: str) -> str:
+    """The record's page, from what lies in metrics/: the command, a row an architecture, the verdicts, the machine."""
     study = json.loads((METRICS / "study.json").read_text(encoding="utf-8"))
     verdicts = json.loads((METRICS / "verdicts.json").read_text(encoding="utf-8")).values()
     parts = [
