@@ -7,8 +7,8 @@
 Reads params.yaml and data/fashion_mnist.npz; writes data/models/NAME/, whole or not at all: for every seed
 `seed-K.keras`, and for all of them `results.json`, `history.csv`, `layers.csv` (what stages/training/diagnosis.py
 measures) and `predictions.npz` (test class probabilities float32 `[N, classes]` under `seed-K`, a column a label that
-occurs in training, ascending). What it writes follows from its input byte for byte. No epoch is trained that was trained
-here before (stages/training/kept.py).
+occurs in training, ascending). What it writes follows from its input byte for byte. No epoch is trained that was
+trained here before (stages/training/kept.py).
 """
 
 import argparse

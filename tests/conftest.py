@@ -18,6 +18,7 @@ from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 MODELS = Path("data/models")
+STORE = Path(".dvc/cache/trainings")
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if not name.startswith("MAKE")
 } | {  # as outside `make test`
@@ -124,7 +125,7 @@ def give_environment(project: Path) -> None:
     (environment / "ready").touch()
 
 
-def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """A folder that the first test process to ask for it makes, and the others wait for."""
     shared = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -142,7 +143,7 @@ def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path]
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository without data. Not to be written to: copy it."""
-    return _made_once(tmp_path_factory, "fresh", _checkout)
+    return made_once(tmp_path_factory, "fresh", _checkout)
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +159,7 @@ def reproduced(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         commit(place, "The pipeline on the sample")
         give_environment(place)
 
-    return _made_once(tmp_path_factory, "reproduced", make)
+    return made_once(tmp_path_factory, "reproduced", make)
 
 
 @pytest.fixture
@@ -179,7 +180,7 @@ def reduced(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert ran_stages(run("dvc", "repro", cwd=place)) == ["aggregate"]
         commit(place, "A smaller study")
 
-    return _made_once(tmp_path_factory, "reduced", make)
+    return made_once(tmp_path_factory, "reduced", make)
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import commit, contents, documented, edit_params, run
+from tests.conftest import STORE, contents, documented, edit_params, run
 
 TRAINED = re.compile(r"^(\S+) seed (\d+) epoch (\d+)/\d+:", flags=re.MULTILINE)
-STORE = Path(".dvc/cache/trainings")
 
 
 def trained(output: str) -> list[tuple[str, int, int]]:
@@ -82,7 +81,6 @@ def test_what_changes_bytes_trains_all_anew(small: Path, file: str, old: str, ne
 
 def test_queued_experiments_side_by_side_train_each_epoch_once_and_fill_the_same_store(small: Path) -> None:
     """Two at a time, in copies of the project; nothing shorter shows that the copies share what is kept."""
-    commit(small, "As it is")
     known = {path.name for path in (small / STORE).iterdir()}
     for name in ("one", "two"):
         changes = ("-S", "width.filters=[3,5]", "-S", f"depth.dense_units={84 if name == 'one' else 80}")

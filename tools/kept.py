@@ -14,13 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-from pydantic import ValidationError
-
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.places import PACKED
 from stages.network.architecture import Architecture
-from stages.params import PARAMS_FILE, Params, load_params
+from stages.params import PARAMS_FILE, Params, load_params, read_params
 from stages.training.kept import IDENTITY, Identity, states, store
 from tools.common.git import git, git_or_none
 from tools.common.pipeline import opened
@@ -88,8 +85,8 @@ def asking() -> Iterator[Asked]:
     for revision in dict.fromkeys([git("rev-parse", "HEAD").strip(), *branches, *queued]):
         text, lock = (git_or_none("show", f"{revision}:./{name}") for name in (PARAMS_FILE, "dvc.lock"))
         try:
-            params = Params.model_validate(yaml.safe_load(text or ""))
-        except ValidationError:
+            params = read_params(text or "")
+        except InputError:
             continue  # another schema, so other code: nothing that is kept can be its own
         yield Asked(revision, params, None if revision in queued else _data(lock or ""))
 

@@ -1,5 +1,6 @@
 """YAML as DVC reads it: the same library, the same version (1.2), and no key that silently gives way to another."""
 
+import io
 import warnings
 from typing import Any
 
@@ -52,6 +53,16 @@ def read_yaml(text: str, name: str) -> Any:
             return yaml.load(text)
     except NOT_YAML as error:
         raise InputError(f"{name}: not readable as YAML: {_reason(error)}") from None
+
+
+def write_yaml(content: Any) -> str:
+    """Plain values as YAML that `read_yaml` reads as the same, keys in the order given."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its own annotation knows None alone
+    text = io.StringIO()
+    yaml.dump(content, text)
+    return text.getvalue()
 
 
 def _reason(error: Exception) -> str:

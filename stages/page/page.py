@@ -23,12 +23,13 @@ from stages.analysis.tables import BestRun
 from stages.analysis.verdicts import Verdict
 from stages.common.files import sha256
 from stages.common.places import PACKED
+from stages.common.strict_yaml import write_yaml
 from stages.data.dataset import PARTS, Dataset
 from stages.page.charts import accuracy_chart, cost_chart, errors_chart, start_chart
 from stages.page.courses import curves_chart, layers_chart
 from stages.page.mistakes import class_errors, class_names, confident_errors, spans
 from stages.page.style import colours
-from stages.params import PARAMS_FILE, Params
+from stages.params import Params
 from stages.training.results import STARTED_BELOW
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
@@ -68,7 +69,7 @@ def page(
         labels=spans(dataset.labels),
         plateau=dataset.label_entropy,
         started_below=STARTED_BELOW * dataset.label_entropy,
-        params=PARAMS_FILE.read_text(encoding="utf-8"),
+        params=write_yaml(params.model_dump(exclude_defaults=True)),
         data=list(_checksums(dataset)),
         packed=sha256(PACKED),
         versions={package: version(package) for package in PACKAGES},

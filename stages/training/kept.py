@@ -18,7 +18,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +25,8 @@ import numpy as np
 from dvc.config import Config
 
 from stages.common.files import whole_file, write_text
+from stages.common.libraries import read_libraries
+from stages.common.places import LIBRARIES
 from stages.network.architecture import Architecture
 from stages.training.loop import State
 from stages.training.results import EPOCH_COLUMNS
@@ -71,7 +72,7 @@ def identity(architecture: Architecture, settings: Train, seed: int, data: str, 
         "seed": seed,
         "data": data,
         "code": {name: hashlib.sha256((STAGES / name).read_bytes()).hexdigest() for name in DECIDING},
-        "versions": {package: version(package) for package in ("tensorflow", "keras", "numpy")},
+        "libraries": read_libraries(LIBRARIES),
         "processor": processor,
     }
 

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
-from stages.params import StudyArchitecture, load_params
+from stages.params import StudyArchitecture, read_params
 from stages.training.kept import Kept, identity, states
 from stages.training.loop import State
-from tests.conftest import commit, edit_params, run
-
-STORE = Path(".dvc/cache/trainings")
+from tests.conftest import STORE, commit, edit_params, run
 
 
 @pytest.fixture
@@ -24,7 +22,7 @@ def project(fresh: Path, tmp_path: Path) -> Path:
 
 def keep(project: Path, name: str, epochs: list[int], learning_rate: float = 0.001, **changes: object) -> Kept:
     """Made-up states of an architecture of params.yaml, at the ends of that many epochs."""
-    params = load_params(project / "params.yaml")
+    params = read_params((project / "params.yaml").read_text())
     train = params.train.model_copy(update={"learning_rate": learning_rate})
     described: StudyArchitecture = next(one for one in params.architectures() if one.name == name)
     lock = yaml.safe_load((project / "dvc.lock").read_text())["stages"]["prepare"]

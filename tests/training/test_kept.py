@@ -136,7 +136,7 @@ def test_identity_names_code_and_versions_and_lies_beside_the_states(kept: Kept)
         content = json.loads((kept.folder / IDENTITY).read_text())
     assert content == made_by()
     assert {"training/loop.py", "network/fast.py"} <= set(content["code"])
-    assert {"tensorflow", "keras", "numpy"} <= set(content["versions"])
+    assert {"tensorflow", "keras", "numpy"} <= set(content["libraries"])
 
 
 def test_who_comes_second_waits_until_the_first_has_ended(tmp_path: Path) -> None:

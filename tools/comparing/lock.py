@@ -3,9 +3,8 @@
 from pathlib import PurePath
 from typing import Any
 
-import yaml
-
 from stages.common.errors import InputError
+from stages.common.strict_yaml import read_yaml
 from tools.common.pipeline import opened
 
 Lock = dict[str, dict[str, Any]]  # the stages of a dvc.lock, by name
@@ -18,7 +17,7 @@ def is_code(path: str) -> bool:
 
 def read_lock(text: str) -> Lock:
     """The stages that a dvc.lock holds."""
-    stages: Lock = yaml.safe_load(text)["stages"]
+    stages: Lock = read_yaml(text, "dvc.lock")["stages"]
     return stages
 
 
@@ -32,7 +31,7 @@ def differing_values(lock: Lock) -> list[str]:
             for dep in stage.deps:
                 if held := lock[stage.addressing].get("params", {}).get(dep.def_path):
                     found += [f"{dep.def_path}: {key}" for key in other_keys(held, dep.read_params())]
-                elif not is_code(dep.def_path) and "modified" in dep.workspace_status().values():
+                elif not is_code(dep.def_path) and dep.hash_info and "modified" in dep.workspace_status().values():
                     found.append(dep.def_path)
             found += [out.def_path for out in stage.outs if "modified" in out.workspace_status().values()]
     return list(dict.fromkeys(found))

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stages.common.errors import InputError
 from stages.common.places import PACKED
+from stages.common.strict_yaml import read_yaml, write_yaml
 from stages.params import FAMILIES, PARAMS_FILE
+from tools.comparing.lock import read_lock
 
 SAMPLE = {"data.source": "tests/sample", "data.validation": 100, "train.epochs": 2, "train.seeds": [0, 1]}
 WHOLE = {"train.epochs": 1, "train.seeds": [0]}
@@ -23,11 +23,11 @@ LOG_LINES = 15  # of a run that failed, shown
 def prepare(project: Path, values: dict[str, Any]) -> None:
     """Make the files in `project` a DVC project without Git, with these values, by dotted key, in its params.yaml."""
     path = project / PARAMS_FILE
-    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    params = read_yaml(path.read_text(encoding="utf-8"), str(path))
     for key, value in values.items():
         section, _, name = key.partition(".")
         params[section][name] = value
-    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    path.write_text(write_yaml(params), encoding="utf-8")
     (project / LOCK).unlink(missing_ok=True)
     (project / ".dvc").mkdir(exist_ok=True)
     (project / ".dvc/config").write_text(CONFIG, encoding="utf-8")
@@ -63,8 +63,8 @@ def _repro(project: Path, arguments: list[str], tell_stage: Callable[[str], None
 
 def outputs(project: Path) -> dict[str, str]:
     """What the stages of the project's dvc.lock wrote: a checksum by path; of a folder, one of all that is in it."""
-    lock = yaml.safe_load((project / LOCK).read_text(encoding="utf-8"))
-    return {output["path"]: output["md5"] for stage in lock["stages"].values() for output in stage.get("outs", [])}
+    lock = read_lock((project / LOCK).read_text(encoding="utf-8"))
+    return {output["path"]: output["md5"] for stage in lock.values() for output in stage.get("outs", [])}
 
 
 def differing_files(old: Path, new: Path, path: str) -> list[str]:
@@ -84,7 +84,7 @@ def _content(path: Path) -> bytes | None:
 
 def narrow_and_deep(project: Path) -> list[str]:
     """Of the project's study the narrowest and the deepest architecture, as stages; a pick where the study has none."""
-    params = yaml.safe_load((project / PARAMS_FILE).read_text(encoding="utf-8"))
+    params = read_yaml((project / PARAMS_FILE).read_text(encoding="utf-8"), str(PARAMS_FILE))
     width, depth = (params["study"][family] for family in FAMILIES)
     narrow = f"train_width@{min(width, key=lambda name: sum(width[name]))}" if width else "train@width"
     deep = f"train_depth@{max(depth)}" if depth else "train@depth"

@@ -11,9 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stages.common.errors import InputError
+from stages.common.strict_yaml import read_yaml
 from stages.params import PARAMS_FILE
 from tools.common.git import git, git_or_none
 from tools.comparing.lock import Lock, named_code, named_params, other_keys
@@ -58,7 +57,7 @@ def version_of(lock: Lock) -> Version:
         committed = git_or_none("show", f"{commit}:./{PARAMS_FILE}")
         if committed is None or _code_at(commit, checksums) != checksums:
             continue
-        if not other_keys(params, _flat(yaml.safe_load(committed), list(params))):
+        if not other_keys(params, _flat(read_yaml(committed, str(PARAMS_FILE)), list(params))):
             return Version(commit[:7], _files_at(commit))
     raise InputError("dvc.lock: no commit has the code and the parameters that it names; `make repro` makes it anew")
 

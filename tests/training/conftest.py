@@ -1,0 +1,70 @@
+"""A project whose trainings ended, and one whose training was killed after its first epoch."""
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ENVIRONMENT, MODELS, STORE, edit_params, made_once, run, training
+
+
+@pytest.fixture(scope="session")
+def whole(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with two seeds of three epochs, and with what uninterrupted trainings of them wrote. To be copied."""
+
+    def make(place: Path) -> None:
+        shutil.copytree(reduced, place, dirs_exist_ok=True, symlinks=True)
+        edit_params(place, "  - 0\n", "  - 0\n  - 1\n")
+        edit_params(place, "epochs: 1\n", "epochs: 3\n")
+        for name in ("w2-4", "depth-1"):
+            run(*training(name), cwd=place)
+
+    return made_once(tmp_path_factory, "whole", make)
+
+
+@pytest.fixture
+def project(whole: Path, tmp_path: Path) -> Path:
+    """A copy of `whole` without its training of w2-4, and nothing kept of any."""
+    copy = Path(shutil.copytree(whole, tmp_path / "project", symlinks=True))
+    forget(copy, "w2-4")
+    return copy
+
+
+@pytest.fixture(scope="session")
+def interrupted_once(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose training of w2-4 was killed after its first epoch. To be copied."""
+
+    def make(place: Path) -> None:
+        shutil.copytree(whole, place, dirs_exist_ok=True, symlinks=True)
+        forget(place, "w2-4")
+        process = subprocess.Popen(training("w2-4"), cwd=place, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+        await_state(place, process)
+        process.kill()
+        process.wait()
+
+    return made_once(tmp_path_factory, "interrupted", make)
+
+
+@pytest.fixture
+def interrupted(interrupted_once: Path, tmp_path: Path) -> Path:
+    """A copy of it to use up."""
+    return Path(shutil.copytree(interrupted_once, tmp_path / "interrupted", symlinks=True))
+
+
+def forget(project: Path, name: str) -> None:
+    """Remove a training's outputs, and what is kept of all."""
+    shutil.rmtree(project / MODELS / name)
+    shutil.rmtree(project / STORE, ignore_errors=True)
+
+
+def await_state(project: Path, process: subprocess.Popen[bytes]) -> None:
+    while not states(project):
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
+def states(project: Path) -> list[Path]:
+    """The files of all kept states."""
+    return sorted((project / STORE).glob("*/*-*.npz"))
