@@ -1,8 +1,9 @@
 """Compare all architectures that params.yaml names.
 
-Reads params.yaml, data/fashion_mnist.npz and data/models/NAME/ of each; writes `metrics/summary.json` (the two picks),
-`metrics/study.json` (the study), `metrics/steps.json` (neighbours compared), `metrics/verdicts.json`, for each family
-`plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page `plots/report.html`.
+Reads params.yaml, data/fashion_mnist.npz and data/models/NAME/ of each; writes `metrics/accuracy.json` (what DVC
+compares), `metrics/summary.json` (the two picks), `metrics/study.json` (the study), `metrics/steps.json` (neighbours
+compared), `metrics/verdicts.json`, for each family `plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page
+`plots/report.html`. Ends with what came out, in a table.
 """
 
 from itertools import count
@@ -12,6 +13,7 @@ import pandas as pd
 
 from stages.analysis.comparisons import steps_table
 from stages.analysis.reference import is_fashion_mnist
+from stages.analysis.outcome import ACCURACY, PAGE, STUDY, SUMMARY, VERDICTS, compared_numbers, outcome
 from stages.analysis.runs import Trained, trained
 from stages.analysis.tables import (
     accuracy_table,
@@ -53,8 +55,8 @@ def set_aside_unlisted(names: set[str]) -> None:
             print(f"aggregate: {folder} is not in params.yaml; moved to {place}", flush=True)
 
 
-def write_metrics(every: list[Trained], dataset: Dataset) -> None:
-    """The numbers of the picks and of the study."""
+def write_metrics(params: Params, every: list[Trained], dataset: Dataset) -> None:
+    """The numbers of the picks and of the study, and those of them that DVC compares."""
     summary: dict[str, Any] = {family: {} for family in FAMILIES}
     study: dict[str, Any] = {family: {} for family in FAMILIES}
     for described, results in every:
@@ -64,8 +66,9 @@ def write_metrics(every: list[Trained], dataset: Dataset) -> None:
             summary[described.family] = numbers
         else:
             study[described.family][described.key] = numbers
-    write_json(METRICS / "summary.json", summary)
-    write_json(METRICS / "study.json", study)
+    write_json(SUMMARY, summary)
+    write_json(STUDY, study)
+    write_json(ACCURACY, compared_numbers(params, summary, study))
 
 
 def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> None:
@@ -76,7 +79,7 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
     steps = {family: steps_table(runs[family]) for family in FAMILIES}
     verdicts = judge(runs, steps, len(dataset.validation.labels))
     write_json(METRICS / "steps.json", {family: by_step(steps[family]) for family in FAMILIES})
-    write_json(METRICS / "verdicts.json", {key: verdict._asdict() for key, verdict in verdicts.items()})
+    write_json(VERDICTS, {key: verdict._asdict() for key, verdict in verdicts.items()})
 
     tables: dict[str, list[pd.DataFrame]] = {"accuracy": [], "curves": [], "layers": []}
     for family in FAMILIES:
@@ -91,7 +94,7 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
 
     together = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
     everything = [*runs["width"], *runs["depth"]]
-    write_text(PLOTS / "report.html", page(params, dataset, everything, verdicts, together, best_run(every)))
+    write_text(PAGE, page(params, dataset, everything, verdicts, together, best_run(every)))
 
 
 def main() -> None:
@@ -101,8 +104,9 @@ def main() -> None:
         dataset = read_dataset(PACKED)
         every = [trained(described, params) for described in params.architectures()]
         set_aside_unlisted({described.name for described, _ in every})
-        write_metrics(every, dataset)
+        write_metrics(params, every, dataset)
         write_comparison(params, dataset, every)
+        print(outcome(params), flush=True)
 
 
 if __name__ == "__main__":

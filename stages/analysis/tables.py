@@ -16,7 +16,7 @@ from stages.analysis.statistics import deviation, mean_interval, proportion_inte
 from stages.common.files import FRACTIONS
 from stages.data.dataset import Dataset
 from stages.network.cost import training_flops
-from stages.params import Family
+from stages.params import Family, StudyArchitecture
 from stages.training.results import Results
 
 
@@ -154,17 +154,22 @@ def _together(every: list[Trained], read: Callable[[str], pd.DataFrame]) -> pd.D
 
 
 def members(family: Family, every: list[Trained]) -> list[Trained]:
+    """A family's architectures as `in_order` has them."""
+    by_name = {trained.described.name: trained for trained in every}
+    return [by_name[described.name] for described in in_order(family, [one.described for one in every])]
+
+
+def in_order(family: Family, every: list[StudyArchitecture]) -> list[StudyArchitecture]:
     """A family's architectures by kernels or blocks; its pick among them where the study does not hold it."""
-    all_of_it = [trained for trained in every if trained.described.family == family]
-    studied = [trained for trained in all_of_it if not trained.described.is_pick]
-    known = [trained.described.architecture for trained in studied]
-    shown = studied + [trained for trained in all_of_it if trained.described.architecture not in known]
+    all_of_it = [described for described in every if described.family == family]
+    studied = [described for described in all_of_it if not described.is_pick]
+    known = [described.architecture for described in studied]
+    shown = studied + [described for described in all_of_it if described.architecture not in known]
     return sorted(shown, key=_by_size)
 
 
-def _by_size(trained: Trained) -> tuple[int, int]:
-    architecture = trained.described.architecture
-    return architecture.blocks, sum(architecture.filters)
+def _by_size(described: StudyArchitecture) -> tuple[int, int]:
+    return described.architecture.blocks, sum(described.architecture.filters)
 
 
 def by_step(steps: pd.DataFrame) -> dict[str, dict[str, Any]]:
