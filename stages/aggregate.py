@@ -106,7 +106,7 @@ def main() -> None:
         set_aside_unlisted({described.name for described, _ in every})
         write_metrics(params, every, dataset)
         write_comparison(params, dataset, every)
-        print(outcome(params), flush=True)
+        print(f"\n{outcome(params)}", flush=True)
 
 
 if __name__ == "__main__":

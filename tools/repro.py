@@ -23,7 +23,7 @@ from rich.text import Text
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.params import load_params
-from tools.common.console import ENDINGS, ended_by_exception, tell
+from tools.common.console import ENDINGS, counted, ended_by_exception, tell
 from tools.common.pipeline import stale_stages
 
 LOGS = Path("data/logs")
@@ -100,7 +100,7 @@ def _last_lines(log: Path) -> str:
 def run_side_by_side(stale: dict[str, set[str]], jobs: int) -> None:
     """Every stage as soon as what it needs is there, at most `jobs` at a time. Raises StageFailedError."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    tell(f"{len(stale)} stages, {jobs} at a time; their output: {LOGS}/")
+    tell(f"{counted(len(stale), 'stage')}, {jobs} at a time; their output: {LOGS}/")
     columns = TextColumn("{task.description}"), TimeElapsedColumn(), LastLine()
     display = Progress(*columns, disable=not sys.stdout.isatty())
     order, stages = TopologicalSorter(stale), Stages(display)
@@ -130,13 +130,12 @@ def _jobs(arguments: list[str]) -> int:
 def main() -> None:
     with reported_in_one_line("repro"):
         jobs = _jobs(sys.argv[1:])
-        if jobs > 1:
-            stale = stale_stages()
-            try:
-                if len(stale) > 1:
-                    run_side_by_side(stale, jobs)
-            except StageFailedError as error:
-                sys.exit(f"repro: {error}")
+        stale = stale_stages()
+        try:
+            if stale:
+                run_side_by_side(stale, jobs)
+        except StageFailedError as error:
+            sys.exit(f"repro: {error}")
         os.execvp("dvc", ["dvc", "repro"])  # noqa: S606 - Ctrl-C and SIGTERM are DVC's own from here
 
 

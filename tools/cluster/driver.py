@@ -12,7 +12,7 @@ from stages.common.errors import InputError
 from tools.cluster.clone import Study
 from tools.cluster.plan import Task
 from tools.cluster.worker import FAILED, TOPIC, Offer, Outcome, environment
-from tools.common.console import tell
+from tools.common.console import counted, tell
 
 LOCK = Path("requirements.lock")
 CONNECT = 10  # seconds for a scheduler to answer
@@ -69,7 +69,7 @@ def check_workers(client: Client, tasks: dict[str, Task]) -> None:
     for line in refused:
         tell(f"cluster: {line}")
     taking_part = len(workers) - len(refused)
-    tell(f"stages: {len(tasks)}; workers: {taking_part}; dashboard: {client.dashboard_link}")
+    tell(f"{counted(len(tasks), 'stage')}; {counted(taking_part, 'worker')}; dashboard: {client.dashboard_link}")
 
 
 def _words(resources: dict[str, float]) -> str:

@@ -15,6 +15,10 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 @contextmanager
 def ended_by_exception(command: str) -> Iterator[None]:
     """Let SIGTERM and Ctrl-C raise SystemExit with 128 + the signal's number, so that the block can clean up."""

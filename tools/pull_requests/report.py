@@ -11,9 +11,10 @@ import sys
 
 from stages.common.places import METRICS, PLOTS
 from stages.params import PARAMS_FILE
+from tools.common.console import counted
 from tools.common.markdown import code
 from tools.pull_requests.revisions import NothingToCompareError, sides, uncommitted
-from tools.pull_requests.sections import counted, curves, metrics, parameters, stages, unique, verdicts
+from tools.pull_requests.sections import curves, metrics, parameters, stages, unique, verdicts
 
 COMPARED = ["dvc.lock", str(PARAMS_FILE), str(METRICS), str(PLOTS)]
 

@@ -10,6 +10,7 @@ import pandas as pd
 from stages.common.places import METRICS, PLOTS
 from stages.common.strict_yaml import read_yaml
 from stages.params import FAMILIES, PARAMS_FILE
+from tools.common.console import counted
 from tools.common.markdown import ABSENT, code, curve, folded, number, plain, table
 from tools.pull_requests.revisions import Side, dvc_diff
 from tools.pull_requests.seed_noise import judged, read_curves, seed_values
@@ -158,10 +159,6 @@ def _verdicts(text: str) -> dict[str, dict[str, str]]:
 
 def _value(value: Any) -> str:
     return ABSENT if value is None else code(value)
-
-
-def counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def unique(items: Iterable[str]) -> list[str]:

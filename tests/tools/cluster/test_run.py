@@ -50,7 +50,7 @@ def test_worker_that_comes_later_is_given_what_waits(
     driver = start(short, cluster)
     assert driver.stdout
     for line in driver.stdout:
-        if "workers: 0" in line:
+        if "; 0 workers; " in line:
             break
     cluster.start_worker("one")
     finish(driver)
