@@ -1,9 +1,9 @@
 """Compare all architectures that params.yaml names.
 
-Reads params.yaml, data/fashion_mnist.npz and data/models/NAME/ of each; writes `metrics/accuracy.json` (what DVC
-compares), `metrics/summary.json` (the two picks), `metrics/study.json` (the study), `metrics/steps.json` (neighbours
-compared), `metrics/verdicts.json`, for each family `plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page
-`plots/report.html`. Ends with what came out, in a table.
+Reads params.yaml, data/fashion_mnist.npz, data/models/NAME/ of each and the record of the study; writes
+`metrics/accuracy.json` (what DVC compares), `metrics/summary.json` (the two picks), `metrics/study.json` (the study),
+`metrics/steps.json` (neighbours compared), `metrics/verdicts.json`, for each family
+`plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page `plots/report.html`. Ends with what came out, in a table.
 """
 
 from itertools import count
@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from stages.analysis.comparisons import steps_table
-from stages.analysis.reference import is_fashion_mnist
 from stages.analysis.outcome import ACCURACY, PAGE, STUDY, SUMMARY, VERDICTS, compared_numbers, outcome
+from stages.analysis.recorded import recorded
+from stages.analysis.reference import is_fashion_mnist
 from stages.analysis.runs import Trained, trained
 from stages.analysis.tables import (
     accuracy_table,
@@ -94,7 +95,8 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
 
     together = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
     everything = [*runs["width"], *runs["depth"]]
-    write_text(PAGE, page(params, dataset, everything, verdicts, together, best_run(every)))
+    known = recorded(params, verdicts)
+    write_text(PAGE, page(params, dataset, everything, verdicts, known, together, best_run(every)))
 
 
 def main() -> None:

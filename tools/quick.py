@@ -20,7 +20,7 @@ IDENTITY = {"user.name": "quick", "user.email": "quick@localhost", "commit.gpgSi
 
 
 def working_tree() -> list[Path]:
-    """The files that Git tracks or does not ignore, by their paths from here. Raises InputError where there is no Git."""
+    """The files that Git tracks or does not ignore, by their paths from here. Raises InputError where Git fails."""
     try:
         listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     except InputError as error:

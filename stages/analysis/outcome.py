@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stages.analysis.recorded import OPEN
 from stages.analysis.reference import reference_accuracy
 from stages.analysis.tables import in_order
 from stages.common.errors import InputError
@@ -18,7 +19,6 @@ ACCURACY = METRICS / "accuracy.json"
 STUDY, SUMMARY, VERDICTS = METRICS / "study.json", METRICS / "summary.json", METRICS / "verdicts.json"
 PAGE = PLOTS / "report.html"
 BEST = "best_for_its_cost"
-OPEN = ("undecided", "not tested")  # of verdicts
 COLUMNS = 80  # of the terminal
 MOST_ROWS = 12  # of the table; with them, and every verdict decided, it is 25 lines long
 Numbers = dict[str, Any]  # of an architecture, by the names that `tables.summarize` gives them
@@ -88,7 +88,8 @@ def _shown(rows: list[Row], best: str) -> list[Row]:
     """All, or MOST_ROWS: the best for its cost, and those of highest validation accuracy, or test accuracy without."""
 
     def rank(row: Row) -> tuple[bool, float]:
-        return row.label == best, row.numbers.get("validation_accuracy", row.numbers.get("test_accuracy", 0))
+        known = (row.numbers.get(f"{part}_accuracy") for part in ("validation", "test"))
+        return row.label == best, next((float(accuracy) for accuracy in known if accuracy is not None), 0)
 
     chosen = sorted(rows, key=rank, reverse=True)[:MOST_ROWS]
     return [row for row in rows if row in chosen]

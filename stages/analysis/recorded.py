@@ -1,0 +1,75 @@
+"""What the study on record, of more seeds, has decided of the very architectures that are compared here."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from pydantic import ValidationError
+
+from stages.analysis.tables import in_order
+from stages.analysis.verdicts import Verdict
+from stages.common.errors import InputError
+from stages.network.architecture import Architecture
+from stages.params import FAMILIES, NOT_YAML, Family, Params
+
+RECORD = Path("records/study")
+PARAMS, VERDICTS = RECORD / "params.yaml", RECORD / "metrics/verdicts.json"
+ABOUT: dict[str, tuple[Family, ...]] = {  # the families whose architectures a claim is about
+    "more_kernels_raise_accuracy": ("width",),
+    "wide_networks_fail_to_start": ("width",),
+    "more_blocks_lower_accuracy": ("depth",),
+    "width_has_an_optimum": ("width",),
+    "depth_has_an_optimum": ("depth",),
+    "best_for_its_cost": FAMILIES,
+}
+OPEN = ("undecided", "not tested")  # of verdicts
+
+
+class Recorded(NamedTuple):
+    """Verdicts by claim, each decided and another than here, and of how many seeds they are."""
+
+    seeds: int
+    verdicts: dict[str, Verdict]
+
+
+def recorded(params: Params, here: dict[str, Verdict]) -> Recorded:
+    """The record's verdicts on what `here` judges, where it is the same data, training and architectures.
+
+    None of a record that has no more seeds than `params`, or whose params.yaml has other keys than today's. Raises
+    InputError where the record cannot be read.
+    """
+    try:
+        theirs = Params.model_validate(_read(PARAMS, yaml.safe_load))
+    except ValidationError:
+        return Recorded(0, {})
+    seeds = len(theirs.train.seeds)
+    if seeds <= len(params.train.seeds) or _protocol(theirs) != _protocol(params):
+        return Recorded(seeds, {})
+    same = {family for family in FAMILIES if _architectures(family, theirs) == _architectures(family, params)}
+    verdicts = {claim: Verdict(**entry) for claim, entry in _read(VERDICTS, json.loads).items()}
+    return Recorded(
+        seeds,
+        {
+            claim: verdicts[claim]
+            for claim, verdict in here.items()
+            if same.issuperset(ABOUT[claim]) and verdicts[claim].verdict not in (*OPEN, verdict.verdict)
+        },
+    )
+
+
+def _read(path: Path, parse: Any) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = parse(path.read_text(encoding="utf-8"))
+    except NOT_YAML as error:
+        raise InputError(f"{path}: not readable: {' '.join(str(error).split())}") from None
+    return content
+
+
+def _protocol(params: Params) -> tuple[Any, ...]:
+    """What a run follows from besides its architecture and its seed; threads decide rounding alone."""
+    return params.data, params.train.model_copy(update={"seeds": [], "threads": 0})
+
+
+def _architectures(family: Family, params: Params) -> list[Architecture]:
+    return [described.architecture for described in in_order(family, params.architectures())]
