@@ -1,8 +1,9 @@
 """What the study on record, of more seeds, has decided of the very architectures that are compared here."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -23,6 +24,8 @@ ABOUT: dict[str, tuple[Family, ...]] = {  # the families whose architectures a c
     "depth_has_an_optimum": ("depth",),
     "best_for_its_cost": FAMILIES,
 }
+Content = TypeVar("Content")
+
 OPEN = ("undecided", "not tested")  # of verdicts
 
 
@@ -47,23 +50,26 @@ def recorded(params: Params, here: dict[str, Verdict]) -> Recorded:
     if seeds <= len(params.train.seeds) or _protocol(theirs) != _protocol(params):
         return Recorded(seeds, {})
     same = {family for family in FAMILIES if _architectures(family, theirs) == _architectures(family, params)}
-    verdicts = {claim: Verdict(**entry) for claim, entry in _read(VERDICTS, json.loads).items()}
+    verdicts = _read(VERDICTS, _verdicts)
     return Recorded(
         seeds,
         {
-            claim: verdicts[claim]
-            for claim, verdict in here.items()
-            if same.issuperset(ABOUT[claim]) and verdicts[claim].verdict not in (*OPEN, verdict.verdict)
+            claim: verdict
+            for claim, verdict in verdicts.items()
+            if claim in here and same.issuperset(ABOUT[claim]) and verdict.verdict not in (*OPEN, here[claim].verdict)
         },
     )
 
 
-def _read(path: Path, parse: Any) -> dict[str, Any]:
+def _read(path: Path, parse: Callable[[str], Content]) -> Content:
     try:
-        content: dict[str, Any] = parse(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"))
     except NOT_YAML as error:
         raise InputError(f"{path}: not readable: {' '.join(str(error).split())}") from None
-    return content
+
+
+def _verdicts(text: str) -> dict[str, Verdict]:
+    return {claim: Verdict(**entry) for claim, entry in json.loads(text).items()}
 
 
 def _protocol(params: Params) -> tuple[Any, ...]:

@@ -26,7 +26,7 @@ from stages.data.dataset import PARTS, Dataset
 from stages.page.charts import accuracy_chart, cost_chart, errors_chart, start_chart
 from stages.page.courses import curves_chart, layers_chart
 from stages.page.mistakes import class_errors, class_names, confident_errors, spans
-from stages.page.rows import architecture_rows, contrasted_runs, cost_table, mean_row, start_row
+from stages.page.rows import architecture_columns, contrasted_runs, cost_table, mean_row, start_row
 from stages.page.style import colours
 from stages.params import Params
 from stages.training.results import STARTED_BELOW
@@ -75,7 +75,9 @@ def page(
         charts={name: _as_json(chart) for name, chart in _charts(compared, tables, dataset, params, best).items()},
         verdicts=[(verdict, known.verdicts.get(claim)) for claim, verdict in verdicts.items()],
         seeds_on_record=known.seeds,
-        architectures=architecture_rows(compared, tables["accuracy"]),
+        referenced=bool(tables["accuracy"]["reference"].notna().any()),
+        labels=[one.label for one in compared],
+        columns=architecture_columns(compared, tables["accuracy"], one_seed),
         toggles=dict(zip(architectures, colours(architectures), strict=True)),
         best=best,
         watched="validation" if params.data.validation else "test",
