@@ -12,6 +12,7 @@ from pathlib import Path
 from stages.common.errors import InputError
 from stages.common.files import sha256
 from stages.common.places import DATA, RAW
+from stages.data.failures import phrase
 from stages.data.idx import FILES
 from stages.data.transfer import FAILURES, Wanted, from_address, from_debian, from_folder
 
@@ -89,7 +90,7 @@ def fetch(wanted: Wanted, sources: Mapping[str, Source]) -> None:
             source(still_missing)
             print(f"fetch: from {name}", flush=True)
         except FAILURES as error:
-            print(f"fetch: not from {name}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+            print(f"fetch: not from {name}: {phrase(error)}", file=sys.stderr, flush=True)
     if missing(wanted):
         raise InputError(
             f"no source gave all files; put {', '.join(FILES)} (or the same with .gz) into {BY_HAND}/ and run again"

@@ -79,7 +79,9 @@ def from_folder(folder: Path, wanted: Wanted) -> None:
 
 def from_address(address: str, wanted: Wanted) -> None:
     """From a web server, over TLS, with time-outs and retries; never more bytes than a file has uncompressed."""
-    retry = Retry(total=3, connect=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
+    retry = Retry(
+        total=3, connect=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False
+    )
     with requests.Session() as session, TemporaryDirectory() as scratch:
         session.mount("https://", HTTPAdapter(max_retries=retry))
         for name, expected in wanted.items():

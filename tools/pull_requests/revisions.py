@@ -1,6 +1,7 @@
 """The two commits that a pull request compares, read out of Git: no data, no cache and no checkout is needed."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -70,8 +71,45 @@ def sides(base: str) -> tuple[Side, Side]:
     return Side("the base", tip, [note]), Side("the branch", head)
 
 
-def dvc_diff(what: str, old: Side, new: Side) -> dict[str, dict[str, dict[str, Any]]]:
-    """DVC's own difference of "params" or "metrics", by file and key: `old`, `new`, and of numbers `diff`.
+Changes = dict[str, dict[str, Any]]  # by key: `old`, `new`, and of numbers `diff`
+
+
+def json_diff(path: str, old: Side, new: Side) -> Changes:
+    """The numbers of a nested JSON file that differ, by their keys with dots.
+
+    None where the file cannot be read on one of the sides, or is on neither.
+    """
+    texts = [side.text(path) for side in (old, new)]
+    if texts == [None, None]:
+        return {}
+    before, after = (side.read(path, numbers) for side in (old, new))
+    if any(text is not None and known is None for text, known in zip(texts, (before, after), strict=True)):
+        return {}
+    before, after = before or {}, after or {}
+    changes: Changes = {}
+    for key in sorted({*before, *after}):
+        pair = {"old": before.get(key), "new": after.get(key)}
+        if pair["old"] != pair["new"]:
+            both = key in before and key in after
+            changes[key] = pair | ({"diff": after[key] - before[key]} if both else {})
+    return changes
+
+
+def numbers(text: str) -> dict[str, float]:
+    """Those of a JSON object, by their keys with dots. Raises one of NOT_YAML where it is none."""
+
+    def flat(content: dict[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
+        for key, value in content.items():
+            if isinstance(value, dict):
+                yield from flat(value, f"{prefix}{key}.")
+            elif isinstance(value, int | float):
+                yield prefix + key, value
+
+    return dict(flat(json.loads(text), ""))
+
+
+def dvc_diff(what: str, old: Side, new: Side, without: Collection[str] = ()) -> dict[str, Changes]:
+    """DVC's own difference of "params" or "metrics", by file, other than the files `without`.
 
     Only of files that can be read on both sides, or are not there on one.
     """
@@ -83,12 +121,13 @@ def dvc_diff(what: str, old: Side, new: Side) -> dict[str, dict[str, dict[str, A
     except DvcException as error:
         new.lacks(f"DVC's {what}", f"not readable ({plain(error)})")
         return {}
-    files: dict[str, dict[str, dict[str, Any]]] = result.get("diff", {})
+    files: dict[str, Changes] = {file: keys for file, keys in result.get("diff", {}).items() if file not in without}
     for side in (old, new):
         problems = result.get("errors", {}).get(side.commit, {})
         if not isinstance(problems, dict):  # with the pipeline, everything
             side.lacks(f"DVC's {what}", f"not readable ({plain(problems)})")
             return {}
+        problems = {file: problem for file, problem in problems.items() if file not in without}
         absent = [file for file in {*files, *problems} if side.text(file) is None]
         for file in absent:
             side.lacks(file, "absent")

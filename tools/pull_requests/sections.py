@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from stages.common.places import METRICS, PLOTS
+from stages.analysis.outcome import ACCURACY, STUDY, SUMMARY, VERDICTS
+from stages.common.places import PLOTS
 from stages.common.strict_yaml import read_yaml
 from stages.params import FAMILIES, PARAMS_FILE
 from tools.common.console import counted
 from tools.common.markdown import ABSENT, code, curve, folded, number, plain, table
-from tools.pull_requests.revisions import Side, dvc_diff
+from tools.pull_requests.revisions import Side, dvc_diff, json_diff
 from tools.pull_requests.seed_noise import judged, read_curves, seed_values
 
-VERDICTS = METRICS / "verdicts.json"
 FIRST = ("test_accuracy", "test_accuracy_started")  # of the metrics; the others are folded
 CURVES = {"loss": "training loss", "val_accuracy": "watched accuracy"}
 CAUSES = 4  # of a stage that ran again, shown
@@ -42,25 +42,31 @@ def parameters(old: Side, new: Side) -> Section:
 
 
 def metrics(old: Side, new: Side) -> Section:
-    """The numbers that changed, the largest difference first, and what the seeds say of it."""
+    """The numbers that changed, the largest difference first, and what the seeds say of it.
+
+    Those of metrics/study.json and summary.json, which hold all that the few numbers do that DVC compares, and of what
+    else is a metric of DVC's.
+    """
+    ours = [json_diff(str(path), old, new) for path in (STUDY, SUMMARY)]
+    others = dvc_diff("metrics", old, new, without=[str(path) for path in (STUDY, SUMMARY, ACCURACY, VERDICTS)])
     changes = {
         key: change
-        for file, keys in dvc_diff("metrics", old, new).items()
+        for keys in (*ours, *others.values())
         for key, change in keys.items()
-        if file != str(VERDICTS) and all(isinstance(change[side], int | float | None) for side in ("old", "new"))
+        if all(isinstance(change[side], int | float | None) for side in ("old", "new"))
     }
     before, after = (seed_values(old), seed_values(new)) if changes else ({}, {})
     first: list[list[str]] = []
-    others: list[list[str]] = []
+    folded_away: list[list[str]] = []
     for key in sorted(changes, key=lambda key: (-abs(changes[key].get("diff", 0)), key)):
         change = changes[key]
         row = [code(key), number(change["old"]), number(change["new"]), number(change.get("diff"), "+")]
         row.append(judged(before.get(key, []), after.get(key, [])) if "diff" in change else "")
-        (first if key.rpartition(".")[2] in FIRST else others).append(row)
+        (first if key.rpartition(".")[2] in FIRST else folded_away).append(row)
     columns = ["", "base", "branch", "difference", "by the seeds"]
     text = table(columns, first, ROWS) if first else "No test accuracy changed.\n"
-    if others:
-        text += "\n" + folded(f"{counted(len(others), 'other metric')}", table(columns, others, ROWS))
+    if folded_away:
+        text += "\n" + folded(counted(len(folded_away), "other metric"), table(columns, folded_away, ROWS))
     return Section("metric", len(changes), f"## Metrics\n\n{NOISE}\n\n{text}")
 
 
