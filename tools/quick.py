@@ -3,11 +3,10 @@
     python -m tools.quick OPTION ...
 
 The options are those of `dvc exp run`, such as `-S train.epochs=2`; the Makefile names them. The copy holds what Git
-tracks and what it does not ignore, with changes that are not committed, in a repository of its own. Its data are
-fetched, so that a source that fails is told at once; `python -m tools.repro` there does the rest.
+tracks and what it does not ignore, with changes that are not committed, in a temporary folder and a repository of its
+own. Its data are fetched already; `python -m tools.repro` there does the rest.
 """
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,29 +14,24 @@ from tempfile import mkdtemp
 
 from stages.common.errors import InputError, reported_in_one_line
 from tools.common.git import git
+from tools.comparing.versions import working_tree
+from tools.repro import LOGS
 
-IDENTITY = {"user.name": "quick", "user.email": "quick@localhost", "commit.gpgSign": "false"}
+FIRST = "fetch"  # the stage that is run with the options, which are in params.yaml from then on
+SETTINGS = {"user.name": "quick", "user.email": "quick@localhost", "commit.gpgSign": "false", "core.autocrlf": "false"}
 
 
-def working_tree() -> list[Path]:
-    """The files that Git tracks or does not ignore, by their paths from here. Raises InputError where Git fails."""
+def committed_copy() -> Path:
+    """A temporary folder with the working tree, committed. Raises InputError where Git does not know this folder."""
     try:
-        listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        tree = working_tree()
     except InputError as error:
-        raise InputError(f"{error}; `git init` makes a repository of a folder that is none") from None
-    paths = [Path(name) for name in dict.fromkeys(listed.split("\0")) if name]
-    return [path for path in paths if path.is_symlink() or path.is_file()]  # what is deleted is listed too
-
-
-def copied(paths: list[Path]) -> Path:
-    """A temporary folder with these files, committed in a repository of its own."""
+        raise InputError(f"{error}; `git init` makes a repository of a folder that is in none") from None
     folder = Path(mkdtemp(prefix="quick-"))
-    for path in paths:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, folder / path, follow_symlinks=False)
+    tree.export(folder)
     here = ("-C", str(folder))
     git(*here, "init", "--quiet")
-    for key, value in IDENTITY.items():
+    for key, value in SETTINGS.items():
         git(*here, "config", key, value)
     git(*here, "add", "--all", "--force")
     git(*here, "commit", "--quiet", "--no-verify", "--message", "The working tree")
@@ -46,13 +40,14 @@ def copied(paths: list[Path]) -> Path:
 
 def main() -> None:
     with reported_in_one_line("quick"):
-        folder = copied(working_tree())
-        command = ["dvc", "exp", "run", "--single-item", *sys.argv[1:], "fetch"]
-        done = subprocess.run(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
+        folder = committed_copy()
+        log = folder / LOGS / f"{FIRST}.log"
+        log.parent.mkdir(parents=True)
+        command = ["dvc", "exp", "run", "--single-item", *sys.argv[1:], FIRST]
+        with log.open("wb") as output:
+            done = subprocess.run(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
-            sys.exit(f"{done.stdout}quick: {' '.join(command)} failed in {folder}")
+            sys.exit(f"{log.read_text(errors='replace')}quick: {' '.join(command)} failed in {folder}")
         print(folder)
 
 
