@@ -1,0 +1,231 @@
+"""The table at the end of a run, and the few numbers that DVC compares, on made-up runs."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.analysis.outcome import ACCURACY, PAGE, STUDY, SUMMARY, VERDICTS, compared_numbers, outcome
+from stages.common.errors import InputError
+from stages.params import Params, load_params
+from tests.conftest import ENVIRONMENT, ROOT, run
+
+CLAIM = "Past some width training becomes unstable, then fails to start"
+UNDECIDED = {"claim": "The number of blocks has an optimum", "verdict": "undecided", "sentence": "one run each"}
+
+
+def numbers(overall: float | None, of_started: float | None = None, **others: Any) -> dict[str, Any]:
+    """An architecture's as metrics/study.json has them; by default of one run that started."""
+    means = {"test_accuracy": overall, "test_accuracy_started": of_started}
+    known = {name: mean for name, mean in means.items() if mean is not None}
+    return {"parameters": 1000, "seeds": 1, "started": 1, "validation_accuracy": 0.5} | known | others
+
+
+def params_of(widths: dict[str, list[int]], blocks: list[int], **train: Any) -> Params:
+    params = load_params(ROOT / "params.yaml")
+    study = params.study.model_copy(update={"width": widths, "depth": blocks})
+    width = params.width.model_copy(update={"filters": next(iter(widths.values()))})
+    return params.model_copy(
+        update={"study": study, "width": width, "train": params.train.model_copy(update=train)}, deep=True
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("metrics").mkdir()
+    return tmp_path
+
+
+def write(study: dict[str, Any], best: str = "(2, 4)", verdicts: dict[str, Any] | None = None) -> None:
+    summary = {family: next(iter(study[family].values())) for family in ("width", "depth")}
+    told = {"best_for_its_cost": {"claim": "Best", "verdict": best, "sentence": ""}} | (verdicts or {})
+    for path, content in ((STUDY, study), (SUMMARY, summary), (VERDICTS, told)):
+        path.write_text(json.dumps(content))
+
+
+SMALL = params_of({"w2-4": [2, 4], "w5-10": [5, 10], "w15-30": [15, 30]}, [1, 3], seeds=[0, 1, 2])
+
+
+@pytest.mark.usefixtures("folder")
+def test_table_tells_started_and_failed_runs_apart_with_interval_notebook_and_the_best_marked() -> None:
+    spread = {"test_accuracy_started_low": 0.8759, "test_accuracy_started_high": 0.9001}
+    write(
+        {
+            "width": {
+                "w2-4": numbers(0.6272, 0.888, seeds=3, started=2, parameters=156_026, **spread),
+                "w5-10": numbers(0.3667, 0.9, seeds=3, started=1),
+                "w15-30": numbers(0.1, seeds=3, started=0, parameters=1_174_160),
+            },
+            "depth": {"1": numbers(0.88, seeds=3, started=3), "3": numbers(None, seeds=3, started=0)},
+        },
+        verdicts={"wide": {"claim": CLAIM, "verdict": "confirmed", "sentence": "long"}, "depth": UNDECIDED},
+    )
+    assert outcome(SMALL).splitlines() == [
+        "Test accuracy in %, 20 epochs, 3 seeds, fashion-mnist",
+        "  kernels, blocks  parameters  started  accuracy   95 % interval  notebook",
+        "* (2, 4)              156,026   2 of 3     88.80  87.59 to 90.01     88.80",
+        "  (5, 10)               1,000   1 of 3     90.00                     90.20",
+        "  (15, 30)          1,174,160   0 of 3     10.00                     10.00",
+        "  1 block               1,000   3 of 3     88.00                     89.03",
+        "  3 blocks              1,000   0 of 3         -                     84.24",
+        "* best for its cost. Means of the runs that started (of all, where none did).",
+        "",
+        f"{CLAIM}: confirmed",
+        "",
+        "All of it: plots/report.html",
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_one_seed_on_other_data_has_neither_interval_nor_notebook_nor_a_claim_decided() -> None:
+    params = params_of({"w2-4": [2, 4]}, [1], epochs=1)
+    params = params.model_copy(update={"data": params.data.model_copy(update={"source": "tests/sample"})})
+    write({"width": {"w2-4": numbers(0.71)}, "depth": {"1": numbers(0.72)}}, "1 block", {"depth": UNDECIDED})
+    assert outcome(params, Path("/copy") / PAGE).splitlines() == [
+        "Test accuracy in %, 1 epoch, seed 0, tests/sample",
+        "  kernels, blocks  parameters  started  accuracy",
+        "  (2, 4)                1,000   1 of 1     71.00",
+        "* 1 block               1,000   1 of 1     72.00",
+        "* best for its cost.",
+        "",
+        "One seed decides no claim; five: dvc exp run -S 'train.seeds=[0,1,2,3,4]'",
+        "",
+        "All of it: /copy/plots/report.html",
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_larger_study_shows_the_best_by_validation_in_order_and_how_many_more_there_are() -> None:
+    widths = {f"w{k}": [k, 2 * k] for k in range(1, 41)}
+    params = params_of(widths, [1], seeds=list(range(1000)))
+    study = {
+        "width": {
+            name: numbers(1 - k / 100, validation_accuracy=0.5 + k / 100, parameters=10**8 + k)
+            | {"seeds": 1000, "started": 1000, "test_accuracy_started_low": 0.9, "test_accuracy_started_high": 1.0}
+            for k, name in enumerate(widths)
+        },
+        "depth": {"1": numbers(0.99, validation_accuracy=0.2)},
+    }
+    long = {str(k): {"claim": CLAIM, "verdict": "contradicted in part", "sentence": ""} for k in range(3)}
+    write(study, "(3, 6)", long)
+    lines = outcome(params).splitlines()
+    labels = [line[2:].split("  ")[0] for line in lines[2:14]]
+    assert labels == ["(3, 6)", *(f"({k}, {2 * k})" for k in range(30, 41))]
+    assert lines[14] == "  and 29 more, of lower validation accuracy: metrics/study.json"
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 80
+    assert lines[17:19] == [f"{CLAIM}: contradicted in", "  part"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_validation_images_the_test_accuracy_ranks_and_nothing_is_best_for_its_cost() -> None:
+    widths = {f"w{k}": [k, k] for k in range(1, 21)}
+    study = {
+        "width": {name: numbers(k / 100) for k, name in enumerate(widths)},
+        "depth": {"1": numbers(0.001)},
+    }
+    for one in [*study["width"].values(), *study["depth"].values()]:
+        del one["validation_accuracy"]
+    params = params_of(widths, [1])
+    write(study, "not tested")
+    lines = outcome(params).splitlines()
+    assert [line.split("  ")[1] for line in lines[2:14]] == [f"({k}, {k})" for k in range(9, 21)]
+    assert "*" not in "".join(lines)
+
+
+@pytest.mark.usefixtures("folder")
+def test_pick_that_the_study_does_not_hold_has_a_line_in_its_place() -> None:
+    params = params_of({"w2-4": [2, 4], "w8-16": [8, 16]}, [1, 2])
+    params = params.model_copy(update={"width": params.width.model_copy(update={"filters": [4, 8]})})
+    study = {"width": {"w2-4": numbers(0.7), "w8-16": numbers(0.8)}, "depth": {"1": numbers(0.6), "2": numbers(0.5)}}
+    write(study)
+    SUMMARY.write_text(json.dumps({"width": numbers(0.75), "depth": numbers(0.6)}))
+    shown = [(line[2:10].strip(), line[39:48].strip()) for line in outcome(params).splitlines()[2:7]]
+    assert shown == [
+        ("(2, 4)", "70.00"),
+        ("(4, 8)", "75.00"),
+        ("(8, 16)", "80.00"),
+        ("1 block", "60.00"),
+        ("2 blocks", "50.00"),
+    ]
+
+
+def test_compared_numbers_are_means_over_all_runs_and_leave_out_what_does_not_exist() -> None:
+    study = {
+        "width": {
+            "w2-4": numbers(0.6, 0.85, seeds=3, started=2),
+            "w5-10": numbers(None),
+            "w15-30": numbers(0.1) | {"started": 0},
+        },
+        "depth": {"1": numbers(0.8), "3": numbers(0.7)},
+    }
+    pick = numbers(0.6, 0.85, seeds=3, started=2, validation_accuracy=0.61)
+    unheld = {name: value for name, value in numbers(0.8).items() if name != "validation_accuracy"}
+    assert list(compared_numbers(SMALL, {"width": pick, "depth": unheld}, study).items()) == [
+        ("width", {"validation_accuracy": 0.61, "test_accuracy": 0.6, "started": 2}),
+        ("depth", {"test_accuracy": 0.8, "started": 1}),
+        ("w2-4", 0.6),
+        ("w15-30", 0.1),
+        ("depth-1", 0.8),
+        ("depth-3", 0.7),
+    ]
+
+
+def test_committed_study_ends_in_25_lines_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in (ROOT, ROOT / "records/study"):
+        monkeypatch.chdir(place)
+        lines = outcome(load_params()).splitlines()
+        assert len(lines) <= 25
+        assert max(map(len, lines)) <= 80
+        assert len([line for line in lines if " of " in line and line[0] in "* " and line[2] in "(1234"]) == 9
+
+
+def test_committed_numbers_are_those_of_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    summary, study, committed = (json.loads(path.read_text()) for path in (SUMMARY, STUDY, ACCURACY))
+    assert committed == compared_numbers(load_params(), summary, study)
+    assert len(committed) == 2 + 9
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        (STUDY, None, "metrics/study.json: missing; `make repro` makes it"),
+        (STUDY, "{", "metrics/study.json: not JSON"),
+        (STUDY, '{"width": {"w2-4": {}}}', "metrics/study.json: holds nothing of w5-10, which params.yaml names"),
+    ],
+)
+def test_metrics_that_are_behind_or_damaged_are_told(file: Path, content: str | None, said: str) -> None:
+    write({"width": {"w2-4": numbers(0.7)}, "depth": {"1": numbers(0.6)}})
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content)
+    with pytest.raises(InputError, match=said):
+        outcome(SMALL)
+
+
+def test_aggregate_says_the_same_on_a_terminal_of_80_columns_and_tools_outcome_says_it_again(small: Path) -> None:
+    command = [sys.executable, "-m", "stages.aggregate"]
+    said = run(*command, cwd=small)
+    assert said.splitlines()[-1] == "All of it: plots/report.html"
+    assert run(sys.executable, "-m", "tools.outcome", cwd=small) == said
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        command, cwd=small, env=ENVIRONMENT | {"COLUMNS": "80", "TERM": "xterm"}, stdout=follower, stderr=follower
+    )
+    os.close(follower)
+    shown = b""
+    with suppress(OSError):  # the terminal's other end closes with the process
+        while part := os.read(leader, 4096):
+            shown += part
+    assert process.wait() == 0
+    assert shown.decode().replace("\r\n", "\n") == said
