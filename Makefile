@@ -1,6 +1,6 @@
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
-QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -S train.batch_size=32
+QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -S train.batch_size=32 -S train.threads=1
 
 .PHONY: help setup repro cluster quick test bench lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
 

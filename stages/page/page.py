@@ -91,6 +91,8 @@ def page(
         data=list(_checksums(dataset)),
         packed=sha256(PACKED),
         versions={package: version(package) for package in PACKAGES},
+        images=len(dataset.train.labels),
+        source=params.data.source,
         seeds=len(params.train.seeds),
         epochs=params.train.epochs,
         one_seed=one_seed,
