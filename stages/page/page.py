@@ -84,7 +84,7 @@ def page(
         errors=confident_errors(best.probabilities, dataset.indexed(dataset.test), names) if best else [],
         contrast=contrasted_runs(tables["accuracy"]),
         classes=dataset.classes,
-        labels=spans(dataset.labels),
+        class_labels=spans(dataset.labels),
         plateau=dataset.label_entropy,
         started_below=STARTED_BELOW * dataset.label_entropy,
         params=write_yaml(params.model_dump(exclude_defaults=True)),
