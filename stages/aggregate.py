@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from stages.analysis.comparisons import steps_table
-from stages.analysis.outcome import ACCURACY, PAGE, STUDY, SUMMARY, VERDICTS, compared_numbers, outcome
+from stages.analysis.outcome import ACCURACY, PAGE, STUDY, SUMMARY, VERDICTS, accuracy_csv, compared_numbers, outcome
 from stages.analysis.recorded import recorded
 from stages.analysis.reference import is_fashion_mnist
 from stages.analysis.runs import Trained, trained
@@ -85,7 +85,7 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
     tables: dict[str, list[pd.DataFrame]] = {"accuracy": [], "curves": [], "layers": []}
     for family in FAMILIES:
         accuracy, curves = accuracy_table(shown[family], is_fashion_mnist(dataset.test)), curves_table(shown[family])
-        write_text(PLOTS / f"{family}_accuracy.csv", table_text(accuracy))
+        write_text(accuracy_csv(family), table_text(accuracy))
         write_text(PLOTS / f"{family}_curves.csv", table_text(curves))
         write_png(PLOTS / f"{family}_accuracy.png", accuracy_figure(accuracy, family))
         write_png(PLOTS / f"{family}_curves.png", curves_figure(curves, family, dataset, watched))

@@ -1,19 +1,19 @@
 """What came out, short: the few numbers that DVC compares, and the table with which a run ends.
 
-Both are made of what metrics/ holds, so that the table can be had again without a run.
+Both are made of what metrics/ and plots/ hold, so that the table can be had again without a run.
 """
 
+import csv
 import json
 import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.analysis.recorded import OPEN
-from stages.analysis.reference import reference_accuracy
 from stages.analysis.tables import in_order
 from stages.common.errors import InputError
 from stages.common.places import METRICS, PLOTS
-from stages.params import FAMILIES, Params, StudyArchitecture
+from stages.params import FAMILIES, Family, Params, StudyArchitecture
 
 ACCURACY = METRICS / "accuracy.json"
 STUDY, SUMMARY, VERDICTS = METRICS / "study.json", METRICS / "summary.json", METRICS / "verdicts.json"
@@ -49,14 +49,12 @@ class Row(NamedTuple):
 def outcome(params: Params, page: Path = PAGE) -> str:
     """The table of all architectures, the verdicts that are decided, and where the page lies: lines for a terminal.
 
-    Raises InputError where metrics/ does not hold the numbers of an architecture of `params`.
+    Raises InputError where these lack a file, or the numbers of an architecture of `params`.
     """
     summary, study, verdicts = (_read(path) for path in (SUMMARY, STUDY, VERDICTS))
+    references = _references()
     described = [one for family in FAMILIES for one in in_order(family, params.architectures())]
-    rows = [
-        Row(one.label, _numbers(one, summary, study), reference_accuracy(one.architecture, params.data.source))
-        for one in described
-    ]
+    rows = [Row(one.label, _numbers(one, summary, study), references.get(one.label)) for one in described]
     best = verdicts[BEST]["verdict"]
     shown = _shown(rows, best)
     parts = [_title(params), *_table(shown, best)]
@@ -68,12 +66,28 @@ def outcome(params: Params, page: Path = PAGE) -> str:
 
 def _read(path: Path) -> Numbers:
     try:
-        content: Numbers = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: missing; `make repro` makes it") from None
+        content: Numbers = json.loads(_text(path))
     except ValueError as error:
         raise InputError(f"{path}: not JSON ({error}); `make repro` makes it anew") from None
     return content
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; `make repro` makes it") from None
+
+
+def _references() -> dict[str, float]:
+    """The notebook's test accuracies by label, of the architectures that it had on these data."""
+    rows = [row for family in FAMILIES for row in csv.DictReader(_text(accuracy_csv(family)).splitlines())]
+    return {row["architecture"]: float(row["reference"]) for row in rows if row.get("reference")}
+
+
+def accuracy_csv(family: Family) -> Path:
+    """Where a family's accuracies lie, a run a row."""
+    return PLOTS / f"{family}_accuracy.csv"
 
 
 def _numbers(described: StudyArchitecture, summary: Numbers, study: Numbers) -> Numbers:

@@ -1,18 +1,14 @@
 """What the study on record, of more seeds, has decided of the very architectures that are compared here."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-
-import yaml
-from pydantic import ValidationError
+from typing import Any, NamedTuple
 
 from stages.analysis.tables import in_order
 from stages.analysis.verdicts import Verdict
 from stages.common.errors import InputError
 from stages.network.architecture import Architecture
-from stages.params import FAMILIES, NOT_YAML, Family, Params
+from stages.params import FAMILIES, Family, Params, read_params
 
 RECORD = Path("records/study")
 PARAMS, VERDICTS = RECORD / "params.yaml", RECORD / "metrics/verdicts.json"
@@ -24,8 +20,6 @@ ABOUT: dict[str, tuple[Family, ...]] = {  # the families whose architectures a c
     "depth_has_an_optimum": ("depth",),
     "best_for_its_cost": FAMILIES,
 }
-Content = TypeVar("Content")
-
 OPEN = ("undecided", "not tested")  # of verdicts
 
 
@@ -43,14 +37,14 @@ def recorded(params: Params, here: dict[str, Verdict]) -> Recorded:
     InputError where the record cannot be read.
     """
     try:
-        theirs = Params.model_validate(_read(PARAMS, yaml.safe_load))
-    except ValidationError:
+        theirs = read_params(PARAMS.read_text(encoding="utf-8"))
+    except InputError:
         return Recorded(0, {})
     seeds = len(theirs.train.seeds)
     if seeds <= len(params.train.seeds) or _protocol(theirs) != _protocol(params):
         return Recorded(seeds, {})
     same = {family for family in FAMILIES if _architectures(family, theirs) == _architectures(family, params)}
-    verdicts = _read(VERDICTS, _verdicts)
+    verdicts = _verdicts()
     return Recorded(
         seeds,
         {
@@ -61,15 +55,11 @@ def recorded(params: Params, here: dict[str, Verdict]) -> Recorded:
     )
 
 
-def _read(path: Path, parse: Callable[[str], Content]) -> Content:
+def _verdicts() -> dict[str, Verdict]:
     try:
-        return parse(path.read_text(encoding="utf-8"))
-    except NOT_YAML as error:
-        raise InputError(f"{path}: not readable: {' '.join(str(error).split())}") from None
-
-
-def _verdicts(text: str) -> dict[str, Verdict]:
-    return {claim: Verdict(**entry) for claim, entry in json.loads(text).items()}
+        return {claim: Verdict(**entry) for claim, entry in json.loads(VERDICTS.read_text(encoding="utf-8")).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{VERDICTS}: no verdicts: {' '.join(str(error).split())}") from None
 
 
 def _protocol(params: Params) -> tuple[Any, ...]:
