@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from stages.common.strict_yaml import read_yaml
 from tests.conftest import ROOT, commit, ran_stages, run
 
 GUIDE = ROOT / "CONTRIBUTING.md"
@@ -52,7 +52,7 @@ def test_way_to_a_parameter_is_checked_and_known_to_dvc(project: Path) -> None:
 
 
 def test_study_names_every_key_of_its_family_but_the_one_that_it_varies() -> None:
-    stages, params = (yaml.safe_load((ROOT / name).read_text()) for name in ("dvc.yaml", "params.yaml"))
+    stages, params = (read_yaml((ROOT / name).read_text(), name) for name in ("dvc.yaml", "params.yaml"))
     for family, varied in (("width", "filters"), ("depth", "blocks")):
         named = stages["stages"][f"train_{family}"]["do"]["params"]
         assert set(named) == {"train", *(f"{family}.{key}" for key in params[family] if key != varied)}
@@ -131,5 +131,5 @@ def test_citation_is_of_the_schema_and_of_this_version() -> None:
     path = ROOT / "CITATION.cff"
     run("check-jsonschema", "--builtin-schema", "vendor.citation-file-format", str(path), cwd=ROOT)
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert yaml.safe_load(path.read_text())["version"] == version
+    assert read_yaml(path.read_text(), str(path))["version"] == version
     assert re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[0] == version

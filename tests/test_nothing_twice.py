@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
 
+from stages.common.strict_yaml import read_yaml
 from tests.conftest import STORE, contents, documented, edit_params, run
 
 TRAINED = re.compile(r"^(\S+) seed (\d+) epoch (\d+)/\d+:", flags=re.MULTILINE)
@@ -21,7 +21,7 @@ def trained(output: str) -> list[tuple[str, int, int]]:
 
 def outputs(project: Path) -> dict[str, str]:
     """The checksums of all outputs, as dvc.lock has them."""
-    stages = yaml.safe_load((project / "dvc.lock").read_text())["stages"].values()
+    stages = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"].values()
     return {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
 
 

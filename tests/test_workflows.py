@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from stages.common.strict_yaml import read_yaml
 from tests.conftest import ROOT, run
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -16,9 +16,8 @@ PINNED = re.compile(r"^[a-z-]+/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 
 
 def content(path: Path) -> dict[str, Any]:
-    """A workflow; what YAML 1.1 takes for `true` is the key `on`."""
-    read: dict[Any, Any] = yaml.safe_load(path.read_text())
-    return {"on" if key is True else key: value for key, value in read.items()}
+    read: dict[str, Any] = read_yaml(path.read_text(), str(path))
+    return read
 
 
 def steps(path: Path) -> list[dict[str, Any]]:

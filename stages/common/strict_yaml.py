@@ -1,4 +1,4 @@
-"""YAML as DVC reads it: the same library, the same version (1.2), and no key that silently gives way to another."""
+"""YAML as DVC reads and writes it, by the same library in the same version (1.2); repeated keys are refused."""
 
 import io
 import warnings
@@ -55,11 +55,10 @@ def read_yaml(text: str, name: str) -> Any:
         raise InputError(f"{name}: not readable as YAML: {_reason(error)}") from None
 
 
-def write_yaml(content: Any) -> str:
-    """Plain values as YAML that `read_yaml` reads as the same, keys in the order given."""
-    yaml = YAML(typ="safe", pure=True)
+def yaml_text(content: dict[str, Any]) -> str:
+    """The content as DVC writes it: a line a value, keys in their order."""
+    yaml = YAML()
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its own annotation knows None alone
     text = io.StringIO()
     yaml.dump(content, text)
     return text.getvalue()

@@ -59,7 +59,7 @@ def sources_of(folder: Path) -> dict[str, Source]:
             sources[f"Debian's package {found[1]}"] = partial(from_debian, found[1])
         elif line and not line.startswith("#"):
             raise InputError(
-                f"{folder / SOURCES}: holds {line[:60]!r}, may hold https://ADDRESS/ or apt:PACKAGE a line"
+                f"{folder / SOURCES}: holds {line[:60]!r}, a line may hold https://ADDRESS/ or apt:PACKAGE"
             )
     return sources
 

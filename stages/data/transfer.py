@@ -78,7 +78,7 @@ def from_folder(folder: Path, wanted: Wanted) -> None:
 
 
 def from_address(address: str, wanted: Wanted) -> None:
-    """From a web server, over TLS, with time-outs and retries; never more bytes than a file has uncompressed."""
+    """From a web server, over TLS, with time-outs and retries; little more than what a file's header promises."""
     retry = Retry(
         total=3, connect=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False
     )
@@ -93,14 +93,14 @@ def from_address(address: str, wanted: Wanted) -> None:
 
 
 def _download(chunks: Iterable[bytes], download: Path, name: str) -> None:
-    most = CHUNK  # until enough has come to see what the header promises
+    most = CHUNK  # until the header is there; then as much more than it promises, as zipping may make bytes more
     with download.open("wb") as file:
         for chunk in chunks:
             file.write(chunk)
             if file.tell() > most:
                 file.flush()
                 with download.open("rb") as begun:
-                    most = max(CHUNK, promised_bytes(name, next(unzipped(download, begun, HEADER_READ), b"")))
+                    most = CHUNK + promised_bytes(name, next(unzipped(download, begun, HEADER_READ), b""))
                 if file.tell() > most:
                     raise InputError(f"{name}.gz: the server sends more than {most} bytes")
 

@@ -21,7 +21,7 @@ from stages.analysis.tables import BestRun
 from stages.analysis.verdicts import Verdict
 from stages.common.files import sha256
 from stages.common.places import PACKED
-from stages.common.strict_yaml import write_yaml
+from stages.common.strict_yaml import yaml_text
 from stages.data.dataset import PARTS, Dataset
 from stages.page.charts import accuracy_chart, cost_chart, errors_chart, start_chart
 from stages.page.courses import curves_chart, layers_chart
@@ -87,7 +87,7 @@ def page(
         class_labels=spans(dataset.labels),
         plateau=dataset.label_entropy,
         started_below=STARTED_BELOW * dataset.label_entropy,
-        params=write_yaml(params.model_dump(exclude_defaults=True)),
+        params=yaml_text(params.model_dump(exclude_defaults=True)),
         data=list(_checksums(dataset)),
         packed=sha256(PACKED),
         versions={package: version(package) for package in PACKAGES},

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
+from stages.common.strict_yaml import read_yaml
 from tests.conftest import ENVIRONMENT, documented, give_environment, run
 from tests.tools.servers import Keys, Server, needs_sshd, s3_server, ssh_server
 
@@ -55,7 +55,7 @@ def clone_of(project: Path, name: str, credentials: Keys) -> Path:
 
 def data(project: Path) -> dict[str, bytes]:
     """Every file that DVC holds, by name."""
-    lock = yaml.safe_load((project / "dvc.lock").read_text())["stages"]
+    lock = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]
     outputs = [project / output["path"] for stage in lock.values() for output in stage["outs"]]
     held = [path for path in outputs if path.is_relative_to(project / "data")]
     files = [file for path in held for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]

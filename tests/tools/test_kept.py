@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
+from stages.common.strict_yaml import read_yaml
 from stages.params import StudyArchitecture, read_params
 from stages.training.kept import Kept, identity, states
 from stages.training.loop import State
@@ -25,7 +25,7 @@ def keep(project: Path, name: str, epochs: list[int], learning_rate: float = 0.0
     params = read_params((project / "params.yaml").read_text())
     train = params.train.model_copy(update={"learning_rate": learning_rate})
     described: StudyArchitecture = next(one for one in params.architectures() if one.name == name)
-    lock = yaml.safe_load((project / "dvc.lock").read_text())["stages"]["prepare"]
+    lock = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]["prepare"]
     made_by = identity(described.architecture, train, 0, lock["outs"][0]["md5"], "p") | changes
     kept = Kept(made_by, project / STORE)
     with kept.held(lambda: None):

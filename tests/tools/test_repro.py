@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import yaml
 
+from stages.common.strict_yaml import read_yaml
 from tests.conftest import ENVIRONMENT, contents, ran_stages, run
 
 NAMES = "abcdefgh"
@@ -130,7 +130,9 @@ def test_results_are_a_serial_runs_to_the_byte(small: Path, reduced: Path) -> No
         assert contents(small / "data/models" / name) == contents(reduced / "data/models" / name)
     for name in ("metrics", "plots"):
         assert contents(small / name) == contents(reduced / name)
-    lock, expected = (yaml.safe_load((project / "dvc.lock").read_text())["stages"] for project in (small, reduced))
+    lock, expected = (
+        read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"] for project in (small, reduced)
+    )
     assert lock == {stage: expected[stage] for stage in lock}
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
+from stages.common.strict_yaml import read_yaml
 from tests.conftest import commit, edit_params, give_environment, run
 
 
@@ -41,7 +41,7 @@ def same(project: Path, *variables: str, status: int = 0) -> str:
 
 def test_comment_renamed_function_and_moved_module_pass_and_the_lock_is_up_to_date(project: Path) -> None:
     """Whole runs of the pipeline, as what they write is what is compared."""
-    before = yaml.safe_load((project / "dvc.lock").read_text())["stages"]
+    before = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]
     replace(project, "stages/training/loop.py", "import numpy as np\n", "import numpy as np  # arrays\n")
     replace(project, "stages/network/fast.py", "_joined(", "_in_one(")
     run("git", "mv", "stages/training/diagnosis.py", "stages/training/inside.py", cwd=project)
@@ -56,7 +56,7 @@ def test_comment_renamed_function_and_moved_module_pass_and_the_lock_is_up_to_da
     said = same(project)
     assert re.search(r"No result changes: .* gives \d+ files of the same bytes as by the code of [0-9a-f]{7} ", said)
     assert run("make", "gate", cwd=project) == "gate: Data and pipelines are up to date.\n"
-    after = yaml.safe_load((project / "dvc.lock").read_text())["stages"]
+    after = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]
     for name, stage in after.items():
         assert stage["outs"] == before[name]["outs"]
         assert stage.get("params") == before[name].get("params")

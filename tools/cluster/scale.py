@@ -25,11 +25,10 @@ from typing import Any
 
 import pandas as pd
 from distributed import Client, LocalCluster
-from dvc.utils.serialize import dumps_yaml
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.files import write_json, write_text
-from stages.common.strict_yaml import read_yaml
+from stages.common.strict_yaml import read_yaml, yaml_text
 from tools.cluster.clone import Study
 from tools.cluster.driver import LOCK, run_on_workers
 from tools.cluster.plan import Task
@@ -115,12 +114,12 @@ def made_up(project: Path, architectures: int) -> None:
 
     _write_study(project, params, widths)
     lock = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")
-    first = dumps_yaml(lock["stages"]["train_width@w1-1"])
+    first = yaml_text(lock["stages"]["train_width@w1-1"])
     for name, (filters, _) in widths.items():
         command = f"train {name} --filters {filters} {filters}"
         own = first.replace("train w1-1 --filters 1 1", command).replace("models/w1-1", f"models/{name}")
         lock["stages"][f"train_width@{name}"] = read_yaml(own, "dvc.lock")
-    write_text(project / "dvc.lock", dumps_yaml(lock))
+    write_text(project / "dvc.lock", yaml_text(lock))
     subprocess.run(["dvc", "commit", "--force", "--quiet", "aggregate"], cwd=project, check=True)
     subprocess.run(["git", "commit", "--quiet", "--all", "--message", "study"], cwd=project, check=True)
 
@@ -128,7 +127,7 @@ def made_up(project: Path, architectures: int) -> None:
 def _write_study(project: Path, params: dict[str, Any], widths: dict[str, list[int]]) -> None:
     """Put these widths into params.yaml, and numbers of theirs into metrics/study.json."""
     params["study"]["width"] = widths
-    write_text(project / "params.yaml", dumps_yaml(params))
+    write_text(project / "params.yaml", yaml_text(params))
     study = json.loads((project / "metrics/study.json").read_text())
     study["width"] = dict.fromkeys(widths, next(iter(study["width"].values())))
     write_json(project / "metrics/study.json", study)

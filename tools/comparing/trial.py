@@ -9,7 +9,7 @@ from typing import Any
 
 from stages.common.errors import InputError
 from stages.common.places import PACKED
-from stages.common.strict_yaml import read_yaml, write_yaml
+from stages.common.strict_yaml import read_yaml, yaml_text
 from stages.params import FAMILIES, PARAMS_FILE
 from tools.comparing.lock import read_lock
 
@@ -27,7 +27,7 @@ def prepare(project: Path, values: dict[str, Any]) -> None:
     for key, value in values.items():
         section, _, name = key.partition(".")
         params[section][name] = value
-    path.write_text(write_yaml(params), encoding="utf-8")
+    path.write_text(yaml_text(params), encoding="utf-8")
     (project / LOCK).unlink(missing_ok=True)
     (project / ".dvc").mkdir(exist_ok=True)
     (project / ".dvc/config").write_text(CONFIG, encoding="utf-8")

@@ -4,8 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+import distributed
 import pytest
-import yaml
 
 from stages.common.files import sha256
 from tests.conftest import commit, documented, edit_params, ran_stages, run
@@ -109,7 +109,7 @@ def test_scheduler_that_does_not_answer_is_refused(
 def test_without_its_packages_the_message_names_their_group(fresh: Path, tmp_path: Path) -> None:
     packages = tmp_path / "packages"
     packages.mkdir()
-    for path in Path(next(iter(yaml.__path__))).parent.iterdir():
+    for path in Path(distributed.__file__).parents[1].iterdir():
         if path.name != "distributed":
             (packages / path.name).symlink_to(path)
     output = run("env", f"PYTHONPATH={packages}", sys.executable, "-S", "-m", "tools.cluster.run", cwd=fresh, status=1)

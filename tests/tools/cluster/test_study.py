@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
+from stages.common.strict_yaml import read_yaml, yaml_text
 from tests.conftest import contents, ran_stages, run
 from tests.tools.cluster.clusters import Cluster, until
 from tests.tools.cluster.conftest import bucket, finish, start
@@ -27,9 +27,9 @@ def untrained(cluster: Cluster, small: Path, request: pytest.FixtureRequest) -> 
     for name in cluster.workers:
         for place in [*(cluster.folder / name).rglob("cache"), *(cluster.folder / name).rglob("clone-*")]:
             shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
-    lock = yaml.safe_load((small / "dvc.lock").read_text())
+    lock = read_yaml((small / "dvc.lock").read_text(), "dvc.lock")
     lock["stages"] = {stage: lock["stages"][stage] for stage in ("fetch", "prepare")}
-    (small / "dvc.lock").write_text(yaml.safe_dump(lock))
+    (small / "dvc.lock").write_text(yaml_text(lock))
     for folder in ("data/models", ".dvc/cache"):
         shutil.rmtree(small / folder)
     run("dvc", "commit", "--force", "fetch", "prepare", cwd=small)

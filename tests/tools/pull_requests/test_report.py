@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from stages.common.strict_yaml import read_yaml
 from tests.conftest import commit, documented, edit_params, run
 from tests.tools.pull_requests.conftest import clone_of, number
 from tools.common.markdown import plain
@@ -94,7 +94,7 @@ def test_report_on_a_trained_branch_to_the_line_without_data(small: Path) -> Non
         "train_depth@1": "retrained | `depth.activation`",
         "aggregate": "run again | `depth`, `width`, `data/models`",
     }
-    lock = yaml.safe_load((clone / "dvc.lock").read_text())["stages"]
+    lock = read_yaml((clone / "dvc.lock").read_text(), "dvc.lock")["stages"]
     verdicts = verdict_rows(small)
     more = f", {len(verdicts)} verdict{'s' * (len(verdicts) > 1)}" if verdicts else ""
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
+from stages.common.strict_yaml import read_yaml, yaml_text
 from tests.conftest import commit, edit_params, run
 from tests.tools.pull_requests.conftest import edit_json
 from tools.pull_requests.report import report
@@ -63,11 +63,11 @@ def test_changed_verdict_is_told_with_its_sentence(project: Path) -> None:
 
 def test_stage_of_other_code_with_equal_outputs_is_told_apart_from_a_retrained_one(project: Path) -> None:
     path = project / "dvc.lock"
-    lock = yaml.safe_load(path.read_text())
+    lock = read_yaml(path.read_text(), "dvc.lock")
     for dependency in lock["stages"]["train@width"]["deps"]:
         dependency["md5"] = f"{dependency['md5'][:-1]}x"
     lock["stages"]["train_depth@5"] = lock["stages"].pop("train_depth@4")
-    path.write_text(yaml.safe_dump(lock))
+    path.write_text(yaml_text(lock))
     commit(project, "As if run again")
     lines = report("main").splitlines()
     first_four = "`data/fashion_mnist.npz`, `stages/architecture.py`, `stages/backend.py`, `stages/checkpoint.py`"

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import requests
 from cryptography import x509
@@ -19,11 +20,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from stages.common.errors import InputError
 from stages.common.places import RAW
-from stages.data.sources import FAILURES, Expected, from_address
+from stages.data.idx import TRAIN_LABELS, as_idx
+from stages.data.transfer import CHUNK, FAILURES, from_address
 
-NAME = "labels"
-CONTENT = bytes(range(256)) * 100
-WANTED = {NAME: Expected(len(CONTENT), hashlib.sha256(CONTENT).hexdigest())}
+NAME = TRAIN_LABELS
+CONTENT = as_idx(np.random.default_rng(0).integers(256, size=2 * CHUNK, dtype=np.uint8))  # that no zip makes smaller
+WANTED = {NAME: hashlib.sha256(CONTENT).hexdigest()}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -33,16 +35,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = gzip.compress(CONTENT)
         kind = self.path.split("/")[1]
         self.send_response({"absent": 404, "broken": 403}.get(kind, 200))
-        if kind != "endless":
+        if kind not in ("endless", "page"):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         try:
             if kind == "cut":
                 self.wfile.write(body[:-10])
+            if kind == "endless":
+                self.wfile.write(body)
             while kind == "endless":
                 self.wfile.write(bytes(1 << 16))
+            while kind == "page":
+                self.wfile.write(b"<html>" * 10_000)
             if kind == "other":
-                self.wfile.write(body[:20] + bytes(len(body) - 20))
+                self.wfile.write(body[:1000] + bytes(len(body) - 1000))
             if kind == "good":
                 self.wfile.write(body)
         except OSError:
@@ -106,7 +112,8 @@ def test_a_file_is_downloaded_and_unzipped(address: str) -> None:
         ("absent", requests.HTTPError, "404"),
         ("broken", requests.HTTPError, "403"),
         ("cut", requests.RequestException, "IncompleteRead"),
-        ("endless", InputError, f"{NAME}.gz: the server sends more than {len(CONTENT)} bytes"),
+        ("endless", InputError, f"{NAME}.gz: the server sends more than {CHUNK + len(CONTENT)} bytes"),
+        ("page", InputError, f"{NAME}: starts with 3c68746d, an IDX file of it with 00000801"),
         ("other", InputError, "damaged, not a whole gzip file"),
     ],
 )
@@ -118,8 +125,8 @@ def test_a_server_that_fails_leaves_nothing(address: str, kind: str, error: type
 
 
 def test_other_bytes_than_expected_are_refused(address: str) -> None:
-    with pytest.raises(InputError, match=f"SHA-256 is {WANTED[NAME].sha256}, expected 0000"):
-        from_address(f"{address}/good/", {NAME: Expected(len(CONTENT), "0" * 64)})
+    with pytest.raises(InputError, match=f"SHA-256 is {WANTED[NAME]}, expected 0000"):
+        from_address(f"{address}/good/", {NAME: "0" * 64})
     assert left() == []
 
 
