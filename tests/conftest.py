@@ -11,10 +11,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+from tests.made_up_study import write_study
 
 ROOT = Path(__file__).parents[1]
 MODELS = Path("data/models")
@@ -145,6 +148,20 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             make(place)
             (shared / f"{name}.made").touch()
     return place
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of made-up numbers after `aggregate`, without DVC and Git. Not to be written to."""
+
+    def make(place: Path) -> None:
+        from stages import aggregate
+
+        write_study(place)
+        with chdir(place):
+            aggregate.main()
+
+    return _made_once(tmp_path_factory, "made-up", make)
 
 
 @pytest.fixture(scope="session")

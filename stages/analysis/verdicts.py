@@ -130,5 +130,5 @@ def _best_for_its_cost(compared: list[Compared], held_out: int) -> Verdict:
     else:
         error = spread / math.sqrt(len(best.validation))
     within = [architecture for architecture in known if mean(architecture.validation) >= highest - error]
-    pick = min(within, key=lambda one: (one.training_flops, one.parameters, -mean(one.validation)))
+    pick = min(within, key=lambda known: (known.training_flops, known.parameters, -mean(known.validation)))
     return Verdict(claim, pick.label, words.about_cost(pick, best, error, held_out) + words.diverged(compared))

@@ -52,7 +52,7 @@ def _open_step(step: pd.Series, before: list[float], after: list[float]) -> str:
 def about_starting(compared: list[Compared], interval: Interval, p: float) -> str:
     """How often each width starts; `interval` of the widest's start rate, `p` that it is the narrowest's."""
     narrowest, *between, widest = compared
-    rates = ", ".join(f"{one.label} {one.started} of {one.runs}" for one in compared)
+    rates = ", ".join(f"{width.label} {width.started} of {width.runs}" for width in compared)
     shares = f"{percent(interval.low)} to {percent(interval.high)} %"
     unstable = ""
     if not any(architecture.starts_sometimes for architecture in between):
@@ -104,7 +104,7 @@ def about_cost(pick: Compared, best: Compared, error: float, held_out: int) -> s
 def diverged(compared: list[Compared]) -> str:
     """That runs without an accuracy are in no mean, where there are such."""
     number = sum(architecture.runs - len(architecture.overall) for architecture in compared)
-    return f"; {counted(number, 'run')} that diverged in no mean" if number else ""
+    return f"; {counted(number, 'run')} that diverged {'is' if number == 1 else 'are'} in no mean" if number else ""
 
 
 def points(fraction: float) -> str:

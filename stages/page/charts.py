@@ -59,8 +59,8 @@ def accuracy_chart(seeds: pd.DataFrame, means: pd.DataFrame, title: str) -> alt.
             tooltip=["architecture", alt.Tooltip("reference", format=".2f", title="notebook, %")],
         )
     )
-    told = means.dropna(subset="low")
-    whole = alt.Chart(told.assign(low=told["low"].clip(lower=bottom), high=told["high"].clip(upper=top)))
+    known = means.dropna(subset="low")
+    whole = alt.Chart(known.assign(low=known["low"].clip(lower=bottom), high=known["high"].clip(upper=top)))
     interval = whole.mark_rule(strokeWidth=2, color=MARK).encode(x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q")
     mean = whole.mark_tick(thickness=2, size=22, color=MARK).encode(x=x, y=alt.Y("mean:Q", scale=scale))
     description = (
@@ -71,7 +71,7 @@ def accuracy_chart(seeds: pd.DataFrame, means: pd.DataFrame, title: str) -> alt.
 
 def start_chart(rates: pd.DataFrame) -> alt.LayerChart:
     """How often training starts. `rates`: architecture, started, runs, rate, low, high."""
-    rates = rates.assign(told=[f"{row.started} of {row.runs}" for row in rates.itertuples()])
+    rates = rates.assign(count=[f"{row.started} of {row.runs}" for row in rates.itertuples()])
     rates[["rate", "low", "high"]] = 100 * rates[["rate", "low", "high"]]
     y = alt.Y("architecture:N", sort=None, title=None)
     x = alt.X(
@@ -81,12 +81,12 @@ def start_chart(rates: pd.DataFrame) -> alt.LayerChart:
         axis=alt.Axis(values=[0, 25, 50, 75, 100]),
     )
     chart = alt.Chart(rates)
-    tooltip = ["architecture", "told", alt.Tooltip("low", format=".0f"), alt.Tooltip("high", format=".0f")]
+    tooltip = ["architecture", "count", alt.Tooltip("low", format=".0f"), alt.Tooltip("high", format=".0f")]
     return sized(
         alt.layer(
             chart.mark_rule(strokeWidth=2, color=MARK).encode(y=y, x=alt.X("low:Q"), x2="high:Q"),
             chart.mark_point(filled=True, size=70, color=MARK).encode(y=y, x=x, tooltip=tooltip),
-            chart.mark_text(align="left", dx=4).encode(y=y, x=alt.datum(101), text="told:N"),
+            chart.mark_text(align="left", dx=4).encode(y=y, x=alt.datum(101), text="count:N"),
         ),
         "Share of runs that started, with 95 % intervals",
         height=24 * len(rates),

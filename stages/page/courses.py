@@ -40,9 +40,9 @@ def curves_chart(
     )
     layers = [lines]
     if plateau is not None and len(curves):  # which are empty where every run diverged in its first epoch
-        rule = alt.Chart(pd.DataFrame({"plateau": [plateau], "told": ["nothing learnt"]}))
+        rule = alt.Chart(pd.DataFrame({"plateau": [plateau], "label": ["nothing learnt"]}))
         layers.append(rule.mark_rule(strokeDash=[6, 4], color=QUIET).encode(y="plateau:Q"))
-        text = rule.mark_text(align="right", baseline="bottom", dy=-3).encode(y="plateau:Q", text="told:N")
+        text = rule.mark_text(align="right", baseline="bottom", dy=-3).encode(y="plateau:Q", text="label:N")
         layers.append(text.encode(x=alt.datum(int(curves["epoch"].max()))))
     return sized(alt.layer(*layers), f"{title} against epoch, a line for every architecture and seed").add_params(shown)
 

@@ -95,7 +95,7 @@ def test_optimum_is_told_with_how_far_ahead_it_is_of_whom() -> None:
     falling = [runs("a", around(0.91)), runs("b", around(0.9075)), runs("c", around(0.85), diverged=1)]
     assert verdicts(falling)[OPTIMUM].sentence == (
         "a is best over all runs, 91.00 %, at an end: 0.25 [+0.02, +0.48] points ahead of b, p = 0.037; "
-        "1 run that diverged in no mean"
+        "1 run that diverged is in no mean"
     )
 
 
@@ -107,7 +107,7 @@ def test_optimum_without_an_interval_says_why() -> None:
     single[0] = runs("a", around(0.88))
     assert verdicts(single)[OPTIMUM].sentence.endswith("; too few runs, or none that differ, give no interval")
     nothing = [runs(name, [], diverged=2) for name in "abc"]
-    assert verdicts(nothing)[OPTIMUM].sentence == "no run has an accuracy; 6 runs that diverged in no mean"
+    assert verdicts(nothing)[OPTIMUM].sentence == "no run has an accuracy; 6 runs that diverged are in no mean"
 
 
 def test_best_for_its_cost_is_told_with_validation_accuracy_and_reported_on_the_test_images() -> None:
@@ -125,5 +125,5 @@ def test_best_for_its_cost_is_told_with_validation_accuracy_and_reported_on_the_
     assert verdicts(one)[COST].sentence == (
         "its validation accuracy, 90.70 %, is within one standard error (0.40 points, of 5,000 validation images) of "
         "the highest, 91.00 % of best, for 11 % of its training operations; on the test images 90.70 %; "
-        "2 runs that diverged in no mean"
+        "2 runs that diverged are in no mean"
     )
