@@ -1,5 +1,6 @@
 """Records: results kept with the command, the machine and the verdicts."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -46,4 +47,14 @@ def test_table_gives_what_there_is() -> None:
     assert rows == [
         "| width | a | 4 of 5 | 90.00 | 89.00 to 91.00 | 74.00 |",
         "| depth | 1 | 0 of 1 | - | - | - |",
+    ]
+
+
+def test_table_of_a_study_is_of_its_means_over_the_started_and_over_all(made_up: Path) -> None:
+    rows = results_table(json.loads((made_up / "metrics/study.json").read_text())).splitlines()[2:]
+    assert rows == [
+        "| width | w10-20 | 1 of 4 | 78.00 | - | 43.50 |",
+        "| width | w2-4 | 2 of 4 | 82.00 | 56.59 to 107.41 | 65.33 |",
+        "| depth | 2 | 4 of 4 | 68.00 | 63.89 to 72.11 | 68.00 |",
+        "| depth | 1 | 4 of 4 | 80.50 | 78.45 to 82.55 | 80.50 |",
     ]
