@@ -2,7 +2,7 @@ PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
 QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -S train.batch_size=32 -S train.threads=1
 
-.PHONY: help setup repro cluster quick test bench lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
+.PHONY: help setup repro cluster quick images test bench lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +25,9 @@ cluster: setup  ## the same on a Dask cluster: SCHEDULER=tcp://..., or one start
 
 quick: setup  ## the whole pipeline on a sample of 1,200 images, in a temporary copy: what the study shows, in two minutes
 	@$(ACTIVATE) copy=$$(python -m tools.quick $(QUICK)) && cd "$$copy" && python -m tools.repro $(JOBS) && python -m tools.outcome "$$copy"
+
+images: setup  ## make the folder TO, for data.source, of FROM: folders of pictures, an .npz or CSV; SIZE=28 scales
+	@$(ACTIVATE) python -m tools.images "FROM=$$FROM" "TO=$$TO" "SIZE=$$SIZE" "SEED=$$SEED" "TEST=$$TEST"
 
 test: lint  ## the same environment, lint, types and tests; SLOW=1: those of a cluster whose parts fail
 	$(ACTIVATE) pytest $(if $(SLOW),-m slow)

@@ -13,6 +13,7 @@ def test_make_alone_lists_the_targets_with_a_line_each(fresh: Path) -> None:
         "repro",
         "cluster",
         "quick",
+        "images",
         "test",
         "bench",
         "lint",
