@@ -1,7 +1,7 @@
 """The names of the classes, where a data set has them: a text file beside its labels, a name a line, in their order."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.common.errors import InputError
@@ -11,17 +11,17 @@ MOST_CLASSES = 256  # a label is a byte
 NO_TEXT = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, bytes that are no UTF-8, and ends of lines
 
 
-def class_names(folder: Path, classes: int) -> list[str]:
-    """The names of the labels 0 to `classes` - 1: those that the folder has, else "class 0" and so on.
+def class_names(folder: Path, labels: Iterable[int]) -> list[str]:
+    """What the classes of these labels, in ascending order, are called: as the folder says, else "class 0" and so on.
 
     Raises InputError where the folder's names are not as many, or not as `read_class_names` wants them.
     """
-    path = folder / CLASS_NAMES
+    path, default = folder / CLASS_NAMES, [f"class {label}" for label in labels]
     if not path.exists():
-        return [f"class {number}" for number in range(classes)]
+        return default
     names = read_class_names(path)
-    if len(names) != classes:
-        raise InputError(f"{path}: holds {len(names)} names for {classes} classes; may hold a line for each")
+    if len(names) != len(default):
+        raise InputError(f"{path}: holds {len(names)} names for {len(default)} classes; may hold a line for each")
     return names
 
 

@@ -13,7 +13,8 @@ from stages.common.places import RAW
 from stages.data.class_names import CLASS_NAMES, class_names
 from stages.data.holdout import check_parts, read_split
 from stages.data.idx import FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, read_idx
-from stages.data.sources import SUMS, from_folder, sums_of
+from stages.data.sources import SUMS, sums_of
+from stages.data.transfer import from_folder
 from tests.conftest import ROOT, run
 from tests.tools.own_images.forms import CLASSES, IMAGES, LABELS, content, forms, images, left, refusal, started
 
@@ -40,7 +41,7 @@ def test_pictures_become_a_folder_that_fetch_and_prepare_take(mine: Path, capsys
     for part, read in (("train", train), ("test", test)):
         assert np.array_equal(read.images, IMAGES[part])
         assert np.array_equal(read.labels, LABELS[part])
-    assert class_names(Path("own/a"), 3) == CLASSES
+    assert class_names(Path("own/a"), range(3)) == CLASSES
     assert set(content("own/a")) == {*FILES, CLASS_NAMES, SUMS}
 
 
