@@ -161,7 +161,7 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with chdir(place):
             aggregate.main()
 
-    return _made_once(tmp_path_factory, "made-up", make)
+    return made_once(tmp_path_factory, "made-up", make)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import numpy as np
 from stages.common.files import csv_text, write_json, write_npz, write_text
 from stages.data.dataset import Dataset, Split
 from stages.data.packed import write_dataset
-from stages.params import load_params
+from stages.params import read_params
 from stages.training.results import HISTORY_COLUMNS, LAYER_COLUMNS
 
 PARAMS = """\
@@ -141,5 +141,5 @@ def write_study(project: Path) -> None:
     """params.yaml, data/fashion_mnist.npz and data/models/ of it all."""
     write_text(project / "params.yaml", PARAMS)
     write_dataset(project / "data/fashion_mnist.npz", dataset())
-    for described in load_params(project / "params.yaml").architectures():
+    for described in read_params(PARAMS).architectures():
         write_training(project / "data/models" / described.name, described.name, described.architecture.model_dump())

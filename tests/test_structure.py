@@ -30,7 +30,6 @@ VALUES = "its values are parameters of the stage, or are in its command"
 NOT_DEPENDED_ON = {
     "fetch": {
         "stages/common/errors.py": WORDS,
-        "stages/common/files.py": "what comes is held against a checksum",
         "stages/common/places.py": PLACES,
         "stages/data/failures.py": WORDS,
         "stages/network/architecture.py": VALUES,

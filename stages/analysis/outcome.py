@@ -1,6 +1,7 @@
 """What came out, short: the few numbers that DVC compares, and the table with which a run ends.
 
-Both are made of what metrics/ and plots/ hold, so that the table can be had again without a run.
+Both are made of what metrics/ and plots/ hold (and data/raw/, of the names of classes), so that the table can be had again
+without a run.
 """
 
 import csv
@@ -12,7 +13,8 @@ from typing import Any, NamedTuple
 from stages.analysis.recorded import OPEN
 from stages.analysis.tables import in_order
 from stages.common.errors import InputError
-from stages.common.places import METRICS, PLOTS
+from stages.common.places import METRICS, PLOTS, RAW
+from stages.data.class_names import CLASS_NAMES, read_class_names
 from stages.params import FAMILIES, Family, Params, StudyArchitecture
 
 ACCURACY = METRICS / "accuracy.json"
@@ -60,7 +62,14 @@ def outcome(params: Params, page: Path = PAGE) -> str:
     parts = [_title(params), *_table(shown, best)]
     if more := len(rows) - len(shown):
         parts.append(f"  and {more} more, of lower validation accuracy: {STUDY}")
-    parts += [*_legend(shown, best), "", *_decided(verdicts, len(params.train.seeds)), "", f"All of it: {page}"]
+    parts += [
+        *_legend(shown, best),
+        *_classes(),
+        "",
+        *_decided(verdicts, len(params.train.seeds)),
+        "",
+        f"All of it: {page}",
+    ]
     return "\n".join(parts)
 
 
@@ -155,6 +164,13 @@ def _legend(rows: list[Row], best: str) -> list[str]:
     marked = "* best for its cost. " if any(row.label == best for row in rows) else ""
     means = "Means of the runs that started (of all, where none did)." if rows[0].numbers["seeds"] > 1 else ""
     return [line] if (line := f"{marked}{means}".rstrip()) else []
+
+
+def _classes() -> list[str]:
+    """The names of the classes, where the data set has them."""
+    path = RAW / CLASS_NAMES
+    names = f"Classes: {', '.join(read_class_names(path))}" if path.exists() else ""
+    return [textwrap.shorten(names, COLUMNS, placeholder=" ...")] if names else []
 
 
 def _decided(verdicts: Numbers, seeds: int) -> list[str]:

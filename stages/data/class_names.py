@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.common.errors import InputError
+from stages.common.files import write_text
 
 CLASS_NAMES = "classes.txt"
 MOST_CLASSES = 256  # a label is a byte
@@ -23,6 +24,15 @@ def class_names(folder: Path, labels: Iterable[int]) -> list[str]:
     if len(names) != len(default):
         raise InputError(f"{path}: holds {len(names)} names for {len(default)} classes; may hold a line for each")
     return names
+
+
+def copy_class_names(source: Path, folder: Path) -> None:
+    """Put the source's names, if it has any, into the folder, and into it alone. Raises InputError as `read_class_names`."""
+    if (source / CLASS_NAMES).exists():
+        names = read_class_names(source / CLASS_NAMES)
+        write_text(folder / CLASS_NAMES, "".join(f"{name}\n" for name in names))
+    else:
+        (folder / CLASS_NAMES).unlink(missing_ok=True)
 
 
 def read_class_names(path: Path) -> list[str]:

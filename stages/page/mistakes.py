@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from stages.analysis.reference import is_fashion_mnist
+from stages.common.places import RAW
+from stages.data.class_names import class_names
 from stages.data.dataset import Dataset, Split
 
 IMAGES_SHOWN = 18
@@ -17,12 +19,11 @@ FASHION_CLASSES = (
 )  # fmt: skip
 
 
-def class_names(dataset: Dataset) -> list[str]:
-    """What to call the data set's classes, in the order of their labels."""
-    labels = dataset.labels
+def names_of_classes(dataset: Dataset) -> list[str]:
+    """What to call the data set's classes, in the order of their labels. Raises InputError as `class_names`."""
     if is_fashion_mnist(dataset.test):
-        return [FASHION_CLASSES[label] for label in labels]
-    return [f"class {label}" for label in labels]
+        return [FASHION_CLASSES[label] for label in dataset.labels]
+    return class_names(RAW, dataset.labels)
 
 
 def spans(labels: np.ndarray) -> str:

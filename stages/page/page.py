@@ -25,7 +25,7 @@ from stages.common.strict_yaml import yaml_text
 from stages.data.dataset import PARTS, Dataset
 from stages.page.charts import accuracy_chart, cost_chart, errors_chart, start_chart
 from stages.page.courses import curves_chart, layers_chart
-from stages.page.mistakes import class_errors, class_names, confident_errors, spans
+from stages.page.mistakes import class_errors, confident_errors, names_of_classes, spans
 from stages.page.rows import architecture_columns, contrasted_runs, cost_table, mean_row, start_row
 from stages.page.style import colours
 from stages.params import Params
@@ -63,7 +63,7 @@ def page(
     started, reference), `curves` (family, seed, epoch, loss, val_accuracy), `layers` (seed, epoch, layer,
     gradient_norm, saturated). `best` is the run of highest accuracy on the watched images, if any has one.
     """
-    names = class_names(dataset)
+    names = names_of_classes(dataset)
     one_seed = len(params.train.seeds) == 1
     order = [*FIRST_OF_ONE_SEED, *SECTIONS] if one_seed else SECTIONS
     architectures = list(dict.fromkeys(tables["curves"]["architecture"]))
@@ -128,7 +128,7 @@ def _charts(
             inside, "saturated", "share of saturated units", logarithmic=False
         )
     if best:
-        names = class_names(dataset)
+        names = names_of_classes(dataset)
         charts["errors"] = errors_chart(class_errors(best.probabilities, dataset.indexed(dataset.test), names))
     return charts
 

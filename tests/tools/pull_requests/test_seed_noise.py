@@ -61,8 +61,8 @@ def test_report_on_several_seeds_judges_each_metric_by_its_own_and_draws_mean_cu
     for key, value in metrics.items():
         edit_json(made_up_project / "metrics/study.json", "width", "w2-4", key, value=value)
     commit(made_up_project, "Better")
-    rows = [line for line in report("main").splitlines() if line.startswith(("| `width.", "| `(2, 4)`"))]
-    assert rows == [
+    lines = [line for line in report("main").splitlines() if line.startswith(("| `width.", "| `(2, 4)`"))]
+    assert lines == [
         "| `width.w2-4.test_accuracy_started` | 0.82 | 0.85 | +0.03 | noise: -0.367727 to +0.427727 |",
         "| `width.w2-4.test_accuracy` | 0.653333 | 0.673333 | +0.02 | noise: -0.661112 to +0.701112 |",
         "| `width.w2-4.validation_accuracy` | 0.59 | 0.656667 | +0.066667 | noise: -0.58477 to +0.718104 |",
