@@ -1,8 +1,8 @@
 """Bring the four raw files of the data set, each verified before it gets its name.
 
 Reads params.yaml, and in the folder that `data.source` names SHA256SUMS and the files, or SOURCES, by which they are
-taken from the first place that has them; writes data/raw/, four uncompressed IDX files and, where the folder has the names
-of the classes, classes.txt.
+taken from the first place that has them; writes data/raw/, four uncompressed IDX files and, where the folder has the
+names of the classes, classes.txt.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """What came out, short: the few numbers that DVC compares, and the table with which a run ends.
 
-Both are made of what metrics/ and plots/ hold (and data/raw/, of the names of classes), so that the table can be had again
-without a run.
+Both are made of what metrics/ and plots/ hold, and data/raw/ where classes have names, so that the table can be had
+again without a run.
 """
 
 import csv
@@ -62,15 +62,8 @@ def outcome(params: Params, page: Path = PAGE) -> str:
     parts = [_title(params), *_table(shown, best)]
     if more := len(rows) - len(shown):
         parts.append(f"  and {more} more, of lower validation accuracy: {STUDY}")
-    parts += [
-        *_legend(shown, best),
-        *_classes(),
-        "",
-        *_decided(verdicts, len(params.train.seeds)),
-        "",
-        f"All of it: {page}",
-    ]
-    return "\n".join(parts)
+    decided = _decided(verdicts, len(params.train.seeds))
+    return "\n".join([*parts, *_legend(shown, best), *_classes(), "", *decided, "", f"All of it: {page}"])
 
 
 def _read(path: Path) -> Numbers:

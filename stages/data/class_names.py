@@ -27,7 +27,7 @@ def class_names(folder: Path, labels: Iterable[int]) -> list[str]:
 
 
 def copy_class_names(source: Path, folder: Path) -> None:
-    """Put the source's names, if it has any, into the folder, and into it alone. Raises InputError as `read_class_names`."""
+    """Give the folder the source's names, or none where it has none. Raises InputError as `read_class_names` does."""
     if (source / CLASS_NAMES).exists():
         names = read_class_names(source / CLASS_NAMES)
         write_text(folder / CLASS_NAMES, "".join(f"{name}\n" for name in names))
