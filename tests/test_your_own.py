@@ -16,7 +16,7 @@ from stages.data.class_names import CLASS_NAMES, read_class_names
 from stages.data.idx import FILES, TEST_IMAGES, TRAIN_LABELS, read_idx
 from stages.data.sources import SUMS
 from stages.params import load_params
-from tests.conftest import ENVIRONMENT, ROOT, ran_stages, run
+from tests.conftest import ENVIRONMENT, ROOT, edit_params, ran_stages, run
 
 PAGE = (ROOT / "docs/your-own.md").read_text(encoding="utf-8")
 SHAPES = ("circle", "cross", "square")
@@ -122,15 +122,16 @@ def test_idx_files_need_checksums_alone(project: Path) -> None:
     assert ran_stages(run("dvc", "exp", "run", "-S", "data.source=data-own", "fetch", cwd=project)) == ["fetch"]
 
 
-def test_changed_pictures_are_new_data_for_the_next_experiment(project: Path) -> None:
-    fetch = "dvc", "exp", "run", "-S", "data.source=data-own", "fetch"
-    go(WALK.splitlines()[0], project)
-    assert ran_stages(run(*fetch, cwd=project)) == ["fetch"]
-    go(WALK.splitlines()[0], project)
-    assert ran_stages(run(*fetch, cwd=project)) == []
+def test_changed_pictures_are_new_data_for_the_next_run(project: Path) -> None:
+    make_images = WALK.splitlines()[0]
+    go(make_images, project)
+    edit_params(project, "source: fashion-mnist", "source: data-own")
+    assert ran_stages(run("dvc", "repro", "fetch", cwd=project)) == ["fetch"]
+    go(make_images, project)
+    assert ran_stages(run("dvc", "repro", "fetch", cwd=project)) == []
     (project / "pictures/circle/000.png").unlink()
-    go(WALK.splitlines()[0], project)
-    assert ran_stages(run(*fetch, cwd=project)) == ["fetch"]
+    go(make_images, project)
+    assert ran_stages(run("dvc", "repro", "fetch", cwd=project)) == ["fetch"]
 
 
 def test_sizes_that_the_page_names_are_the_least_for_so_many_blocks() -> None:
