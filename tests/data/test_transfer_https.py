@@ -7,6 +7,7 @@ import http.server
 import ipaddress
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from stages.common.errors import InputError
 from stages.common.places import RAW
+from stages.data.failures import phrase
 from stages.data.idx import TRAIN_LABELS, as_idx
 from stages.data.transfer import CHUNK, FAILURES, from_address
 
@@ -34,7 +36,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = gzip.compress(CONTENT)
         kind = self.path.split("/")[1]
-        self.send_response({"absent": 404, "broken": 403}.get(kind, 200))
+        if kind == "hung":
+            self.server.hang.wait()  # type: ignore[attr-defined]
+        self.send_response({"absent": 404, "broken": 403, "unwell": 503}.get(kind, 200))
         if kind not in ("endless", "page"):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -89,9 +93,11 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     context.load_cert_chain(tmp_path / "server.pem")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.hang = threading.Event()  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"https://127.0.0.1:{server.server_port}"
+        server.hang.set()  # type: ignore[attr-defined]
         server.shutdown()
         thread.join()
 
@@ -109,19 +115,34 @@ def test_a_file_is_downloaded_and_unzipped(address: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "error", "reason"),
     [
-        ("absent", requests.HTTPError, "404"),
-        ("broken", requests.HTTPError, "403"),
-        ("cut", requests.RequestException, "IncompleteRead"),
+        ("absent", requests.HTTPError, "status 404"),
+        ("broken", requests.HTTPError, "status 403"),
+        ("unwell", requests.HTTPError, "status 503"),
+        ("cut", requests.RequestException, "cut off"),
         ("endless", InputError, f"{NAME}.gz: the server sends more than {CHUNK + len(CONTENT)} bytes"),
         ("page", InputError, f"{NAME}: starts with 3c68746d, an IDX file of it with 00000801"),
-        ("other", InputError, "damaged, not a whole gzip file"),
     ],
 )
-def test_a_server_that_fails_leaves_nothing(address: str, kind: str, error: type[Exception], reason: str) -> None:
+def test_a_server_that_fails_leaves_nothing_and_is_told_in_a_phrase(
+    address: str, kind: str, error: type[Exception], reason: str
+) -> None:
     assert issubclass(error, FAILURES)
-    with pytest.raises(error, match=reason):
+    with pytest.raises(error) as caught:
         from_address(f"{address}/{kind}/", WANTED)
+    assert phrase(caught.value) == reason
     assert left() == []
+
+
+def test_a_damaged_answer_leaves_nothing(address: str) -> None:
+    with pytest.raises(InputError, match="damaged, not a whole gzip file"):
+        from_address(f"{address}/other/", WANTED)
+    assert left() == []
+
+
+def test_a_server_that_does_not_answer_has_timed_out(address: str) -> None:
+    with pytest.raises(requests.RequestException) as caught:
+        requests.get(f"{address}/hung/", timeout=0.1)
+    assert phrase(caught.value) == "timed out"
 
 
 def test_other_bytes_than_expected_are_refused(address: str) -> None:
@@ -133,16 +154,42 @@ def test_other_bytes_than_expected_are_refused(address: str) -> None:
 def test_a_certificate_that_nobody_vouches_for_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
-    with pytest.raises(requests.exceptions.SSLError):
+    with pytest.raises(requests.exceptions.SSLError) as caught:
         from_address(f"{address}/good/", WANTED)
+    assert phrase(caught.value) == "certificate not trusted"
     assert left() == []
 
 
-def test_a_port_where_nobody_listens_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("place", "proxy", "reason"),
+    [
+        ("127.0.0.1:CLOSED", "", "refused"),
+        ("no-such-host.invalid", "", "no such host"),
+        ("files.example", "http://127.0.0.1:CLOSED", "proxy: refused"),
+        ("files.example", "http://no-such-host.invalid", "proxy: no such host"),
+    ],
+)
+def test_a_place_where_nobody_answers_is_told_in_a_phrase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, proxy: str, reason: str
+) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # and does not listen
-        with pytest.raises(FAILURES):
-            from_address(f"https://127.0.0.1:{bound.getsockname()[1]}/", WANTED)
+        port = str(bound.getsockname()[1])
+        monkeypatch.setenv("HTTPS_PROXY", proxy.replace("CLOSED", port))
+        with pytest.raises(FAILURES) as caught:
+            from_address(f"https://{place.replace('CLOSED', port)}/", WANTED)
+    assert phrase(caught.value) == reason
     assert left() == []
+
+
+def test_other_failures_are_told_in_their_own_words_on_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file") as caught:
+        (tmp_path / "none").read_bytes()
+    assert phrase(caught.value) == f"{tmp_path}/none: No such file or directory"
+    with pytest.raises(subprocess.TimeoutExpired) as late:
+        subprocess.run(["sleep", "9"], timeout=0.01, check=False)
+    assert phrase(late.value) == "sleep: timed out"
+    assert phrase(InputError("one\n  line")) == "one line"
