@@ -10,8 +10,7 @@ help:  ## list these targets
 setup: .venv/ready  ## make the environment: .venv, with the packages of requirements.lock
 
 .venv/ready: requirements.lock
-	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit(f"Python {sys.version.split()[0]}: 3.11 to 3.13 is needed; make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv --clear .venv
+	python=$$(sh tools/python.sh '$(if $(filter file,$(origin PYTHON)),,$(PYTHON))') && "$$python" -m venv --clear .venv
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock >.venv/uv.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.lock
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --compile-bytecode --requirement requirements.lock
