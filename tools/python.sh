@@ -39,7 +39,7 @@ if ! uv=$(command -v uv); then
     "$scratch/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
       --requirement "$scratch/uv.lock" >&2
 fi
-if "$uv" python install --quiet 3.13 >&2 && found=$("$uv" python find --managed-python --no-project --system 3.13); then
+if "$uv" python install 3.13 >&2 && found=$("$uv" python find --managed-python --no-project --system 3.13); then
   say "takes $found, which uv has fetched"
   echo "$found"
 else

@@ -66,7 +66,7 @@ def test_uv_fetches_one_where_none_is_supported(folder: Path) -> None:
     (folder / "uv").chmod(0o755)
     told = f"{OTHER.format('3.14')}setup: takes /fetched by/python3.13, which uv has fetched\n"
     assert chosen(folder) == ("/fetched by/python3.13\n", told)
-    assert (folder / "uv.said").read_text() == "python install --quiet 3.13\n"
+    assert (folder / "uv.said").read_text() == "python install 3.13\n"
 
 
 def test_where_nothing_can_be_had_it_is_said_in_a_line(folder: Path) -> None:
