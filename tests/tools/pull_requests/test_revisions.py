@@ -103,6 +103,12 @@ def test_files_that_the_base_does_not_have_are_named(project: Path) -> None:
     assert f"| `width.w2-4.test_accuracy` | - | {number(accuracy)} | - |  |" in lines
 
 
+def test_numbers_that_only_repeat_others_are_not_missed(project: Path) -> None:
+    """As on every base from before there was metrics/accuracy.json."""
+    on_the_base(project, {"metrics/accuracy.json": None})
+    assert report("main").startswith("Nothing changed between ")
+
+
 def test_files_that_cannot_be_read_on_the_base_are_named_and_not_taken_for_new(project: Path) -> None:
     on_the_base(project, dict(UNREADABLE))
     output = report("main")

@@ -47,6 +47,24 @@ def test_change_inside_the_seeds_interval_is_called_noise(
     assert rows[0].endswith(f"| {said} |")
 
 
+def test_metric_of_a_stage_of_one_s_own_is_told_and_none_twice(project: Path) -> None:
+    """DVC compares few numbers, which study.json and summary.json have as well; a metric of others is nowhere else."""
+    edit_json(project / "metrics/accuracy.json", "w2-4", value=0.5)
+    edit_json(project / "metrics/study.json", "width", "w2-4", "test_accuracy", value=0.5)
+    (project / "metrics/labels.json").write_text('{"train": {"0": 5500}, "name": "shirts"}')
+    with (project / "dvc.yaml").open("a") as file:
+        file.write("metrics:\n- metrics/labels.json\n")
+    commit(project, "Labels, counted")
+    lines = report("main").splitlines()
+    assert lines[0].startswith("2 metrics changed between ")
+    assert [line.split(" | ")[0] for line in lines if line.startswith("| `")] == [
+        "| `width.w2-4.test_accuracy`",
+        "| `train.0`",
+    ]
+    assert "| `train.0` | - | 5500 | - |  |" in lines
+    assert lines[-1] == "- `metrics/labels.json`: absent on the base."
+
+
 def test_changed_verdict_is_told_with_its_sentence(project: Path) -> None:
     path = project / "metrics/verdicts.json"
     entry = {"claim": "More is more.", "verdict": "confirmed", "sentence": "It is."}
