@@ -86,7 +86,7 @@ def test_editor_finds_parameters_metrics_and_plots(project: Path) -> None:
     """By the three commands whose output the extension for VS Code shows."""
     workspace = json.loads(run("dvc", "exp", "show", "--num", "1", "--json", cwd=project))[0]["data"]
     assert workspace["params"]["params.yaml"]["data"]["width"]["filters"] == [8, 16]
-    assert {"metrics/study.json", "metrics/summary.json"} <= set(workspace["metrics"])
+    assert set(workspace["metrics"]) == {"metrics/accuracy.json"}
     drawn = plots(project)
     assert {"Width, training loss", "Depth, test accuracy", "plots/width_curves.png"} <= set(drawn)
     status = json.loads(run("dvc", "data", "status", "--granular", "--unchanged", "--json", cwd=project))

@@ -1,19 +1,20 @@
 """The commands that compare architectures, as the README writes them, each on the sample."""
 
 import hashlib
-import io
 import json
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from stages.data.idx import FILES, read_idx
-from tests.conftest import commit, documented, ran_stages, run
+from tests.conftest import commit, documented, edit_params, ran_stages, run
 
 
 def metrics(project: Path, name: str = "summary") -> dict[str, Any]:
@@ -37,12 +38,6 @@ def test_another_pick_in_width_trains_that_pick_alone_and_is_compared(small: Pat
     assert json.loads(run("dvc", "params", "diff", "--json", cwd=small)) == {
         "params.yaml": {"width.filters": {"old": "[8, 16]", "new": "[10, 20]"}}
     }
-    assert "width.parameters" in run(*documented("dvc metrics diff"), cwd=small)
-    shown = run(*documented("dvc exp show --only-changed"), "--csv", cwd=small)
-    table = pd.read_csv(io.StringIO(shown))
-    assert "width.filters" in table.columns
-    assert "depth.filters" not in table.columns
-
     run(*documented("dvc plots diff"), cwd=small)
     check_plots((small / "dvc_plots/index.html").read_text())
 
@@ -100,21 +95,89 @@ def test_more_seeds_train_every_architecture_from_each(small: Path) -> None:
     assert curves.groupby("architecture")["loss"].nunique().eq(3).all(), "each seed its own training"
 
 
-def test_queued_experiments_run_side_by_side(small: Path) -> None:
-    run(*documented("dvc exp run --queue -S 'width.filters=[4,8],[12,24]'"), cwd=small)
-    run(*documented("dvc queue start -j 2"), cwd=small)
-    deadline = time.monotonic() + 300
-    while not all_done(states := queue_states(small)):
+@pytest.fixture(scope="module")
+def learning(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`reduced` with a family of width that learns something within its one epoch. Not to be written to: copy it."""
+    project = Path(shutil.copytree(reduced, tmp_path_factory.mktemp("experiments") / "learning", symlinks=True))
+    edit_params(project, "learning_rate: 0.001", "learning_rate: 0.003")
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("activation: sigmoid", "activation: relu", 1))
+    run("dvc", "repro", cwd=project)
+    commit(project, "Relu")
+    return project
+
+
+@pytest.fixture
+def project(learning: Path, tmp_path: Path) -> Path:
+    """A copy of `learning` to use up."""
+    return Path(shutil.copytree(learning, tmp_path / "project", symlinks=True))
+
+
+COMPARED = ["Experiment", "width.validation_accuracy", "width.test_accuracy", "width.filters"]
+
+
+def shown_table(project: Path) -> list[list[str]]:
+    """What the README's way to compare experiments shows, in cells; the table fits 120 columns."""
+    command = documented("dvc exp show --only-changed --drop 'Created|State|Executor|.*/' --sort-by width.validation_accuracy --sort-order desc")  # fmt: skip  # noqa: E501
+    output = run(*command, cwd=project)
+    lines = [line.rstrip() for line in output.splitlines()]
+    assert max(map(len, lines)) <= 120
+    return [re.split(r"\s{2,}", line.strip(" ├└─")) for line in lines if line.strip(" ─")]
+
+
+def pick_of(data: dict[str, Any]) -> list[str]:
+    """The cells that an experiment's data ask for."""
+    numbers = data["metrics"]["metrics/accuracy.json"]["data"]["width"]
+    accuracies = [f"{numbers[name]:.5g}" for name in ("validation_accuracy", "test_accuracy")]
+    return [*accuracies, str(data["params"]["params.yaml"]["data"]["width"]["filters"])]
+
+
+def test_one_experiment_is_shown_with_what_it_changed_and_what_came_of_it(project: Path) -> None:
+    run(*documented("dvc exp run -S 'width.filters=[10,20]'"), cwd=project)
+    (changed,) = json.loads(run(*documented("dvc metrics diff"), "--json", cwd=project)).values()
+    assert set(changed) >= {"width.validation_accuracy", "width.test_accuracy"}
+    assert not [key for key in changed if not key.startswith("width.")]
+    titles, workspace, committed, experiment = shown_table(project)
+    assert [title for title in titles if title != "width.started"] == COMPARED
+    assert (workspace[-1], committed[-1], experiment[-1]) == ("[10, 20]", "[8, 16]", "[10, 20]")
+    assert workspace[1:] == experiment[1:] != committed[1:]
+
+
+def test_queued_experiments_run_side_by_side_and_read_like_a_league_table(project: Path) -> None:
+    run(*documented("dvc exp run --queue -S 'width.filters=[4,8],[6,12],[12,24]'"), cwd=project)
+    run(*documented("dvc queue start -j 2"), cwd=project)
+    deadline = time.monotonic() + 900
+    while not all_done(states := queue_states(project)):
         assert time.monotonic() < deadline, states
         time.sleep(1)
-    assert states == ["Success", "Success"], run("dvc", "queue", "status", cwd=small)
-    shown = json.loads(run("dvc", "exp", "show", "--json", cwd=small))
-    picks = [
-        experiment["revs"][0]["data"]["params"]["params.yaml"]["data"]["width"]["filters"]
-        for entry in shown
-        for experiment in entry["experiments"] or []
-    ]
-    assert sorted(picks) == [[4, 8], [12, 24]]
+    assert states == ["Success"] * 3, run("dvc", "queue", "status", cwd=project)
+
+    titles, *rows = shown_table(project)
+    started = titles.index("width.started") if "width.started" in titles else None
+    cells = [[cell for place, cell in enumerate(row) if place != started] for row in (titles, *rows)]
+    assert cells[0] == COMPARED
+    listed = json.loads(run("dvc", "exp", "show", "--json", cwd=project))
+    experiments = [each["revs"][0]["data"] for entry in listed for each in entry["experiments"] or []]
+    best_first = sorted(map(pick_of, experiments), key=lambda row: float(row[0]), reverse=True)
+    assert [row[0] for row in cells[1:3]] == ["workspace", "main"]
+    assert sorted(row[3] for row in cells[3:]) == ["[12, 24]", "[4, 8]", "[6, 12]"]
+    assert sorted(row[1:] for row in cells[3:]) == sorted(best_first)
+    assert [row[1] for row in cells[3:]] == [row[0] for row in best_first]
+    assert len({row[1] for row in cells[3:]}) > 1, "an order to be seen"
+
+
+def test_few_of_the_columns_are_metrics_and_whatever_changes_fits_a_screen(fresh: Path, tmp_path: Path) -> None:
+    """Every number of the committed study another one, with all the decimals that a file has."""
+    project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
+    workspace = json.loads(run("dvc", "exp", "show", "--num", "1", "--json", cwd=project))[0]["data"]
+    (numbers,) = [entry["data"] for entry in workspace["metrics"].values()]
+    assert list(numbers)[:2] == ["width", "depth"]
+    assert list(numbers["width"]) == ["validation_accuracy", "test_accuracy", "started"]
+    path = project / "metrics/accuracy.json"
+    path.write_text(re.sub(r"0\.\d+", "0.123456", path.read_text()).replace('"started": 1', '"started": 0'))
+    lines = run(*documented("dvc metrics diff"), cwd=project).splitlines()
+    assert len(lines) == 1 + 15
+    assert max(map(len, lines)) <= 90
 
 
 def queue_states(project: Path) -> list[str]:
@@ -123,7 +186,7 @@ def queue_states(project: Path) -> list[str]:
 
 
 def all_done(states: list[str]) -> bool:
-    return len(states) == 2 and not {"Queued", "Running"} & set(states)
+    return len(states) == 3 and not {"Queued", "Running"} & set(states)
 
 
 def test_data_set_of_another_shape_goes_through_the_whole_pipeline(small: Path) -> None:

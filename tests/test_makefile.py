@@ -34,6 +34,9 @@ def test_make_repro_with_nothing_to_do_does_nothing(full: Path) -> None:
     output = run(*documented("make repro"), cwd=full)
     assert ran_stages(output) == []
     assert "Data and pipelines are up to date." in output
+    lines = output.splitlines()
+    assert lines[-1] == "All of it: plots/report.html"
+    assert "Test accuracy in %, 1 epoch, seed 0, tests/sample" in lines[-25:]
 
 
 def test_setup_refuses_a_python_that_the_packages_do_not_support(fresh: Path, tmp_path: Path) -> None:

@@ -103,6 +103,8 @@ def test_pick_and_study_give_the_same_bytes_for_the_same_architecture(reproduced
 def test_metrics_hold_the_picks_and_the_study_under_their_names(reproduced: Path) -> None:
     summary = json.loads((reproduced / "metrics/summary.json").read_text())
     study = json.loads((reproduced / "metrics/study.json").read_text())
+    compared = json.loads((reproduced / "metrics/accuracy.json").read_text())
+    assert list(compared) == ["width", "depth", *study["width"], *(f"depth-{blocks}" for blocks in study["depth"])]
     assert list(summary) == ["width", "depth"]
     assert list(study["width"]) == ["w2-4", "w5-10", "w8-16", "w10-20", "w15-30"]
     assert list(study["depth"]) == ["1", "2", "3", "4"]
@@ -123,18 +125,18 @@ def test_run_from_scratch_leaves_the_repository_as_it_was(small: Path) -> None:
 
 def test_metrics_diff_needs_no_data(full: Path, tmp_path: Path) -> None:
     run("git", "switch", "--quiet", "--create", "branch", cwd=full)
-    summary = full / "metrics/summary.json"
-    summary.write_text(summary.read_text().replace('"parameters": 623834', '"parameters": 623835'))
+    compared = full / "metrics/accuracy.json"
+    numbers = json.loads(compared.read_text())
+    numbers["width"]["started"] = 7
+    compared.write_text(json.dumps(numbers))
     commit(full, "Another number")
     run("git", "clone", "--quiet", "--branch", "branch", str(full), str(tmp_path / "clone"), cwd=tmp_path)
     clone = tmp_path / "clone"
     run("git", "branch", "main", "origin/main", cwd=clone)
     changed = json.loads(run(*documented("dvc metrics diff main"), "--json", cwd=clone))
-    assert changed == {
-        "metrics/summary.json": {"width.parameters": {"old": 623834, "new": 623835, "diff": 1}},
-    }
+    assert changed == {"metrics/accuracy.json": {"width.started": {"old": 0, "new": 7, "diff": 7}}}
     every = json.loads(run("dvc", "metrics", "diff", "main", "--all", "--json", cwd=clone))
-    assert len(every["metrics/study.json"]) == 9 * 11
+    assert {file: len(keys) for file, keys in every.items()} == {"metrics/accuracy.json": 2 * 3 + 9}
 
 
 def test_removed_architectures_are_set_aside_and_not_compared(small: Path) -> None:
