@@ -35,7 +35,7 @@ from tools.measuring.tables import pieces_summary, sgemm_rate, summary
 
 
 class Mode(NamedTuple):
-    """How much is measured: images to train on and to evaluate, rounds, architectures; and where it is written."""
+    """How much is measured: images to train on and to evaluate, at most; rounds, architectures; where it is written."""
 
     images: int
     test_images: int
@@ -50,7 +50,7 @@ ABLATION = Mode(12_800, 1_000, 5, None, Path("records/benchmark/pieces"))
 
 
 def shortened(dataset: Dataset, train: int, test: int) -> Dataset:
-    """The first `train` images of the training part, and the first `test` test images to be watched."""
+    """The first `train` images of the training part, and the first `test` test images to be watched, or all."""
     watched = Split(*(array[:test] for array in dataset.test))
     return Dataset(Split(*(array[:train] for array in dataset.train)), watched, watched)
 
@@ -75,11 +75,12 @@ def measure(named: StudyArchitecture, dataset: Dataset, rounds: int, settings: T
     return pd.DataFrame(rows, columns=["architecture", "round", "way", "seconds", "peak_bytes"])
 
 
-def measured_by(settings: Train, mode: Mode, times: pd.DataFrame) -> dict[str, str]:
-    """What the figures belong to."""
+def measured_by(settings: Train, dataset: Dataset, times: pd.DataFrame) -> dict[str, str]:
+    """What the figures belong to. `dataset` is what was trained on and watched, `times` what `measure` gives."""
+    images, watched = (len(part.labels) for part in (dataset.train, dataset.watched))
     return {
         "sgemm": f"{sgemm_rate(times) / 1e9:.0f} GFLOP/s on {settings.threads} threads",
-        "epoch": f"{mode.images:,} images and an evaluation of {mode.test_images:,}; {mode.rounds} rounds",
+        "epoch": f"{images:,} images and an evaluation of {watched:,}; {times['round'].max()} rounds",
     } | machine()
 
 
@@ -99,7 +100,7 @@ def main() -> None:
         others = PIECES if mode is ABLATION else [*keras_ways.WAYS, *(torch_ways.WAYS if find_spec("torch") else [])]
         ways = list(dict.fromkeys(way.__name__ for way in (ours, *others, sgemm)))
         times = pd.concat([measure(named, dataset, mode.rounds, params.train, ways) for named in studied])
-        about = measured_by(params.train, mode, times)
+        about = measured_by(params.train, dataset, times)
         if mode is ABLATION:
             rows = pieces_summary(times, studied)
         else:

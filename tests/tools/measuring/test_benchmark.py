@@ -8,7 +8,7 @@ from stages.data.holdout import read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.params import load_params
 from tests.conftest import ROOT
-from tools.measuring.benchmark import measure, shortened
+from tools.measuring.benchmark import measure, measured_by, shortened
 from tools.measuring.keras_ways import PIECES, SGEMM_SIDE
 from tools.measuring.tables import epoch_flops, pieces_summary, summary
 
@@ -55,6 +55,13 @@ def test_table_of_pieces_gives_the_ratio_to_all_of_them(dataset: Dataset) -> Non
         "without adam / ours": "3.00",
         "without shards / ours": "4.00",
     }
+
+
+def test_images_are_those_that_there_are_and_not_those_that_were_asked_for(dataset: Dataset) -> None:
+    times = table_of({"ours": [1.0, 1.0, 1.0], "sgemm": [2 * SGEMM_SIDE**3 / 5e9] * 3}, first=1.0)
+    about = measured_by(load_params().train, shortened(dataset, train=60_000, test=10_000), times)
+    assert about["epoch"] == "256 images and an evaluation of 100; 3 rounds"
+    assert about["sgemm"] == f"5 GFLOP/s on {load_params().train.threads} threads"
 
 
 def test_table_gives_medians_and_the_ratios_round_by_round(dataset: Dataset) -> None:
