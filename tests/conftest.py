@@ -1,6 +1,7 @@
 """The project on its sample of real images, as a Git and DVC repository of its own, for tests to use up.
 
-No test needs the network, and none writes into the repository that it is part of.
+No test needs the network, and none writes into the repository that it is part of. Over 200 lines, as fixtures for all
+folders must be here.
 """
 
 import hashlib

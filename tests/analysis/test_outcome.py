@@ -12,7 +12,6 @@ from stages.analysis.outcome import (
     SUMMARY,
     VERDICTS,
     accuracy_csv,
-    compared_numbers,
     outcome,
 )
 from stages.common.errors import InputError
@@ -167,27 +166,6 @@ def test_pick_that_the_study_does_not_hold_has_a_line_in_its_place() -> None:
         ("(8, 16)", "80.00"),
         ("1 block", "60.00"),
         ("2 blocks", "50.00"),
-    ]
-
-
-def test_compared_numbers_are_means_over_all_runs_and_leave_out_what_does_not_exist() -> None:
-    study = {
-        "width": {
-            "w2-4": numbers(0.6, 0.85, seeds=3, started=2),
-            "w5-10": numbers(None),
-            "w15-30": numbers(0.1) | {"started": 0},
-        },
-        "depth": {"1": numbers(0.8), "3": numbers(0.7)},
-    }
-    pick = numbers(0.6, 0.85, seeds=3, started=2, validation_accuracy=0.61)
-    unheld = {name: value for name, value in numbers(0.8).items() if name != "validation_accuracy"}
-    assert list(compared_numbers(SMALL, {"width": pick, "depth": unheld}, study).items()) == [
-        ("width", {"validation_accuracy": 0.61, "test_accuracy": 0.6, "started": 2}),
-        ("depth", {"test_accuracy": 0.8, "started": 1}),
-        ("w2-4", 0.6),
-        ("w15-30", 0.1),
-        ("depth-1", 0.8),
-        ("depth-3", 0.7),
     ]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from stages.analysis.outcome import ACCURACY, STUDY, SUMMARY, compared_numbers, outcome
 from stages.params import load_params
+from tests.analysis.test_outcome import SMALL, numbers
 from tests.conftest import ENVIRONMENT, ROOT, run
 
 
@@ -47,3 +48,24 @@ def test_aggregate_says_the_same_on_a_terminal_of_80_columns_and_tools_outcome_s
             shown += part
     assert process.wait() == 0
     assert shown.decode().replace("\r\n", "\n") == said
+
+
+def test_compared_numbers_are_means_over_all_runs_and_leave_out_what_does_not_exist() -> None:
+    study = {
+        "width": {
+            "w2-4": numbers(0.6, 0.85, seeds=3, started=2),
+            "w5-10": numbers(None),
+            "w15-30": numbers(0.1) | {"started": 0},
+        },
+        "depth": {"1": numbers(0.8), "3": numbers(0.7)},
+    }
+    pick = numbers(0.6, 0.85, seeds=3, started=2, validation_accuracy=0.61)
+    unheld = {name: value for name, value in numbers(0.8).items() if name != "validation_accuracy"}
+    assert list(compared_numbers(SMALL, {"width": pick, "depth": unheld}, study).items()) == [
+        ("width", {"validation_accuracy": 0.61, "test_accuracy": 0.6, "started": 2}),
+        ("depth", {"test_accuracy": 0.8, "started": 1}),
+        ("w2-4", 0.6),
+        ("w15-30", 0.1),
+        ("depth-1", 0.8),
+        ("depth-3", 0.7),
+    ]
