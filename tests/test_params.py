@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from stages.common.errors import InputError
+from stages.common.strict_yaml import read_yaml, yaml_text
 from stages.params import PARAMS_FILE, load_params
 
 REPOSITORY = Path(__file__).parents[1]
 TEXT = (REPOSITORY / PARAMS_FILE).read_text(encoding="utf-8")
-CONTENT = yaml.safe_load(TEXT)
+CONTENT = read_yaml(TEXT, "params.yaml")
 LAUGHS = "a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+MERGED_LAUGHS = "a: &a {k: 1, l: 2}\n" + "".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 9)}]}}\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
 
@@ -27,7 +31,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(content: Any) -> None:
-    PARAMS_FILE.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
+    PARAMS_FILE.write_text(content if isinstance(content, str) else yaml_text(content), encoding="utf-8")
 
 
 def changed(key: str, value: Any) -> dict[str, Any]:
@@ -86,10 +90,24 @@ def test_the_repository_s_file_gives_two_picks_and_nine_studied_architectures() 
 WRONG = {
     "data.validation": (-1, 2**32, "2", 2.0, True, None, [5], {"a": 1}),
     "data.seed": (-1, 2**32, "0", 0.0, False, None, [0]),
-    "data.source": ("", "/etc", "../outside", "a/../../outside", "a\0b", "link", 3, None, ["fashion-mnist"]),
+    "data.source": (
+        "",
+        "/etc",
+        "../outside",
+        "a/../../outside",
+        "a\0b",
+        "link",
+        3,
+        None,
+        ["x"],
+        ".",
+        "data",
+        "data/raw/x",
+        "metrics",
+    ),
     "train.epochs": (0, 100_001, "20", 20.0, True, None, [20], {}),
     "train.batch_size": (0, 1_000_001, "128"),
-    "train.learning_rate": (0, 0.0, -1, -0.001, float("nan"), float("inf"), "1e-3", True, None, [0.1], 10**400),
+    "train.learning_rate": (0, 0.0, -1, float("nan"), float("inf"), 1e6 + 1, 10**400, "1e-3", True, None, [0.1]),
     "train.threads": (0, 1025, "2"),
     "train.seeds": ([], [0, 0], [1, 2, 1], 0, None, {0: 1}, "0", [True], [0.0], ["0"], [-1], [2**32]),
     "width.filters": ([], [8], [8, 16, 32], [0, 8], [8, 1025], 8, "8", [8, "16"], [8, 16.0], [True, 8], None, {}),
@@ -113,9 +131,10 @@ def test_a_wrong_value_is_refused_by_key(project: Path, key: str, value: Any) ->
     ("key", "value"),
     [
         ("data.validation", 0),
-        ("data.source", "."),
+        ("data.source", "tests"),
         ("data.source", "tests/../tests/sample"),
         ("train.learning_rate", 1),
+        ("train.learning_rate", 10**6),
         ("train.seeds", [2**32 - 1, 0]),
         ("study.width", {}),
         ("study.width", {"A" + 39 * "z": [1, 1024]}),
@@ -171,8 +190,10 @@ def test_each_section_and_key_is_needed_and_no_other_is_known(section: str) -> N
         (TEXT + "data: {}\n", "key 'data' repeats"),
         (TEXT + '"a\\nb": 1\n', r"a\nb"),
         (TEXT + "1: 1\n", "1 holds 1"),
-        (TEXT + "[1]: 1\n", "YAML"),
-        (TEXT + f"{'k' * 10_000}: 1\n", "kkk"),
+        (TEXT + "[1]: 1\n", "(1,) holds (1,): keys should be strings"),
+        (TEXT + "? {a: 1}\n: 1\n", "YAML"),
+        (TEXT + f"{'k' * 1_000}: 1\n", "kkk"),
+        (TEXT + f"{'k' * 10_000}: 1\n", "line 52, column 10001: could not find expected ':'"),
         (TEXT.replace("seed: 0 ", "seed: 0x" + "f" * 5_000), "data.seed"),
         (TEXT.replace("seed: 0 ", "seed: &a [*a] "), "data.seed"),
         (TEXT.replace("- 0\n", "- x\n" + "".join(f"  - x{i}\n" for i in range(10_000))), "train.seeds.0"),
@@ -182,7 +203,16 @@ def test_each_section_and_key_is_needed_and_no_other_is_known(section: str) -> N
         (TEXT.replace("seed: 0 ", "seed: !!timestamp x"), "YAML"),
         (TEXT.replace("seed: 0 ", "seed: !!map [1]"), "YAML"),
         (TEXT.replace("seed: 0 ", "seed: !!python/object/apply:os.getcwd []"), "YAML"),
-        (TEXT.replace("seed: 0 ", "seed: 1" + ":0" * 300 + ".0"), "YAML"),
+        (TEXT.replace("seed: 0 ", "seed: 1" + ":0" * 300 + ".0"), "data.seed holds '1:0"),
+        (TEXT.replace("batch_size: 128", "batch_size: 1:40"), "train.batch_size holds '1:40'"),
+        (
+            TEXT.replace("  blocks: 1\n  pooling: max", "  blocks: 1\n  blocks: 1\n  pooling: max"),
+            "key 'blocks' repeats",
+        ),
+        (TEXT.replace("depth: ", "depth: &d ", 1) + "a: {<<: *d, blocks: 1, blocks: 2}\n", "key 'blocks' repeats"),
+        (TEXT + "a: {<<: {blocks: 1, blocks: 2}}\n", "key 'blocks' repeats"),
+        (TEXT + "a: &a {k: 1}\nb: {<<: *a, <<: *a}\n", "YAML"),
+        (TEXT + MERGED_LAUGHS, "merges more than 10000 keys"),
         (TEXT + "---\n" + TEXT, "YAML"),
         ("data: [", "YAML"),
         ("data: *a", "YAML"),
@@ -192,7 +222,7 @@ def test_each_section_and_key_is_needed_and_no_other_is_known(section: str) -> N
         ("- 1\n", "the file holds [1]"),
         ("hello", "the file holds 'hello'"),
     ],
-    ids=range(24),
+    ids=range(32),
 )
 def test_what_is_no_such_file_is_refused_in_a_short_line(text: str, named: str) -> None:
     write(text)
@@ -232,7 +262,8 @@ def test_the_command_refuses_a_bad_file_with_one_line_and_status_1(text: str | N
     assert done.stderr.startswith("params: params.yaml: ")
 
 
-def test_the_command_is_silent_on_a_good_file() -> None:
-    write(TEXT)
+@pytest.mark.parametrize("text", [TEXT, TEXT.replace("width: ", "width: &a ").replace("depth: ", "depth: &a ")])
+def test_the_command_is_silent_on_a_good_file(text: str) -> None:
+    write(text)
     done = stage("stages.params")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from dvc.utils.serialize import load_yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stages.common.errors import InputError
+from stages.common.strict_yaml import yaml_text
 from stages.params import PARAMS_FILE, load_params
 from tests.test_params import CONTENT, plain, refused_line
 
-VALID = CONTENT | {"study": {"width": {"w2-4": [2, 4]}, "depth": [1, 2]}}  # a short study: PyYAML is slow
-TEXT = yaml.safe_dump(VALID)
+VALID = CONTENT | {"study": {"width": {"w2-4": [2, 4]}, "depth": [1, 2]}}  # a short study: reading YAML is slow
+TEXT = yaml_text(VALID)
 
 scalars = (
     st.none()
@@ -63,7 +64,7 @@ def mutated(draw: st.DrawFn) -> str:
                 case _:
                     section.append(draw(values))
             break
-    return yaml.dump(content, Dumper=yaml.CSafeDumper)
+    return yaml_text(content)
 
 
 @st.composite
@@ -85,4 +86,4 @@ def test_any_file_is_read_as_it_stands_or_refused_in_one_line(
     except InputError as error:
         refused_line(error)
     else:
-        assert plain(params.model_dump()) == plain(yaml.safe_load(text))
+        assert plain(params.model_dump()) == plain(load_yaml(PARAMS_FILE))
