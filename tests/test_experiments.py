@@ -76,7 +76,7 @@ def test_value_that_git_takes_for_the_committed_one_is_gone_after_the_way_back(s
     params.write_bytes(committed.replace(b"threads: 2", b"threads: 0"))
     os.utime(params, (0, 0))
     assert run("git", "status", "--porcelain", cwd=small) == ""
-    run(*documented("touch params.yaml"), cwd=small)
+    run(*documented("rm params.yaml"), cwd=small)
     run(*documented("git checkout ."), cwd=small)
     run(*documented("dvc checkout"), cwd=small)
     assert params.read_bytes() == committed

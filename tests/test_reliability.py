@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.common.errors import GO_BACK
 from tests.conftest import MODELS, ROOT, contents, edit_params, ran_stages, run, training
 
 
@@ -33,7 +34,7 @@ def test_full_disk_is_told_with_the_file_and_loses_nothing(small: Path, unfinish
     (small / unfinished).symlink_to("/dev/full")
     message = one_line(small, sys.executable, *arguments)
     assert f"{file}: No space left on device" in message
-    assert "earlier results: git checkout dvc.lock metrics plots && dvc checkout" in message
+    assert f"(back to what is committed, params.yaml too: {GO_BACK})" in message
     assert {path: path.read_bytes() for path in small.rglob("data/models/*/*")} == before
 
 
@@ -76,10 +77,37 @@ def test_refused_run_leaves_earlier_results_to_the_commands_that_it_names(small:
     output = run("dvc", "repro", cwd=small, status=255)
     assert "params.yaml: train.batch_size holds 0: input should be greater than or equal to 1" in output
     assert "Traceback" not in output
-    assert "git checkout dvc.lock metrics plots && dvc checkout" in output
-    run("git", "checkout", "--quiet", "dvc.lock", "metrics", "plots", cwd=small)
-    run("dvc", "checkout", cwd=small)
+    run("sh", "-c", way_back(output), cwd=small)
     assert contents(small / MODELS / "w2-4") == before
+    assert run("git", "status", "--porcelain", cwd=small) == ""
+
+
+def way_back(output: str) -> str:
+    """The command that a refusal names."""
+    named = re.findall(r"\(back to what is committed, params\.yaml too: (.*)\)", output)
+    assert named == [GO_BACK]
+    return GO_BACK
+
+
+def test_way_back_from_a_refusal_works_where_git_takes_the_refused_value_for_the_committed_one(small: Path) -> None:
+    """Git compares times in seconds, and DVC writes both values within one: here they have the same."""
+    params = small / "params.yaml"
+    committed = params.read_bytes()
+    run("git", "config", "core.trustctime", "false", cwd=small)  # this time no test can set
+    os.utime(params, (0, 0))
+    run("git", "update-index", "--refresh", cwd=small)
+    params.write_bytes(committed.replace(b"threads: 2", b"threads: 0"))
+    os.utime(params, (0, 0))
+    assert run("git", "status", "--porcelain", cwd=small) == ""
+    run("sh", "-c", way_back(run("dvc", "repro", cwd=small, status=255)), cwd=small)
+    assert params.read_bytes() == committed
+    assert run("git", "status", "--porcelain", cwd=small) == ""
+
+
+def test_every_refusal_names_the_way_back(small: Path) -> None:
+    edit_params(small, "batch_size: 128", "batch_size: 0")
+    for module in ("params", "fetch", "prepare", "train", "aggregate"):
+        way_back(run(sys.executable, "-m", f"stages.{module}", cwd=small, status=1))
 
 
 @pytest.mark.parametrize("key", ["w1; touch x", "w1\ntouch x", "$(touch x)", "`touch x`", "w1 && touch x", "w1'"])

@@ -1,6 +1,8 @@
 """The gate of a pull request, in a clone without data."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,36 @@ def test_file_that_git_should_hold_may_not_be_missing(project: Path, name: str) 
     """As data may be, of which Git holds nothing; `dvc repro --dry --allow-missing` makes no difference."""
     (project / name).unlink()
     assert "the metrics at aggregate: " in refused(project)
+
+
+TRAININGS = "train@depth, train@width, train_depth@1, train_width@w2-4"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "stages"),
+    [
+        ("stages/common/libraries.txt", "numpy==", f"aggregate, prepare, {TRAININGS}"),
+        ("stages/analysis/libraries.txt", "matplotlib==", "aggregate"),
+    ],
+)
+def test_other_libraries_make_what_follows_from_them_stale(project: Path, name: str, old: str, stages: str) -> None:
+    for path in (project / name, project / "requirements.lock"):
+        text = path.read_text()
+        path.write_text(re.sub(rf"^{old}\S+", f"{old}9.8.7", text, flags=re.MULTILINE))
+    (project / ".venv/ready").touch()
+    assert f"the metrics at {stages}: " in refused(project)
+
+
+def test_libraries_that_are_not_those_of_the_lock_file_are_refused(project: Path) -> None:
+    path = project / "requirements.lock"
+    path.write_text(re.sub(r"^(keras==)\S+", r"\g<1>9.8.7", path.read_text(), flags=re.MULTILINE))
+    (project / ".venv/ready").touch()
+    assert refused(project).startswith("gate: keras is 9.8.7 in requirements.lock, ")
+
+
+def test_folder_of_data_that_git_should_hold_may_not_be_missing(project: Path) -> None:
+    shutil.rmtree(project / "tests/sample")
+    assert "the metrics at fetch: " in refused(project)
 
 
 def test_changed_code_makes_the_stages_that_depend_on_it_stale_and_no_other(project: Path) -> None:
