@@ -4,9 +4,9 @@ import re
 import shutil
 from collections.abc import Callable
 from importlib.metadata import packages_distributions
+from importlib.util import find_spec
 from pathlib import Path
 
-import ml_dtypes
 import pytest
 
 from stages.common.errors import InputError
@@ -64,7 +64,10 @@ def test_other_stages_refuse_it_too(small: Path, stage: str, name: str, other: C
 
 def test_training_by_a_library_from_elsewhere_than_its_installation_is_refused(small: Path, tmp_path: Path) -> None:
     before = contents(small / MODELS / "w2-4")
-    copy = Path(shutil.copytree(Path(ml_dtypes.__file__).parent, tmp_path / "packages/ml_dtypes"))
+    found = find_spec("ml_dtypes")
+    assert found
+    assert found.origin
+    copy = Path(shutil.copytree(Path(found.origin).parent, tmp_path / "packages/ml_dtypes"))
     text = (copy / "__init__.py").read_text()
     (copy / "__init__.py").write_text(re.sub(r'(__version__ = )"[^"]+"', r'\1"9.8.7"', text))
     line = one_line(small, "env", f"PYTHONPATH={copy.parent}", *training("w2-4"))
