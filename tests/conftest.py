@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -152,23 +151,22 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 
 @pytest.fixture(scope="session")
-def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of made-up numbers after `aggregate`, without DVC and Git. Not to be written to."""
-
-    def make(place: Path) -> None:
-        from stages import aggregate
-
-        write_study(place)
-        with chdir(place):
-            aggregate.main()
-
-    return made_once(tmp_path_factory, "made-up", make)
-
-
-@pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository without data. Not to be written to: copy it."""
     return made_once(tmp_path_factory, "fresh", _checkout)
+
+
+@pytest.fixture(scope="session")
+def made_up(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository with a study of made-up numbers, compared and committed. Not to be written to: copy it."""
+
+    def make(place: Path) -> None:
+        shutil.copytree(fresh, place, dirs_exist_ok=True, symlinks=True)
+        write_study(place)
+        run(sys.executable, "-m", "stages.aggregate", cwd=place)
+        commit(place, "Made up")
+
+    return made_once(tmp_path_factory, "made-up", make)
 
 
 @pytest.fixture(scope="session")

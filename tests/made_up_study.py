@@ -138,8 +138,9 @@ def write_training(folder: Path, name: str, architecture: dict[str, Any]) -> Non
 
 
 def write_study(project: Path) -> None:
-    """params.yaml, data/fashion_mnist.npz and data/models/ of it all."""
+    """params.yaml, data/fashion_mnist.npz and data/models/ of it all, with names of the classes."""
     write_text(project / "params.yaml", PARAMS)
+    write_text(project / "data/raw/classes.txt", "two\nfive\nnine\n")
     write_dataset(project / "data/fashion_mnist.npz", dataset())
     for described in read_params(PARAMS).architectures():
         write_training(project / "data/models" / described.name, described.name, described.architecture.model_dump())

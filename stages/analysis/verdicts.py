@@ -3,8 +3,8 @@
 *Steps.* A family's architectures are put in order, by kernels or by blocks. A step leads from each to the next. What
 is compared are the test accuracies of the runs that started, by Welch's interval; the p-values of a family's steps are
 corrected by Holm. A step goes *up* or *down* where its corrected p-value is below 5 %; otherwise it is *open*, as it is
-where a side has fewer than two runs that started, or where no run differs from another on either side. A step that no
-run started on a side of cannot be compared.
+where a side has fewer than two runs that started, or where no run differs from another on either side. Where no run of
+a side started, a step cannot be compared.
 
 *An open step* is said to be within MARGIN, half a point of accuracy either way, where two one-sided tests of Welch's
 kind exclude a difference of MARGIN or more (Schuirmann, 1987), their p-values corrected by Holm over the family's steps

@@ -76,7 +76,7 @@ def page(
         verdicts=[(verdict, known.verdicts.get(claim)) for claim, verdict in verdicts.items()],
         seeds_on_record=known.seeds,
         referenced=bool(tables["accuracy"]["reference"].notna().any()),
-        labels=[one.label for one in compared],
+        labels=[architecture.label for architecture in compared],
         columns=architecture_columns(compared, tables["accuracy"], one_seed),
         toggles=dict(zip(architectures, colours(architectures), strict=True)),
         best=best,
@@ -111,10 +111,10 @@ def _charts(
     watched = "validation" if params.data.validation else "test"
     charts = {}
     for family, title in (("width", "kernels of the two convolutions"), ("depth", "blocks")):
-        means = pd.DataFrame([mean_row(one) for one in compared if one.family == family])
+        means = pd.DataFrame([mean_row(architecture) for architecture in compared if architecture.family == family])
         if len(means):
             charts[f"accuracy-{family}"] = accuracy_chart(accuracy[accuracy["family"] == family], means, title)
-    charts["starts"] = start_chart(pd.DataFrame([start_row(one) for one in compared]))
+    charts["starts"] = start_chart(pd.DataFrame([start_row(architecture) for architecture in compared]))
     charts["curves-loss"] = curves_chart(curves, "loss", "training loss, nats", ".1f", dataset.label_entropy)
     charts["curves-accuracy"] = curves_chart(curves, "val_accuracy", f"{watched} accuracy", ".0%")
     costs = cost_table(compared)

@@ -10,15 +10,16 @@ from stages.analysis.comparisons import Compared, mean, pareto_front
 from stages.analysis.statistics import Interval, deviation, mean_interval, proportion_interval
 
 
-def mean_row(one: Compared) -> dict[str, Any]:
-    low, high = mean_interval(one.accuracies) or (math.nan, math.nan)
-    return {"architecture": one.label, "mean": mean(one.accuracies), "low": low, "high": high}
+def mean_row(architecture: Compared) -> dict[str, Any]:
+    low, high = mean_interval(architecture.accuracies) or (math.nan, math.nan)
+    return {"architecture": architecture.label, "mean": mean(architecture.accuracies), "low": low, "high": high}
 
 
-def start_row(one: Compared) -> dict[str, Any]:
-    low, high = proportion_interval(one.started, one.runs)
-    rate = one.started / one.runs
-    return {"architecture": one.label, "started": one.started, "runs": one.runs, "rate": rate, "low": low, "high": high}
+def start_row(architecture: Compared) -> dict[str, Any]:
+    low, high = proportion_interval(architecture.started, architecture.runs)
+    started, runs = architecture.started, architecture.runs
+    row = {"architecture": architecture.label, "started": started, "runs": runs, "rate": started / runs}
+    return row | {"low": low, "high": high}
 
 
 class Cell(NamedTuple):
@@ -37,24 +38,37 @@ class Column(NamedTuple):
 def architecture_columns(compared: list[Compared], accuracy: pd.DataFrame, one_seed: bool) -> list[Column]:
     """The table of all architectures, without their labels: of one seed its accuracy first, and no spread."""
     references = accuracy.drop_duplicates("name").set_index("name")["reference"]
-    family = Column("family", [Cell(one.family, one.family) for one in compared])
-    parameters = Column("parameters", [Cell(one.parameters, f"{one.parameters:,}") for one in compared])
-    operations = Column(
-        "operations an image", [Cell(one.training_flops, f"{one.training_flops / 1e6:.1f} M") for one in compared]
+    family = Column("family", [Cell(architecture.family, architecture.family) for architecture in compared])
+    parameters = Column(
+        "parameters", [Cell(architecture.parameters, f"{architecture.parameters:,}") for architecture in compared]
     )
-    started = Column("started", [Cell(one.started / one.runs, f"{one.started} of {one.runs}") for one in compared])
-    overall = _percents("test accuracy" if one_seed else "over all runs", [mean(one.overall) for one in compared])
-    validation = _percents("validation", [mean(one.validation) for one in compared])
-    notebook = [_percents("notebook", [float(references[one.name]) for one in compared])]
+    operations = Column(
+        "operations an image",
+        [Cell(architecture.training_flops, f"{architecture.training_flops / 1e6:.1f} M") for architecture in compared],
+    )
+    started = Column(
+        "started",
+        [
+            Cell(architecture.started / architecture.runs, f"{architecture.started} of {architecture.runs}")
+            for architecture in compared
+        ],
+    )
+    overall = _percents(
+        "test accuracy" if one_seed else "over all runs", [mean(architecture.overall) for architecture in compared]
+    )
+    validation = _percents("validation", [mean(architecture.validation) for architecture in compared])
+    notebook = [_percents("notebook", [float(references[architecture.name]) for architecture in compared])]
     if references.isna().all():
         notebook = []
     if one_seed:
         return [overall, *notebook, validation, started, parameters, operations, family]
     spread = [
-        _intervals([proportion_interval(one.started, one.runs) for one in compared], decimals=0),
-        _percents("test accuracy, started", [mean(one.accuracies) for one in compared]),
-        _percents("deviation", [deviation(one.accuracies) for one in compared]),
-        _intervals([mean_interval(one.accuracies) for one in compared], decimals=2),
+        _intervals(
+            [proportion_interval(architecture.started, architecture.runs) for architecture in compared], decimals=0
+        ),
+        _percents("test accuracy, started", [mean(architecture.accuracies) for architecture in compared]),
+        _percents("deviation", [deviation(architecture.accuracies) for architecture in compared]),
+        _intervals([mean_interval(architecture.accuracies) for architecture in compared], decimals=2),
     ]
     return [family, parameters, operations, started, *spread, overall, validation, *notebook]
 
@@ -74,17 +88,17 @@ def _intervals(intervals: Sequence[Interval | None], decimals: int) -> Column:
 
 def cost_table(compared: list[Compared]) -> pd.DataFrame:
     """Architectures with a validation accuracy over all runs, and whether they are on the front for each cost."""
-    known = [one for one in compared if one.validation]
-    accuracies = [mean(one.validation) for one in known]
+    known = [architecture for architecture in compared if architecture.validation]
+    accuracies = [mean(architecture.validation) for architecture in known]
     return pd.DataFrame(
         {
-            "architecture": [one.label for one in known],
-            "family": [one.family for one in known],
+            "architecture": [architecture.label for architecture in known],
+            "family": [architecture.family for architecture in known],
             "validation_accuracy": accuracies,
-            "parameters": [one.parameters for one in known],
-            "parameters_front": pareto_front([one.parameters for one in known], accuracies),
-            "training_flops": [one.training_flops for one in known],
-            "training_flops_front": pareto_front([one.training_flops for one in known], accuracies),
+            "parameters": [architecture.parameters for architecture in known],
+            "parameters_front": pareto_front([architecture.parameters for architecture in known], accuracies),
+            "training_flops": [architecture.training_flops for architecture in known],
+            "training_flops_front": pareto_front([architecture.training_flops for architecture in known], accuracies),
         }
     )
 
@@ -98,10 +112,13 @@ class ContrastedRun(NamedTuple):
 
 
 def contrasted_runs(accuracy: pd.DataFrame) -> dict[str, ContrastedRun]:
-    """A run that `started`, of the best test accuracy, and one that `failed`, where there are such."""
+    """A run that `started`, of the best test accuracy, and one that `failed`, where there are such.
+
+    One that diverged has layers up to then, or none: it is shown where no other failed.
+    """
     runs = {}
     started = accuracy[accuracy["started"]].sort_values("test_accuracy", ascending=False)
-    failed = accuracy[~accuracy["started"]]
+    failed = accuracy[~accuracy["started"]].sort_values("test_accuracy", key=pd.isna, kind="stable")
     for outcome, table in (("started", started), ("failed", failed)):
         if len(table):
             first = table.iloc[0]

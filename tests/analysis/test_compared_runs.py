@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.analysis.runs import Trained, trained
-from stages.analysis.tables import best_run, compared_runs, members
+from stages.analysis.tables import accuracy_table, best_run, compared_runs, members
 from stages.params import load_params
 from stages.training.results import Results
 from tests.made_up_study import dataset, probabilities
@@ -67,3 +67,9 @@ def test_family_is_in_order_of_kernels_or_blocks_with_its_pick_where_the_study_l
     trainings = list(every.values())
     assert [one.described.name for one in members("width", trainings)] == ["w2-4", "width", "w10-20"]
     assert [one.described.name for one in members("depth", trainings)] == ["depth-1", "depth-2"]
+
+
+def test_notebook_s_numbers_stand_beside_fashion_mnist_alone(every: dict[str, Trained]) -> None:
+    width = members("width", list(every.values()))
+    assert list(accuracy_table(width, fashion_mnist=True)["reference"]) == [0.888] * 4 + [0.9077] * 4 + [0.9053] * 4
+    assert accuracy_table(width, fashion_mnist=False)["reference"].isna().all()

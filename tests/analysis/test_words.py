@@ -15,6 +15,8 @@ def test_steps_up_and_down_are_told_with_their_mean_and_their_greatest_p_value()
     )
     close = [runs("a", around(0.88)), runs("b", around(0.883)), runs("c", around(0.91))]
     assert verdicts(close)[KERNELS].sentence == "2 of 2 steps up, by 1.50 points on average, p = 0.017"
+    corrected = [runs("a", around(0.88)), runs("b", around(0.8835)), runs("c", around(0.8835))]
+    assert verdicts(corrected)[KERNELS].sentence.startswith("1 of 2 steps up, by 0.35 points on average, p = 0.016; ")
 
 
 def test_open_step_says_that_a_difference_of_the_margin_is_excluded() -> None:

@@ -15,15 +15,11 @@ from tools.pull_requests.seed_noise import seed_values
 
 
 @pytest.fixture
-def made_up_project(project: Path, made_up: Path) -> Path:
-    """The repository, whose main has the made-up study's parameters, metrics and plots; on a branch of it."""
-    run("git", "checkout", "--quiet", "main", cwd=project)
-    for name in ("params.yaml", *(f"metrics/{name}.json" for name in ("study", "summary", "steps", "verdicts"))):
-        shutil.copyfile(made_up / name, project / name)
-    for path in (made_up / "plots").glob("*.csv"):
-        shutil.copyfile(path, project / "plots" / path.name)
-    commit(project, "Made up")
-    run("git", "checkout", "--quiet", "-B", "branch", cwd=project)
+def made_up_project(made_up: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository with the made-up study, on a branch of main."""
+    project = Path(shutil.copytree(made_up, tmp_path / "project", symlinks=True))
+    run("git", "checkout", "--quiet", "-b", "branch", cwd=project)
+    monkeypatch.chdir(project)
     return project
 
 
