@@ -66,6 +66,10 @@ def test_step_without_an_interval_says_why() -> None:
         "a to b: +7.00 points, McNemar's p < 0.001; one run a side gives no interval, and McNemar's test tells two "
         "models apart, not what made them"
     )
+    single = [runs("a", [0.880]), runs("b", [0.884]), runs("c", [0.882])]  # 4 images alone, 2 / 2^4; then 2, 2 / 2^2
+    assert verdicts(single)[KERNELS].sentence.startswith(
+        "a to b: +0.40 points, McNemar's p = 0.250; b to c: -0.20 points, McNemar's p = 0.500; one run a side"
+    )
     assert verdicts([runs("a", [0.88] * 2), runs("b", [0.95] * 3)])[KERNELS].sentence == (
         "a to b: +7.00 points, no interval, as no run of either side differs from another"
     )
