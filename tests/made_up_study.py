@@ -16,6 +16,7 @@ from stages.data.packed import write_dataset
 from stages.params import read_params
 from stages.training.results import HISTORY_COLUMNS, LAYER_COLUMNS
 
+ROOT = Path(__file__).parents[1]
 PARAMS = """\
 data:
   source: fashion-mnist
@@ -36,6 +37,9 @@ study:
   depth: [2, 1]
 """
 SEEDS = (7, 0, 1, 2)
+ON_RECORD = {
+    "depth_has_an_optimum": {"claim": "Depth", "verdict": "contradicted in part", "sentence": "made up, of five seeds"},
+}
 TEST_LABELS = [9, 2, 5, 5, 5, 9]
 
 
@@ -138,9 +142,11 @@ def write_training(folder: Path, name: str, architecture: dict[str, Any]) -> Non
 
 
 def write_study(project: Path) -> None:
-    """params.yaml, data/fashion_mnist.npz and data/models/ of it all, with names of the classes."""
+    """params.yaml, data/fashion_mnist.npz, names of classes and data/models/ of it all, and a record of five seeds."""
     write_text(project / "params.yaml", PARAMS)
     write_text(project / "data/raw/classes.txt", "two\nfive\nnine\n")
+    write_text(project / "records/study/params.yaml", PARAMS.replace("[7, 0, 1, 2]", "[7, 0, 1, 2, 3]"))
+    write_json(project / "records/study/metrics/verdicts.json", ON_RECORD)
     write_dataset(project / "data/fashion_mnist.npz", dataset())
     for described in read_params(PARAMS).architectures():
         write_training(project / "data/models" / described.name, described.name, described.architecture.model_dump())

@@ -96,6 +96,29 @@ def test_table_has_every_number_of_an_architecture_as_it_is_shown_and_as_it_sort
     assert one["deviation"][1] == one["95 % interval 2"][1] == ""  # sorts last
 
 
+def sections(text: str) -> list[str]:
+    """Their order in the page, which its list of links has too."""
+    found = re.findall(r'<section id="(\w+)"', text)
+    assert re.findall(r'<a href="#(\w+)">', text) == found
+    return found
+
+
+def test_page_of_several_seeds_begins_with_the_verdicts_that_of_one_with_its_accuracy(
+    text: str, reproduced: Path
+) -> None:
+    last = ["errors", "provenance"]
+    assert sections(text) == ["verdicts", "accuracy", "starting", "curves", "why", "cost", "table", *last]
+    one_seed = (reproduced / "plots/report.html").read_text()
+    assert sections(one_seed) == ["table", "accuracy", "verdicts", "starting", "curves", "why", "cost", *last]
+    assert "The blue tick is the mean of those that started, with its 95 % interval." in said(text)
+    assert "The blue tick" not in said(one_seed)
+    assert "on 900 images of tests/sample, from 1 seed." in said(one_seed)
+    assert "on record" not in said(one_seed), "other data than the record's"
+    assert list(table(one_seed)["(2, 4)"]) == [
+        "test accuracy", "validation", "started", "parameters", "operations an image", "family",
+    ]  # fmt: skip
+
+
 def test_accuracy_charts_are_of_their_family(charts: dict[str, Specification]) -> None:
     for family, labels in (("width", LABELS[:3]), ("depth", LABELS[3:])):
         points = layer(charts[f"accuracy-{family}"], "point")
@@ -175,6 +198,12 @@ def test_verdicts_and_data_are_those_of_the_study(text: str, made_up: Path) -> N
     for entry in json.loads((made_up / "metrics/verdicts.json").read_text()).values():
         assert f"{entry['claim']}: {entry['verdict']}" in words
         assert entry["sentence"] in words
+    assert words.count(" by the 5 seeds on record") == words.count("On record (records/study): ") == 1
+    assert re.search(
+        r"The number of blocks has an optimum: [a-z ]+ here, contradicted in part by the 5 seeds on record .*? "
+        r"On record \(records/study\): made up, of five seeds",
+        words,
+    )
     assert re.findall(r'<th scope="row">(\w+)</th><td>(\d+)</td>', text) == [
         ("train", "12"),
         ("validation", "4"),
