@@ -100,7 +100,7 @@ def test_table_shows_all_its_columns_with_every_interval(
 def test_page_of_one_seed_shows_accuracies_on_the_first_screen_of_a_phone(browser: Browser, reproduced: Path) -> None:
     page, _ = opened(browser, reproduced / "plots/report.html", 360)
     cell = page.locator(".sortable tbody td").first
-    assert cell.text_content() == "19.00" or cell.text_content() == "10.00"
+    assert re.fullmatch(r"\d+\.\d\d", cell.text_content() or "")
     box = cell.bounding_box()
     assert box
     assert box["x"] + box["width"] < 360
