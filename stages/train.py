@@ -30,7 +30,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         def error(self, message: str) -> NoReturn:
             raise InputError(f"{message}; usage: python -m stages.train NAME [--filters A B] [--blocks N]")
 
-    parser = Parser(prog="python -m stages.train", description=(__doc__ or "").splitlines()[0])
+    parser = Parser(prog="python -m stages.train", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("name", metavar="NAME", help="the folder below data/models")
     parser.add_argument("--filters", type=int, nargs=2, metavar=("A", "B"), help="kernels of the two convolutions")
     parser.add_argument("--blocks", type=int, metavar="N", help="how often the block is repeated")

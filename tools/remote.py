@@ -106,7 +106,7 @@ def check_cache() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.remote", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.remote", description=(__doc__ or "").partition("\n")[0])
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--repair", action="store_true", help="put what the remote lacks back from this clone's cache")
     choice.add_argument("--cache", action="store_true", help="check this clone's cache instead")

@@ -2,7 +2,7 @@
 
 oneDNN works on vectors of 8 channels (AVX2) or 16 (AVX-512), and layers of fewer leave part of one empty. What is here
 hands it the same numbers in another shape. Results equal the stock layers' but for the order in which numbers are added
-up; `tools/benchmark.py` tells what that buys.
+up; `tools/measuring/benchmark.py` tells what that buys.
 
 Only what the architectures need: channels last, square kernels of an odd side, and pooling without padding, all at
 stride 1.

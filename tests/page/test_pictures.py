@@ -1,14 +1,16 @@
 """What the pictures draw: every seed's number at its place, in the colour of what became of it."""
 
 import math
+from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
 from stages.data.dataset import Dataset, Split
-from stages.page.pictures import accuracy_figure, curves_figure
+from stages.page.pictures import accuracy_figure, curves_figure, write_png
 
 BLUE, RED, GREY = "tab:blue", "tab:red", "0.4"
 ACCURACY = pd.DataFrame(
@@ -101,3 +103,11 @@ def test_dashed_line_is_the_entropy_of_the_labels(labels: tuple[int, ...], heigh
     dashed = next(line for line in left.get_lines() if line.get_linestyle() == "--")
     assert np.asarray(dashed.get_ydata()) == pytest.approx([height, height])
     assert [note.get_text() for note in left.texts] == [text]
+
+
+def test_user_s_own_settings_of_matplotlib_have_no_say(tmp_path: Path) -> None:
+    plain, theirs = tmp_path / "plain.png", tmp_path / "theirs.png"
+    write_png(plain, accuracy_figure(ACCURACY, "width"))
+    with mpl.rc_context({"lines.markersize": 30, "font.family": "monospace", "savefig.facecolor": "red"}):
+        write_png(theirs, accuracy_figure(ACCURACY, "width"))
+    assert theirs.read_bytes() == plain.read_bytes()

@@ -85,7 +85,7 @@ def measured_by(settings: Train, dataset: Dataset, times: pd.DataFrame) -> dict[
 
 
 def main() -> None:
-    about_it = (__doc__ or "").splitlines()[0]
+    about_it = (__doc__ or "").partition("\n")[0]
     parser = argparse.ArgumentParser(prog="python -m tools.measuring.benchmark", description=about_it)
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--full", action="store_const", dest="mode", const=FULL, help="all architectures and images")
