@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from stages.analysis.comparisons import steps_table
 from stages.analysis.recorded import ABOUT, PARAMS, VERDICTS, recorded
 from stages.analysis.verdicts import Verdict, judge
 from stages.common.errors import InputError
+from stages.common.strict_yaml import read_yaml, yaml_text
 from stages.params import Params, read_params
 from tests.conftest import ROOT
 
@@ -31,9 +31,9 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def committed(change: Callable[[dict[str, Any]], None] = lambda _: None) -> Params:
     """The committed parameters, changed."""
-    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content = read_yaml((ROOT / "params.yaml").read_text(), "params.yaml")
     change(content)
-    return read_params(yaml.safe_dump(content))
+    return read_params(yaml_text(content))
 
 
 def test_every_claim_is_about_some_family() -> None:

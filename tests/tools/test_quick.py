@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
+from stages.common.strict_yaml import read_yaml
 from tests.conftest import ENVIRONMENT, documented, quick_copy, run
 
 FETCH = ["python", "-m", "tools.quick", "-S", "data.source=tests/sample"]
@@ -37,7 +37,7 @@ def test_copy_holds_what_lies_here_committed_or_not_and_leaves_it_alone(project:
     assert (copy / "tools/new one.py").read_text() == "new\n"
     assert not (copy / "CHANGELOG.md").exists()
     assert not (copy / "data/mine").exists()
-    assert yaml.safe_load((copy / "params.yaml").read_text())["train"]["epochs"] == 2
+    assert read_yaml((copy / "params.yaml").read_text(), "params.yaml")["train"]["epochs"] == 2
     assert {path.name for path in (copy / "data/raw").iterdir()} == {
         "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
     }  # fmt: skip
