@@ -20,6 +20,8 @@ from filelock import FileLock
 from tests.made_up_study import write_study
 
 ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+SH_BLOCK = re.compile(r"^```sh\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 MODELS = Path("data/models")
 STORE = Path(".dvc/cache/trainings")
 ONE_EPOCH = "-S data.source=tests/sample -S data.validation=100 -S train.epochs=1"
@@ -104,14 +106,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def documented(command: str) -> list[str]:
-    """A command as the README writes it, in words; so that what the tests run is what the README says."""
-    assert command in readme_commands(), f"the README does not have: {command}"
+    """A command as the README or a page of docs/ writes it, in words: what the tests run is what these say."""
+    assert command in documented_commands(), f"neither the README nor docs/ has: {command}"
     return shlex.split(command)
 
 
-def readme_commands() -> list[str]:
-    """The lines of the README's sh blocks."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.DOTALL | re.MULTILINE)
+def documented_commands() -> list[str]:
+    """The lines of the sh blocks of the README and of docs/."""
+    blocks = [block for page in PAGES for block in re.findall(SH_BLOCK, page.read_text(encoding="utf-8"))]
     return [line for block in blocks for line in block.splitlines()]
 
 

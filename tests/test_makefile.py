@@ -18,6 +18,8 @@ def test_make_alone_lists_the_targets_with_a_line_each(fresh: Path) -> None:
         "bench",
         "lint",
         "gate",
+        "same",
+        "kept",
         "pr-report",
         "pr-comment",
         "report",

@@ -2,13 +2,14 @@
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
 from stages.common.errors import GO_BACK
-from tests.conftest import MODELS, ROOT, contents, edit_params, ran_stages, run, training
+from tests.conftest import MODELS, ROOT, contents, documented, edit_params, ran_stages, run, training
 
 
 def one_line(project: Path, *arguments: str) -> str:
@@ -145,13 +146,28 @@ def test_damaged_cache_is_noticed_and_repaired_by_training_again(small: Path) ->
     assert "is what its name says" in run("make", "verify", cwd=small)
 
 
+def test_change_that_dates_do_not_show_is_seen_where_dvc_remembers_nothing(fresh: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
+    run("dvc", "exp", "run", "-S", "data.source=tests/sample", "fetch", cwd=project)
+    labels = project / "data/raw/t10k-labels-idx1-ubyte"
+    content, stat = bytearray(labels.read_bytes()), labels.stat()
+    content[-1] ^= 1
+    with labels.open("r+b") as file:  # the same inode
+        file.write(content)
+    os.utime(labels, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert "up to date" in run("dvc", "status", "fetch", cwd=project)
+    without_memory = documented("DVC_SITE_CACHE_DIR=$(mktemp -d) dvc status")
+    output = run("sh", "-c", " ".join(without_memory), cwd=project)
+    assert re.search(r"^fetch:\n\tchanged outs:\n\t\tmodified: +data/raw$", output, flags=re.MULTILINE)
+
+
 def same(path: Path, content: bytes) -> bool:
     return path.stat().st_size == len(content) and path.read_bytes() == content
 
 
 def test_every_test_that_a_promise_names_is_there() -> None:
     named, file = 0, ""
-    for row in re.findall(r"^\|.*\| (.*) \|$", (ROOT / "RELIABILITY.md").read_text(), flags=re.MULTILINE)[2:]:
+    for row in re.findall(r"^\|.*\| (.*) \|$", (ROOT / "docs/reliability.md").read_text(), flags=re.MULTILINE)[2:]:
         for path, test in re.findall(r"`(?:([\w/]*test_\w+\.py)(?:::)?)?(test_\w+)?…?`", row):
             file = path or file
             content = (ROOT / "tests" / file).read_text()
