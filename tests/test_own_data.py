@@ -75,4 +75,4 @@ def test_folder_that_dvc_holds_is_there_in_an_experiment_s_own_copy_of_the_proje
 def test_dvc_refuses_a_wrong_folder_in_words_that_a_page_explains(small: Path, source: str, said: str) -> None:
     edit_params(small, "source: tests/sample", f"source: {source}")
     assert said in run("dvc", "repro", cwd=small, status=255)
-    assert said.strip() in (ROOT / "RELIABILITY.md").read_text()
+    assert said.strip() in (ROOT / "docs/known-limits.md").read_text()
