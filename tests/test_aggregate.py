@@ -1,12 +1,15 @@
 """Every number that `aggregate` writes, on a made-up study in which a wrong formula gives another number."""
 
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.made_up_study import RUNS, SEEDS
+from tests.conftest import run
+from tests.made_up_study import RUNS, SEEDS, write_study
 
 
 def metrics_of(project: Path, name: str) -> Any:
@@ -118,6 +121,15 @@ def test_verdicts_are_those_of_the_families_in_order(made_up: Path) -> None:
     )
     assert verdicts["width_has_an_optimum"]["sentence"].startswith("(8, 16) is best over all runs, 89.50 %, ")
     assert "of 4 seeds) of its validation accuracy, 88.00 %;" in verdicts["best_for_its_cost"]["sentence"]
+
+
+def test_one_seed_takes_its_standard_error_from_the_validation_images(made_up: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(made_up, tmp_path / "one-seed", symlinks=True))
+    write_study(project, chosen=[0])
+    run(sys.executable, "-m", "stages.aggregate", cwd=project)
+    best = metrics_of(project, "verdicts")["best_for_its_cost"]
+    assert best["verdict"] == "1 block"  # 81 %, of 92 % and sqrt(0.92 x 0.08 / 4) = 13.56 points
+    assert "one standard error (13.56 points, of 4 validation images)" in best["sentence"]
 
 
 def test_tables_for_plots_have_every_run_in_order_and_every_epoch(made_up: Path) -> None:
