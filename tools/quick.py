@@ -30,7 +30,7 @@ def committed_copy() -> Path:
     folder = Path(mkdtemp(prefix="quick-"))
     tree.export(folder)
     here = ("-C", str(folder))
-    git(*here, "init", "--quiet")
+    git(*here, "init", "--quiet", "--initial-branch=main")
     for key, value in SETTINGS.items():
         git(*here, "config", key, value)
     git(*here, "add", "--all", "--force")

@@ -2,8 +2,9 @@
 
     python -m tools.record NAME COMMAND
 
-Writes records/NAME/: params.yaml, metrics/ and plots/ (CSV with every seed's values, PNG), layers/ (what happened
-inside the networks of the study), and a README.md with the command that made them, the machine, and the verdicts.
+Writes records/NAME/: params.yaml, metrics/ and plots/ (CSV with every seed's values, PNG, and the page, of about 1 MB,
+which needs the models to be made), layers/ (what happened inside the networks of the study), and a README.md with the
+command that made them, the machine, and the verdicts.
 Refused where dvc.lock is behind params.yaml or the code.
 """
 
@@ -50,7 +51,7 @@ def readme(name: str, command: str) -> str:
     verdicts = json.loads((METRICS / "verdicts.json").read_text(encoding="utf-8")).values()
     parts = [
         f"# {name}",
-        f"Made by `{command}`, then `python -m tools.record {name}`.",
+        f"Made by `{command}`, then `python -m tools.record {name}`. All of it on [one page](plots/report.html).",
         results_table(study).rstrip(),
         "\n".join(f"- *{one['claim']}*: **{one['verdict']}**. {one['sentence']}" for one in verdicts),
         "\n".join(f"- {what}: {value}" for what, value in machine().items()),
@@ -70,7 +71,7 @@ def main() -> None:
         place.mkdir(parents=True, exist_ok=True)
         for folder in (METRICS, PLOTS):
             for path in sorted(folder.iterdir()):
-                if path.suffix in (".json", ".csv", ".png"):
+                if path.suffix in (".json", ".csv", ".png", ".html"):
                     (place / folder).mkdir(exist_ok=True)
                     shutil.copyfile(path, place / path)
         (place / LAYERS).mkdir(exist_ok=True)

@@ -13,8 +13,10 @@ RECORD = [sys.executable, "-m", "tools.record"]
 def test_record_holds_what_made_it_and_what_came_out(small: Path) -> None:
     run(*RECORD, "sample", "dvc exp run", cwd=small)
     place = small / "records/sample"
-    for name in ("params.yaml", "metrics/study.json", "metrics/verdicts.json", "plots/width_accuracy.csv"):
+    written = ("metrics/study.json", "metrics/verdicts.json", "plots/width_accuracy.csv", "plots/report.html")
+    for name in ("params.yaml", *written):
         assert (place / name).read_bytes() == (small / name).read_bytes()
+    assert "plots/report.html" in run("git", "status", "--porcelain", "--untracked-files=all", "records", cwd=small)
     assert (place / "plots/width_accuracy.png").exists()
     assert {path.name for path in (place / "layers").iterdir()} == {"w2-4.csv", "depth-1.csv"}
     assert (place / "layers/w2-4.csv").read_bytes() == (small / "data/models/w2-4/layers.csv").read_bytes()
