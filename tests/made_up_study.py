@@ -147,7 +147,7 @@ def write_study(project: Path, chosen: Sequence[int] = SEEDS) -> None:
     params = PARAMS.replace("SEEDS", str(list(chosen)))
     write_text(project / "params.yaml", params)
     write_text(project / "data/raw/classes.txt", "two\nfive\nnine\n")
-    write_text(project / "records/study/params.yaml", PARAMS.replace("[7, 0, 1, 2]", "[7, 0, 1, 2, 3]"))
+    write_text(project / "records/study/params.yaml", PARAMS.replace("SEEDS", "[7, 0, 1, 2, 3]"))
     write_json(project / "records/study/metrics/verdicts.json", ON_RECORD)
     write_dataset(project / "data/fashion_mnist.npz", dataset())
     for described in read_params(params).architectures():
