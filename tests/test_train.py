@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from stages.data.packed import read_dataset
-from tests.conftest import ENVIRONMENT, edit_params, run
+from tests.conftest import ENVIRONMENT, STORE, edit_params, run
 
 QUICK = ["--filters", "2", "4"]
 
@@ -33,9 +33,10 @@ def trained(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def prepared(trained: Path, tmp_path: Path) -> Path:
-    """A copy of `trained` to use up, without the training."""
+    """A copy of `trained` to use up, without the training and what is kept of any."""
     copy = Path(shutil.copytree(trained, tmp_path / "prepared", symlinks=True))
     shutil.rmtree(copy / "data/models/w2-4")
+    shutil.rmtree(copy / STORE)
     return copy
 
 

@@ -25,7 +25,7 @@ from stages.training.kept import DECIDING, Kept, store
 from tools.common.console import ended_by_exception, tell
 from tools.common.git import git
 from tools.common.pipeline import opened
-from tools.comparing.lock import changed_values, differing_values, named_code, read_lock
+from tools.comparing.lock import changed_values, differing_values, named_code, of_the_pipeline, read_lock
 from tools.comparing.trial import (
     LOCK,
     SAMPLE,
@@ -42,7 +42,7 @@ from tools.gate import stages_behind
 from tools.kept import entries
 
 KEPT = DATA / "same"
-SHOWN = 10  # differing files
+SHOWN = 12  # differing outputs
 
 
 def compare(old: Version, new: Version) -> int:
@@ -56,13 +56,14 @@ def compare(old: Version, new: Version) -> int:
         old_outputs, new_outputs = outputs(before), outputs(after)
         for path in sorted(old_outputs.keys() | new_outputs.keys()):
             if old_outputs.get(path) != new_outputs.get(path):
-                different += [f"{name} ({before.name} data)" for name in differing_files(before, after, path)]
+                names = [Path(name).name for name in differing_files(before, after, path)]
+                different.append(f"{path} ({', '.join(names)}; {before.name.rpartition('-')[2]} data)")
             else:
                 files = [file for file in (after / path).rglob("*") if file.is_file()]
                 same += max(len(files), 1)
     if different:
-        more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
-        raise InputError(f"other bytes in {', '.join(different[:SHOWN])}{more}; dvc.lock stays as it was")
+        more = f"; and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
+        raise InputError(f"other bytes in {'; '.join(different[:SHOWN])}{more}; dvc.lock stays as it was")
     return same
 
 
@@ -151,7 +152,7 @@ def sentence(old: Version, files: int) -> str:
 
 def here() -> None:
     """Compare the code here with that of dvc.lock, and bring dvc.lock up to date."""
-    lock = read_lock(LOCK.read_text(encoding="utf-8"))
+    lock = of_the_pipeline(read_lock(LOCK.read_text(encoding="utf-8")))
     if values := differing_values(lock):
         raise InputError(
             f"{', '.join(values)}: not as dvc.lock has it; only changes of code can be shown to change nothing. "
@@ -175,7 +176,9 @@ def here() -> None:
 def on_branch(base: str) -> None:
     """Compare, where checksums of code are all that changed in dvc.lock since the branch left `base`."""
     left = git("merge-base", base, "HEAD").strip()
-    before, after = (read_lock(text) for text in (git("show", f"{left}:./{LOCK}"), LOCK.read_text(encoding="utf-8")))
+    before, after = (
+        of_the_pipeline(read_lock(text)) for text in (git("show", f"{left}:./{LOCK}"), LOCK.read_text(encoding="utf-8"))
+    )
     if named_code(before) == named_code(after):
         tell("same: no checksum of code in dvc.lock changed")
     elif values := changed_values(before, after):

@@ -21,6 +21,13 @@ def read_lock(text: str) -> Lock:
     return stages
 
 
+def of_the_pipeline(lock: Lock) -> Lock:
+    """The lock's stages that dvc.yaml has: DVC leaves those in dvc.lock that it once had, as they were then."""
+    with opened() as repo:
+        names = {stage.addressing for stage in repo.index.stages}
+    return {name: stage for name, stage in lock.items() if name in names}
+
+
 def differing_values(lock: Lock) -> list[str]:
     """What the lock holds of parameters, data and outputs, and is another one here; new keys and files do not count."""
     found = []
