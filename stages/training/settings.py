@@ -20,6 +20,6 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 class Train(Section):
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
-    learning_rate: Annotated[float, Field(gt=0, le=1e6)]  # whole numbers up to there are floats exactly
+    learning_rate: Annotated[float, Field(gt=0, le=2**53)]  # whole numbers up to there are floats exactly
     threads: Annotated[int, Field(ge=1, le=1024)]
     seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(no_repeats)]
