@@ -66,6 +66,17 @@ def test_one_more_architecture_adds_one_stage_and_leaves_nothing_when_reverted(s
     assert run("git", "status", "--porcelain", cwd=small) == ""
 
 
+def test_learning_rate_is_what_it_says_as_dvc_writes_it(small: Path) -> None:
+    history = small / "data/models/w2-4/history.csv"
+    before = history.read_text()
+    command = ["dvc", "exp", "run", "train_width@w2-4", "-S"]
+    assert ran_stages(run(*command, "train.learning_rate=0.00001", cwd=small)) == ["train_width@w2-4"]
+    assert "learning_rate: 1e-05 " in (small / "params.yaml").read_text()
+    assert history.read_text() != before
+    assert ran_stages(run(*command, "train.learning_rate=1e-3", cwd=small)) == []  # by the run-cache
+    assert history.read_text() == before
+
+
 def test_more_seeds_train_every_architecture_from_each(small: Path) -> None:
     output = run(*documented("dvc exp run -S 'train.seeds=[0,1,2]'"), cwd=small)
     assert len(ran_stages(output)) == 4 + 1
