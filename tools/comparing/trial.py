@@ -16,7 +16,14 @@ from tools.comparing.lock import read_lock
 SAMPLE = {"data.source": "tests/sample", "data.validation": 100, "train.epochs": 2, "train.seeds": [0, 1]}
 WHOLE = {"train.epochs": 1, "train.seeds": [0]}
 LOCK = Path("dvc.lock")
-CONFIG = "[core]\n    analytics = false\n    check_update = false\n    no_scm = true\n"
+CONFIG = """\
+[core]
+    analytics = false
+    check_update = false
+    no_scm = true
+[cache]
+    dir = cache
+"""  # a cache of its own, whatever the user's settings: nothing that is kept of trainings may be found in it
 LOG_LINES = 15  # of a run that failed, shown
 
 

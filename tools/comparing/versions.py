@@ -7,18 +7,19 @@ import subprocess
 import tarfile
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from stages.common.errors import InputError
+from stages.common.libraries import read_libraries
+from stages.common.places import AGGREGATE_LIBRARIES, LIBRARIES
+from stages.common.processor import processor_kind
 from stages.common.strict_yaml import read_yaml
 from stages.params import PARAMS_FILE
 from tools.common.git import git, git_or_none
 from tools.comparing.lock import Lock, named_code, named_params, other_keys
 
 NO_SAY = re.compile(r"^tools/|^docs/|^tests/.*\.py$|\.md$|^dvc\.lock$")  # files that no stage reads
-PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib", "altair")
 
 
 @dataclass
@@ -30,8 +31,12 @@ class Version:
 
     @property
     def identity(self) -> str:
-        """Tells what one version writes from what another does: by files, but for tests and pages, and libraries."""
-        digest = hashlib.sha256(" ".join(version(package) for package in PACKAGES).encode())
+        """Tells what one version writes here from what another does, or this one on another machine.
+
+        By its files, but for tests and pages, by the libraries of today, and by the kind of processor.
+        """
+        libraries = read_libraries(LIBRARIES) | read_libraries(AGGREGATE_LIBRARIES)
+        digest = hashlib.sha256(f"{processor_kind()} {libraries}".encode())
         for path, content in sorted(self.files.items()):
             if not NO_SAY.search(path):
                 digest.update(f"\n{path} {hashlib.sha256(content).hexdigest()}".encode())
