@@ -39,7 +39,7 @@ def test_shared_folder_does_so_too_and_experiments_travel(small: Path, reproduce
     set_up(small, "folder", str(tmp_path / "shared"))
     run("git", "commit", "--quiet", "--all", "--message", "A remote", cwd=small)
     run("git", "clone", "--quiet", "--bare", str(small), str(tmp_path / "origin"), cwd=tmp_path)
-    run("git", "remote", "set-url", "origin", str(tmp_path / "origin"), cwd=small)
+    run("git", "remote", "add", "origin", str(tmp_path / "origin"), cwd=small)
     run("dvc", "exp", "run", "--name", "deeper", "-S", "study.depth=[1,2]", cwd=small)
     run(*documented("dvc exp push origin --rev HEAD"), cwd=small)
     run("git", "checkout", "--quiet", ".", cwd=small)
