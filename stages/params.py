@@ -3,14 +3,14 @@
 import os
 import reprlib
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.places import METRICS, MODELS, PACKED, PLOTS, RAW
 from stages.common.strict_yaml import read_yaml
-from stages.network.architecture import BLOCK_SHRINKS, Architecture, Blocks, Filters, Section
+from stages.network.architecture import Architecture, Blocks, Filters, Section, refusal
 from stages.training.settings import Seed, Train, no_repeats
 
 PARAMS_FILE = Path("params.yaml")
@@ -79,17 +79,20 @@ class StudyArchitecture(NamedTuple):
         """What a picture calls it: what its family varies."""
         filters, blocks = self.architecture.filters, self.architecture.blocks
         if self.family == "width":
-            return f"({filters[0]}, {filters[1]})"
+            pairs = [f"{first}, {second}" for first, second in zip(filters[::2], filters[1::2], strict=True)]
+            return f"({' / '.join(pairs)})"
         return f"{blocks} block{'s' if blocks > 1 else ''}"
 
     def check_fits(self, height: int, width: int) -> None:
         """Raise InputError, with the sizes in pixels that the image goes through, where the blocks use it up."""
-        sizes = self.architecture.image_sizes(height, width)
+        architecture = self.architecture
+        sizes = architecture.image_sizes(height, width)
         if min(sizes[-1]) < 1:
             path = " -> ".join(f"{h}x{w}" for h, w in sizes if min(h, w) >= 1)
+            takes = "halves" if architecture.stride == 2 else f"takes {architecture.block_shrinks} pixels off"
             raise InputError(
-                f"{PARAMS_FILE}: architecture {self.name} holds {self.architecture.blocks} blocks, may hold up to "
-                f"{self.architecture.most_blocks(height, width)}: a block takes {BLOCK_SHRINKS} pixels off each side, "
+                f"{PARAMS_FILE}: architecture {self.name} holds {architecture.blocks} blocks, may hold up to "
+                f"{architecture.most_blocks(height, width)}: a block {takes} each side, "
                 f"so the image goes {path} -> nothing left"
             )
 
@@ -100,6 +103,23 @@ class Params(Section):
     width: Architecture
     depth: Architecture
     study: Study
+
+    @model_validator(mode="after")
+    def _study_holds_architectures(self) -> Self:
+        if self.study.depth and len(self.depth.filters) > 2:
+            raise refusal(("depth", "filters"), self.depth.filters, "two numbers, as study.depth varies the blocks")
+        for key, filters in self.study.width.items():
+            if len(filters) not in (2, 2 * self.width.blocks):
+                rule = f"two numbers, or {2 * self.width.blocks}: two for each of width.blocks"
+                raise refusal(("study", "width", key), filters, rule)
+        names: dict[str, str] = {}
+        for described in self.studied():
+            if described.family == "width":
+                known = names.setdefault(described.label, described.name)
+                if known != described.name:
+                    rule = f"an architecture that study.width.{known} is not"
+                    raise refusal(("study", "width", described.key), described.architecture.filters, rule)
+        return self
 
     def family(self, family: Family) -> Architecture:
         """A family's section: the pick, and what the study's architectures have in common."""
@@ -116,16 +136,19 @@ class Params(Section):
     def studied(self) -> list[StudyArchitecture]:
         """The study's architectures, in the order of params.yaml."""
         width = [
-            StudyArchitecture(key, "width", key, self.width.model_copy(update={"filters": filters}))
+            StudyArchitecture(key, "width", key, changed(self.width, "filters", filters))
             for key, filters in self.study.width.items()
         ]
         depth = [
-            StudyArchitecture(
-                depth_name(blocks), "depth", str(blocks), self.depth.model_copy(update={"blocks": blocks})
-            )
+            StudyArchitecture(depth_name(blocks), "depth", str(blocks), changed(self.depth, "blocks", blocks))
             for blocks in self.study.depth
         ]
         return width + depth
+
+
+def changed(architecture: Architecture, key: str, value: Any) -> Architecture:
+    """It with another value of one key, in its one form."""
+    return Architecture.model_validate(architecture.model_dump() | {key: value})
 
 
 def load_params() -> Params:

@@ -72,8 +72,7 @@ def edit_params(project: Path, old: str, new: str) -> None:
 
 def training(name: str) -> list[str]:
     """The command that trains one of the small study's two architectures."""
-    options = {"w2-4": ["--filters", "2", "4"], "depth-1": ["--blocks", "1"]}
-    return [sys.executable, "-m", "stages.train", name, *options[name]]
+    return [sys.executable, "-m", "stages.train", name]
 
 
 def contents(folder: Path) -> dict[str, str]:

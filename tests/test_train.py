@@ -16,8 +16,6 @@ import pytest
 from stages.data.packed import read_dataset
 from tests.conftest import ENVIRONMENT, STORE, edit_params, run
 
-QUICK = ["--filters", "2", "4"]
-
 
 @pytest.fixture(scope="module")
 def trained(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -27,7 +25,7 @@ def trained(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     edit_params(project, "learning_rate: 0.001", "learning_rate: 0.01")
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(text.replace("activation: sigmoid", "activation: relu"))
-    (project / "said.log").write_text(train(project, "w2-4", *QUICK))
+    (project / "said.log").write_text(train(project, "w2-4"))
     return project
 
 
@@ -101,7 +99,7 @@ def test_one_line_an_epoch_where_there_is_no_terminal(trained: Path) -> None:
 def test_one_bar_with_loss_accuracy_and_time_left_on_a_terminal(prepared: Path) -> None:
     terminal, side = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "stages.train", "w2-4", *QUICK], cwd=prepared, env=ENVIRONMENT, stdout=side, stderr=side
+        [sys.executable, "-m", "stages.train", "w2-4"], cwd=prepared, env=ENVIRONMENT, stdout=side, stderr=side
     )
     os.close(side)
     shown = b""
@@ -123,7 +121,7 @@ def test_one_bar_with_loss_accuracy_and_time_left_on_a_terminal(prepared: Path) 
 def test_without_validation_images_the_test_images_are_watched(prepared: Path) -> None:
     edit_params(prepared, "validation: 100", "validation: 0")
     run(sys.executable, "-m", "stages.prepare", cwd=prepared)
-    train(prepared, "w2-4", *QUICK)
+    train(prepared, "w2-4")
     seed = results_of(prepared, "w2-4")["seeds"]["0"]  # type: ignore[index]
     assert (seed["validation_loss"], seed["validation_accuracy"]) == (None, None)
     history = pd.read_csv(prepared / "data/models/w2-4/history.csv")
@@ -135,7 +133,7 @@ def test_diverged_seed_is_a_failed_start_with_its_epoch_and_the_others_go_on(pre
     edit_params(prepared, "learning_rate: 0.01", "learning_rate: 9.0e+15")
     edit_params(prepared, "  - 0\n", "  - 0\n  - 1\n")
     edit_params(prepared, "  - 8\n  - 16\n", "  - 2\n  - 4\n")
-    train(prepared, "w2-4", *QUICK)
+    train(prepared, "w2-4")
     folder = prepared / "data/models/w2-4"
     seeds = results_of(prepared, "w2-4")["seeds"]
     assert list(seeds) == ["0", "1"]  # type: ignore[call-overload]
@@ -163,15 +161,10 @@ def test_saved_model_tells_neither_when_nor_where_it_was_made(trained: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "the following arguments are required: NAME"),
-        (["w3-6"], "w3-6: needs --filters A B"),
-        (["w3-6", "--filters", "3"], "argument --filters: expected 2 arguments"),
-        (["w3-6", "--filters", "3", "six"], "argument --filters: invalid int value: 'six'"),
-        (["w3-6", "--filters", "3", "0"], "filters.1 holds 0"),
-        (["w3-6", "--filters", "3", "6", "--blocks", "2"], "needs --filters A B"),
-        (["../x", "--filters", "3", "6"], "NAME holds '../x'"),
-        (["w2-4", "--filters", "3", "6"], "w2-4: params.yaml describes it as"),
-        (["d5", "--blocks", "5"], "28x28 -> 22x22 -> 16x16 -> 10x10 -> 4x4 -> nothing left"),
+        ([], "usage: python -m stages.train NAME"),
+        (["w2-4", "depth-1"], "usage: python -m stages.train NAME"),
+        (["w3-6"], "NAME holds 'w3-6', may hold width, depth, w2-4, depth-1, as params.yaml names them"),
+        (["../x"], "NAME holds '../x'"),
     ],
 )
 def test_command_that_asks_for_no_architecture_is_refused_in_one_line(

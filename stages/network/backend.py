@@ -89,14 +89,14 @@ with _native_log_held_back(), _hidden("matplotlib", "pandas", "scipy"), _garbage
 __all__ = ["keras", "start", "tf"]
 
 
-def start(*, intra_op: int = 1, inter_op: int = 1) -> None:
+def start(threads: int, *, split_operations: bool = False) -> None:
     """Settle, once a process and before any tensor, what the bits of a result depend on besides code and data.
 
-    Operations run side by side on `inter_op` threads; each one is split among `intra_op` threads, and rounds by their
-    number, whatever the number of cores.
+    Operations run side by side on the threads; or each one is split among them, and rounds by their number, whatever
+    the number of cores.
     """
     if _IGNORED:
         print(f"{' and '.join(_IGNORED)} ignored: params.yaml says how long a training is", file=sys.stderr)
     tf.config.set_visible_devices([], "GPU")
-    tf.config.threading.set_intra_op_parallelism_threads(intra_op)
-    tf.config.threading.set_inter_op_parallelism_threads(inter_op)
+    tf.config.threading.set_intra_op_parallelism_threads(threads if split_operations else 1)
+    tf.config.threading.set_inter_op_parallelism_threads(1 if split_operations else threads)

@@ -1,25 +1,27 @@
 """What an architecture costs: the arithmetic of its convolutions and dense layers."""
 
 from itertools import pairwise
+from math import prod
 
-from stages.network.architecture import KERNEL, Architecture
+from stages.network.architecture import Architecture
 
 
 def forward_flops(architecture: Architecture, image_shape: tuple[int, int], classes: int) -> list[int]:
-    """Floating-point operations for one image, a number a layer with weights, in order.
+    """Floating-point operations for one image, of every convolution and dense layer, in order.
 
-    A multiplication and an addition count as two. Pooling, biases and activations, some per cent of it, are left out.
+    A multiplication and an addition count as two. Pooling, biases, normalization, dropout and activations, some per
+    cent of it, are left out.
     """
     flops, channels = [], 1
-    first, second = architecture.filters
     sizes = architecture.image_sizes(*image_shape)
-    for (height, width), (next_height, next_width) in pairwise(sizes):
-        flops.append(2 * height * width * KERNEL**2 * channels * first)
-        flops.append(2 * next_height * next_width * KERNEL**2 * first * second)
+    for (first, second), (before, after) in zip(architecture.block_filters, pairwise(sizes), strict=True):
+        pixels = prod(before), prod(after if architecture.stride == 1 else before)
+        for inputs, outputs, area in ((channels, first, pixels[0]), (first, second, pixels[1])):
+            flops.append(2 * area * architecture.kernel**2 * inputs * outputs)
         channels = second
-    height, width = sizes[-1]
-    flops.append(2 * height * width * channels * architecture.dense_units)
-    flops.append(2 * architecture.dense_units * classes)
+    if architecture.dense_units:
+        flops.append(2 * prod(sizes[-1]) * channels * architecture.dense_units)
+    flops.append(2 * (architecture.dense_units or channels) * classes)
     return flops
 
 

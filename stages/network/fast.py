@@ -4,8 +4,8 @@ oneDNN works on vectors of 8 channels (AVX2) or 16 (AVX-512), and layers of fewe
 hands it the same numbers in another shape. Results equal the stock layers' but for the order in which numbers are added
 up; `tools/measuring/benchmark.py` tells what that buys.
 
-Only what the architectures need: channels last, square kernels of an odd side, and pooling without padding, all at
-stride 1.
+Only what the architectures need: channels last, square kernels of an odd side at stride 1, pooling without padding.
+A layer of which stock Keras's is as fast, such as a pooling at stride 2, computes as that does: the choice is here.
 
 Over 200 lines: whatever makes a step faster and could change its bytes is here, and in no other file.
 """
@@ -17,6 +17,7 @@ from stages.network.backend import keras, tf
 
 VECTOR = 8  # channels, the shortest
 LONGEST_VECTOR = 16
+PAIRED = 5  # pixels a side of a kernel, for which pairs of columns are faster
 
 
 class Conv2D(keras.layers.Conv2D):
@@ -24,22 +25,48 @@ class Conv2D(keras.layers.Conv2D):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         around = self.kernel_size[0] // 2 if self.padding == "same" else 0
-        kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
-        return self.activation(convolution(inputs, kernel, bias, around))
+        bias = tf.convert_to_tensor(self.bias) if self.use_bias else None
+        return self.activation(convolution(inputs, tf.convert_to_tensor(self.kernel), bias, around))
 
 
 class MaxPooling2D(keras.layers.MaxPooling2D):
-    """Stock pooling, computed by `max_pooling`."""
+    """Stock pooling, at stride 1 computed by `max_pooling`."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        return max_pooling(inputs, self.pool_size[0])
+        return max_pooling(inputs, self.pool_size[0]) if self.strides == (1, 1) else super().call(inputs)
 
 
 class AveragePooling2D(keras.layers.AveragePooling2D):
-    """Stock pooling, with the gradient of `average_pooling`."""
+    """Stock pooling, at stride 1 with the gradient of `average_pooling`."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        return average_pooling(inputs, self.pool_size[0])
+        return average_pooling(inputs, self.pool_size[0]) if self.strides == (1, 1) else super().call(inputs)
+
+
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Stock normalization, in training by TensorFlow's fused operation, which passes over the batch half as often."""
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
+        if not training:
+            return super().call(inputs, training, mask)
+        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs, scale=gamma, offset=beta, mean=[], variance=[], epsilon=self.epsilon, is_training=True
+        )
+        pixels = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), tf.float32)
+        biased = variance * (pixels - 1) / pixels  # as Keras's is
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, biased)):
+            moving.assign(moving * self.momentum + value * (1 - self.momentum))
+        return outputs
+
+
+class Dropout(keras.layers.Dropout):
+    """Stock dropout, but that whoever trains hands it the factors: 0, or what makes up for those that are left out."""
+
+    factors: tf.Tensor
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return inputs * self.factors if training else inputs
 
 
 class ShardedSequential(keras.Sequential):
@@ -52,9 +79,11 @@ class ShardedSequential(keras.Sequential):
 
     train_function: Any
 
-    def __init__(self, layers: list[Any], shards: int, name: str) -> None:
+    def __init__(self, layers: list[Any], shards: int, seed: int, name: str) -> None:
         super().__init__(layers, name=name)
         self.shards = shards
+        self.seed = seed
+        self.dropouts = [layer for layer in layers if isinstance(layer, Dropout)]
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         layer_by_layer = super().call
@@ -82,7 +111,8 @@ class ShardedSequential(keras.Sequential):
         """Keras's own, without sample weights, but that every shard has its gradients from `_gradients`."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         count = tf.shape(images)[0]
-        parts = [self._cut(part) for part in (images, labels, tf.fill([count], 1 / tf.cast(count, tf.float32)))]
+        weights = tf.fill([count], 1 / tf.cast(count, tf.float32))
+        parts = [self._cut(part) for part in (images, labels, weights, *self._dropout_factors(count))]
         outputs, losses, gradients = zip(*(self._gradients(*shard) for shard in zip(*parts, strict=True)), strict=True)
         self.optimizer.apply([tf.add_n(summands) for summands in zip(*gradients, strict=True)], self.trainable_weights)
         (tracker,) = (metric for metric in self.metrics if metric.name == "loss")
@@ -90,7 +120,9 @@ class ShardedSequential(keras.Sequential):
         return self.compute_metrics(images, labels, _joined(outputs, images))
 
     @tf.function(autograph=False, experimental_attributes={"_noinline": True})
-    def _gradients(self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tuple[Any, ...]:
+    def _gradients(
+        self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, *factors: tf.Tensor
+    ) -> tuple[Any, ...]:
         """A shard's probabilities `[N, classes]`, its losses `[N]`, and the gradients of their weighted sum.
 
         One graph for all shards: it is built once. And a graph of its own, for TensorFlow hands a max pooling's
@@ -98,10 +130,22 @@ class ShardedSequential(keras.Sequential):
         over several steps, a cycle, it starts anywhere: one training in 200 had a gradient of Eigen's, which adds up in
         another order.
         """
+        for layer, of_layer in zip(self.dropouts, factors, strict=True):
+            layer.factors = of_layer
         with tf.GradientTape() as tape:
             outputs = super().call(images, training=True)
             losses = keras.losses.categorical_crossentropy(labels, outputs)
         return outputs, losses, tape.gradient(losses, self.trainable_weights, output_gradients=weights)
+
+    def _dropout_factors(self, count: tf.Tensor) -> list[tf.Tensor]:
+        """What every dropout multiplies the whole batch by: a function of seed, layer and step."""
+        step = tf.cast(self.optimizer.iterations, tf.int64)
+        factors = []
+        for number, layer in enumerate(self.dropouts, start=1):
+            key = tf.stack([tf.constant(self.seed + (number << 32), tf.int64), step])
+            drawn = tf.random.stateless_uniform([count, *layer.output.shape[1:]], key, alg="philox")
+            factors.append(tf.cast(drawn >= layer.rate, tf.float32) / (1 - layer.rate))
+        return factors
 
     def _cut(self, batch: tf.Tensor) -> Any:
         missing = -tf.shape(batch)[0] % self.shards
@@ -132,17 +176,18 @@ class FusedAdam(keras.optimizers.Adam):
             index = self._get_variable_index(variable)
             moments = {"m": self._momentums[index].value.handle, "v": self._velocities[index].value.handle}
             tf.raw_ops.ResourceApplyAdam(var=variable.value.handle, **moments, **shared, grad=gradient)
+        self._update_model_variables_moving_average(trainable_variables)  # of `use_ema`, as the stock optimizer does
         self.iterations.assign_add(1)
 
 
-def convolution(images: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, around: int) -> tf.Tensor:
-    """Images `[N, H, W, C]` with `around` pixels of zeros on each side, kernel `[K, K, C, F]`, bias `[F]`, stride 1.
+def convolution(images: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, around: int) -> tf.Tensor:
+    """Images `[N, H, W, C]` with `around` pixels of zeros on each side, kernel `[K, K, C, F]`, bias `[F]` or none.
 
     Gives `[N, H + 2 around - K + 1, W + 2 around - K + 1, F]`. The gradients to images and kernel are convolutions as
     well, and each of the three is done by pairs of columns where that is faster.
     """
     filters = kernel.shape[-1]
-    by_pairs = _by_pairs(images, filters)
+    by_pairs = _by_pairs(images, kernel, filters)
 
     @tf.custom_gradient
     def differentiable(images: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
@@ -157,13 +202,13 @@ def convolution(images: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, around: i
         return (_convolve_pairs if by_pairs else _convolve)(images, kernel, around), gradients
 
     result = differentiable(images, kernel)
-    if by_pairs:
-        return _single(tf.nn.bias_add(result, tf.concat([bias, bias], 0)))
-    return tf.nn.bias_add(result, bias)
+    if bias is not None:
+        result = tf.nn.bias_add(result, tf.concat([bias, bias], 0) if by_pairs else bias)
+    return _single(result) if by_pairs else result
 
 
-def _by_pairs(images: tf.Tensor, filters: int) -> bool:
-    return filters < VECTOR and images.shape[2] % 2 == 0
+def _by_pairs(images: tf.Tensor, kernel: tf.Tensor, filters: int) -> bool:
+    return kernel.shape[0] == PAIRED and filters < VECTOR and images.shape[2] % 2 == 0
 
 
 def _convolve(images: tf.Tensor, kernel: tf.Tensor, around: int) -> tf.Tensor:
@@ -182,7 +227,7 @@ def _convolve_pairs(images: tf.Tensor, kernel: tf.Tensor, around: int) -> tf.Ten
 
 def _gradient_to_images(images: tf.Tensor, kernel: tf.Tensor, of_output: tf.Tensor, around: int) -> tf.Tensor:
     """The convolution of the output's gradient with the kernel turned by 180 degrees and its channels exchanged."""
-    if _by_pairs(images, images.shape[-1]):
+    if _by_pairs(images, kernel, images.shape[-1]):
         turned = tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2])
         return _single(_convolve_pairs(of_output, turned, kernel.shape[0] - 1 - around))
     return tf.raw_ops.Conv2DBackpropInput(

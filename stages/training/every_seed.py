@@ -24,7 +24,7 @@ WAITS = "{name}: waits for another training of that name"
 
 def train_every_seed(name: str, architecture: Architecture, settings: Train, dataset: Dataset) -> None:
     """Write data/models/NAME. The folder appears whole; every finished epoch is kept meanwhile."""
-    start(inter_op=settings.threads)
+    start(settings.threads, split_operations=architecture.whole_batches)
     data, place = _md5(PACKED), store()
     seeds = {
         seed: Kept(identity(architecture, settings, seed, data, processor_kind()), place) for seed in settings.seeds

@@ -30,11 +30,14 @@ _as_it_stands = tf.autograph.experimental.do_not_convert  # AutoGraph would look
 
 @dataclass
 class State:
-    """All that a training needs in order to go on after an epoch: the order of images follows from seed and epoch."""
+    """All that a training needs in order to go on after an epoch.
+
+    The order of images follows from seed and epoch, and what is dropped out from seed and step.
+    """
 
     history: list[list[float]] = field(default_factory=list)  # a row of EPOCH_COLUMNS for every finished epoch, nats
     weights: list[np.ndarray] = field(default_factory=list)  # float32, in the order of Keras's `get_weights`
-    optimizer: list[np.ndarray] = field(default_factory=list)  # in the order of Keras's `optimizer.variables`
+    optimizer: list[np.ndarray] = field(default_factory=list)  # of Keras's `optimizer.variables`; averages are there
     layers: list[np.ndarray] = field(default_factory=list)  # a Diagnosis of epoch 0 and of every finished one
     diverged_epoch: int | None = None  # the epoch, from 1, at which a loss was no finite number: training ends there
 
@@ -71,7 +74,11 @@ def train(
         steps_per_epoch=steps,
         shuffle=False,  # the batches come shuffled
         verbose=0,
-        callbacks=[_KeepState(state, architecture, dataset, after_epoch), *callbacks],
+        callbacks=[
+            *([keras.callbacks.SwapEMAWeights()] if settings.average else []),  # what is watched are the averages
+            _KeepState(state, architecture, dataset, after_epoch),
+            *callbacks,
+        ],
     )
 
 
@@ -90,9 +97,10 @@ def new_model(
     """
     keras.utils.clear_session()  # or Keras would count names on, and the bytes of a model follow what was built before
     keras.utils.set_random_seed(seed)
-    model = build_model(architecture, dataset.image_shape, dataset.classes, settings.threads if fast else None)
+    model = build_model(architecture, dataset.image_shape, dataset.classes, settings.threads if fast else None, seed)
+    averages = {"use_ema": True, "ema_momentum": settings.average} if settings.average else {}
     model.compile(
-        optimizer=(FusedAdam if fast else keras.optimizers.Adam)(settings.learning_rate),
+        optimizer=(FusedAdam if fast else keras.optimizers.Adam)(settings.learning_rate, **averages),
         loss=keras.losses.CategoricalCrossentropy(),
         metrics=["accuracy"],
         steps_per_execution=steps_per_call,
@@ -105,10 +113,21 @@ def new_model(
 
 
 def restore(model: keras.Model, state: State) -> None:
-    """Put the state's weights and Adam's moments into a model that `new_model` made."""
+    """Put the state's weights, Adam's moments and the averages into a model that `new_model` made."""
     model.set_weights(state.weights)
     for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
         variable.assign(value)
+
+
+def averaged(model: keras.Model) -> list[np.ndarray]:
+    """The weights to be evaluated, in the order of `get_weights`: their averages, where the optimizer has any."""
+    weights: list[np.ndarray] = model.get_weights()
+    if not model.optimizer.use_ema:
+        return weights
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    averages: list[np.ndarray] = model.get_weights()
+    model.set_weights(weights)
+    return averages
 
 
 def training_batches(split: Split, classes: int, settings: Train, seed: int, first_epoch: int) -> tf.data.Dataset:
@@ -174,6 +193,7 @@ def tested(architecture: Architecture, dataset: Dataset, settings: Train, seed: 
         return None
     model = new_model(architecture, dataset, settings, seed)
     restore(model, state)
+    model.set_weights(averaged(model))
     test = dataset.indexed(dataset.test)
     probabilities = model.predict(evaluation_batches(test, dataset.classes), verbose=0)
     return Tested(model, probabilities, *loss_and_accuracy(probabilities, test.labels))
@@ -215,8 +235,8 @@ class _KeepState(keras.callbacks.Callback):
                 self.state.layers.append(self.diagnosis(self.initial))
             self.state.history.append(row)
             self.state.weights = self.model.get_weights()
-            self.state.layers.append(self.diagnosis(self.state.weights))
             self.state.optimizer = [np.asarray(variable) for variable in self.model.optimizer.variables]
+            self.state.layers.append(self.diagnosis(averaged(self.model)))
         else:
             self.state.diverged_epoch = epoch + 1
             self.model.stop_training = True

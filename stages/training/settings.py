@@ -22,4 +22,5 @@ class Train(Section):
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
     learning_rate: Annotated[float, Field(gt=0, le=2**53)]  # whole numbers up to there are floats exactly
     threads: Annotated[int, Field(ge=1, le=1024)]
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # 0: none; else the averages' momentum
     seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(no_repeats)]

@@ -78,7 +78,7 @@ class Recording(type(os.environ)):
 
 os.environ.__class__ = Recording
 from stages.train import main
-main(["w2-4", "--filters", "2", "4"])
+main(["w2-4"])
 environment = {name: os.environ[name] for name in os.environ}
 Path("environment.json").write_text(json.dumps({"read": sorted(read), "left": environment}))
 """
@@ -130,7 +130,7 @@ def trained(prepared: Path, place: Path, *command: str, **variables: str) -> Tra
 @pytest.fixture(scope="module")
 def plain(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return trained(
-        prepared, tmp_path_factory.mktemp("plain"), "-m", "stages.train", "w2-4", "--filters", "2", "4",
+        prepared, tmp_path_factory.mktemp("plain"), "-m", "stages.train", "w2-4",
     )  # fmt: skip
 
 

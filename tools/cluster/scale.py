@@ -115,10 +115,10 @@ def made_up(project: Path, architectures: int) -> None:
     _write_study(project, params, widths)
     lock = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")
     first = yaml_text(lock["stages"]["train_width@w1-1"])
-    for name, (filters, _) in widths.items():
-        command = f"train {name} --filters {filters} {filters}"
-        own = first.replace("train w1-1 --filters 1 1", command).replace("models/w1-1", f"models/{name}")
-        lock["stages"][f"train_width@{name}"] = read_yaml(own, "dvc.lock")
+    for name, filters in widths.items():
+        own = read_yaml(first.replace("w1-1", name), "dvc.lock")
+        own["params"]["params.yaml"][f"study.width.{name}"] = filters
+        lock["stages"][f"train_width@{name}"] = own
     write_text(project / "dvc.lock", yaml_text(lock))
     subprocess.run(["dvc", "commit", "--force", "--quiet", "aggregate"], cwd=project, check=True)
     subprocess.run(["git", "commit", "--quiet", "--all", "--message", "study"], cwd=project, check=True)

@@ -28,7 +28,7 @@ def ours(
     from stages.network.backend import start
     from stages.training.loop import State, train
 
-    start(**{"inter_op" if sharded else "intra_op": settings.threads})
+    start(settings.threads, split_operations=not sharded or architecture.whole_batches)
     turns()
     train(architecture, dataset, settings, 0, State(), turns, fast=fast)
 
@@ -66,7 +66,7 @@ def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: 
     del architecture, dataset
     from stages.network.backend import start, tf
 
-    start(intra_op=settings.threads)
+    start(settings.threads, split_operations=True)
     square = tf.random.normal([SGEMM_SIDE, SGEMM_SIDE])
     turns()
     for _ in count():
