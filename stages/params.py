@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.places import METRICS, MODELS, PACKED, PLOTS, RAW
 from stages.common.strict_yaml import read_yaml
-from stages.network.architecture import Architecture, Blocks, Filters, Section, refusal
+from stages.network.architecture import Architecture, Blocks, Filters, Section, filters_rule, refusal
 from stages.training.settings import Seed, Train, no_repeats
 
 PARAMS_FILE = Path("params.yaml")
@@ -110,8 +110,7 @@ class Params(Section):
             raise refusal(("depth", "filters"), self.depth.filters, "two numbers, as study.depth varies the blocks")
         for key, filters in self.study.width.items():
             if len(filters) not in (2, 2 * self.width.blocks):
-                rule = f"two numbers, or {2 * self.width.blocks}: two for each of width.blocks"
-                raise refusal(("study", "width", key), filters, rule)
+                raise refusal(("study", "width", key), filters, filters_rule(self.width.blocks))
         names: dict[str, str] = {}
         for described in self.studied():
             if described.family == "width":

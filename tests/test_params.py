@@ -36,9 +36,13 @@ def changed(key: str, value: Any) -> dict[str, Any]:
 
 
 def plain(content: dict[str, Any]) -> str:
-    """Content as text that tells true, 1 and 1.0 apart, all but the learning rate, which may be either."""
-    train = content["train"] | {"learning_rate": float(content["train"]["learning_rate"])}
-    return json.dumps(content | {"train": train}, sort_keys=True)
+    """Content as text that tells true, 1 and 1.0 apart, but for the keys that may be either."""
+    either = {"train": ("learning_rate", "average"), "width": ("dropout",), "depth": ("dropout",)}
+    floats = {
+        section: content[section] | {key: float(content[section][key]) for key in keys}
+        for section, keys in either.items()
+    }
+    return json.dumps(content | floats, sort_keys=True)
 
 
 def refused_line(error: InputError) -> str:
@@ -77,6 +81,8 @@ def test_the_repository_s_file_gives_two_picks_and_nine_studied_architectures() 
     assert not any(named.is_pick for named in params.studied())
 
 
+DEFAULTED = {"average", "kernel", "stride", "head", "normalization", "dropout"}  # they came later
+
 WRONG = {
     "data.validation": (-1, 2**32, "2", 2.0, True, None, [5], {"a": 1}),
     "data.seed": (-1, 2**32, "0", 0.0, False, None, [0]),
@@ -103,7 +109,13 @@ WRONG = {
     "width.filters": ([], [8], [8, 16, 32], [0, 8], [8, 1025], 8, "8", [8, "16"], [8, 16.0], [True, 8], None, {}),
     "depth.blocks": (0, 65, "1", 1.0, True, None, [1]),
     "width.pooling": ("min", "Max", None, 3, ["max"]),
-    "width.dense_units": (0, 65_537, "80", 80.0),
+    "width.dense_units": (0, 65_537, "80", 80.0, None),
+    "width.kernel": (4, 0, 7, "3", 3.0, True, None, [3]),
+    "width.stride": (0, 3, "2", 1.0, True, None),
+    "width.head": ("mean", "", None, True, ["dense"]),
+    "width.normalization": ("layer", None, False, 0),
+    "depth.dropout": (-0.1, 1, 1.0, "0.1", True, None, float("nan"), [0.1]),
+    "train.average": (-0.1, 1, 1.0, "0.9", True, None, float("inf")),
     "depth.activation": ("softmax", "", None, 0, ["relu"]),
     "study.width": (None, [], "w2-4", [[2, 4]]),
     "study.depth": ([1, 1], [0], [65], ["1"], [True], 1, None, {1: 2}),
@@ -129,11 +141,69 @@ def test_a_wrong_value_is_refused_by_key(project: Path, key: str, value: Any) ->
         ("study.width", {}),
         ("study.width", {"A" + 39 * "z": [1, 1024]}),
         ("study.depth", [64]),
+        ("width.kernel", 3),
+        ("width.stride", 2),
+        ("width.normalization", "batch"),
+        ("width.dropout", 0.999),
+        ("train.average", 0.999),
     ],
 )
 def test_the_ends_of_a_range_are_accepted(key: str, value: Any) -> None:
     write(changed(key, value))
     assert plain(load_params().model_dump()) == plain(changed(key, value))
+
+
+def with_width(**keys: Any) -> dict[str, Any]:
+    return changed("width", CONTENT["width"] | keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ({"head": "average"}, "width.dense_units holds 80: null: a head of kind average has no hidden layer"),
+        ({"dense_units": None}, "width.dense_units is missing: a head of kind dense has a hidden layer"),
+        ({"filters": [8, 16, 32]}, "width.filters holds [8, 16, 32]: two numbers"),
+        (
+            {"filters": [8, 16, 8, 16]},
+            "width.filters holds [8, 16, 8, 16]: two numbers",
+        ),
+        ({"filters": [2, 4, 8], "blocks": 2}, "two numbers, or 4: two for each of 2 blocks"),
+    ],
+)
+def test_what_a_key_may_hold_follows_from_the_others(keys: dict[str, Any], reason: str) -> None:
+    write(with_width(**keys))
+    assert reason in refusal()
+
+
+def test_an_architecture_of_two_heads_and_blocks_that_differ_is_read() -> None:
+    write(with_width(head="average", dense_units=None, blocks=2, filters=[2, 4, 8, 8]))
+    params = load_params()
+    assert (params.width.filters, params.width.dense_units) == ([2, 4, 8, 8], None)
+    assert params.picks()[0].label == "(2, 4 / 8, 8)"
+    assert params.studied()[0].architecture.filters == [2, 4], "the study's own kernels, in both blocks"
+    del (content := with_width(head="average"))["width"]["dense_units"]
+    write(content)
+    assert load_params().width.dense_units is None
+
+
+def test_a_study_s_blocks_may_differ_too_where_their_number_is_width_s() -> None:
+    content = with_width(blocks=2)
+    content["study"] = CONTENT["study"] | {"width": {"a": [2, 4, 2, 4], "b": [2, 4, 4, 4]}}
+    write(content)
+    assert [named.architecture.filters for named in load_params().studied()][:2] == [[2, 4], [2, 4, 4, 4]]
+    write(changed("study.width.c", [2, 4, 4, 4]))
+    assert "study.width.c holds [2, 4, 4, 4]: two numbers" in refusal()
+    write(changed("depth", CONTENT["depth"] | {"blocks": 2, "filters": [6, 6, 8, 8]}))
+    assert "depth.filters holds [6, 6, 8, 8]: two numbers, as study.depth varies the blocks" in refusal()
+
+
+def test_the_same_architecture_under_two_names_is_refused() -> None:
+    write(changed("study.width.again", [8, 16]))
+    assert "study.width.again holds [8, 16]: an architecture that study.width.w8-16 is not" in refusal()
+    content = with_width(blocks=2)
+    content["study"] = CONTENT["study"] | {"width": {"a": [2, 4], "b": [2, 4, 2, 4]}}
+    write(content)
+    assert "study.width.b holds [2, 4]" in refusal()
 
 
 @pytest.mark.parametrize(
@@ -164,7 +234,7 @@ def test_a_study_s_name_that_is_no_safe_word_is_refused(name: str) -> None:
 def test_each_section_and_key_is_needed_and_no_other_is_known(section: str) -> None:
     write({name: CONTENT[name] for name in CONTENT if name != section})
     assert f"{section} is missing" in refusal()
-    for key in CONTENT[section]:
+    for key in CONTENT[section].keys() - DEFAULTED:
         content = copy.deepcopy(CONTENT)
         del content[section][key]
         write(content)

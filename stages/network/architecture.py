@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    ModelWrapValidatorHandler,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -45,6 +44,11 @@ Filters = Annotated[list[Kernels], Field(min_length=2, max_length=2 * MOST_BLOCK
 Blocks = Annotated[int, Field(ge=1, le=MOST_BLOCKS)]
 
 
+def filters_rule(blocks: int) -> str:
+    """How many numbers of kernels there may be."""
+    return f"two numbers, or {2 * blocks}: two for each of {blocks} blocks" if blocks > 1 else "two numbers"
+
+
 def refusal(key: tuple[str, ...], value: Any, rule: str) -> ValidationError:
     """To be raised where what a key may hold depends on another key."""
     error = PydanticCustomError("of_another_key", "{rule}", {"rule": rule})
@@ -78,17 +82,14 @@ class Architecture(Section):
             raise PydanticCustomError("missing", "a head of kind dense has a hidden layer")
         return units
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _in_one_form(cls, data: Any, read: ModelWrapValidatorHandler[Architecture]) -> Architecture:
+    @model_validator(mode="after")
+    def _in_one_form(self) -> Self:
         """Blocks that do not differ are two numbers, so that one architecture has one form."""
-        architecture = read(data)
-        filters, blocks = architecture.filters, architecture.blocks
-        if len(filters) not in (2, 2 * blocks):
-            raise refusal(("filters",), filters, f"two numbers, or {2 * blocks}: two for each of {blocks} blocks")
-        if filters == filters[:2] * (len(filters) // 2):
-            return architecture.model_copy(update={"filters": filters[:2]})
-        return architecture
+        if len(self.filters) not in (2, 2 * self.blocks):
+            raise refusal(("filters",), self.filters, filters_rule(self.blocks))
+        if self.filters == self.filters[:2] * self.blocks:
+            object.__setattr__(self, "filters", self.filters[:2])  # it is frozen from here on
+        return self
 
     @property
     def block_filters(self) -> list[tuple[int, int]]:

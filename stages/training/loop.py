@@ -75,7 +75,7 @@ def train(
         shuffle=False,  # the batches come shuffled
         verbose=0,
         callbacks=[
-            *([keras.callbacks.SwapEMAWeights()] if settings.average else []),  # what is watched are the averages
+            _WatchAverages(),
             _KeepState(state, architecture, dataset, after_epoch),
             *callbacks,
         ],
@@ -206,6 +206,19 @@ def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[fl
     """
     loss = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
     return float(np.mean(loss)), float(np.mean(probabilities.argmax(axis=1) == labels))
+
+
+class _WatchAverages(keras.callbacks.Callback):
+    """Evaluate the averages of the weights. Keras's own SwapEMAWeights exchanges the two by sums, which round."""
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        if self.model.optimizer.use_ema:
+            self.weights = self.model.get_weights()
+            self.model.set_weights(averaged(self.model))
+
+    def on_test_end(self, logs: dict[str, float] | None = None) -> None:
+        if self.model.optimizer.use_ema:
+            self.model.set_weights(self.weights)
 
 
 class _KeepState(keras.callbacks.Callback):

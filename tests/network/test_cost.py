@@ -6,13 +6,14 @@ from stages.network.architecture import build_model
 from stages.network.backend import tf
 from stages.network.cost import forward_flops, training_flops
 from stages.params import load_params
+from tests.kinds import KINDS
 
-STUDIED = {named.name: named.architecture for named in load_params().studied()}
+ARCHITECTURES = {named.name: named.architecture for named in load_params().studied()} | KINDS
 
 
-@pytest.mark.parametrize("name", STUDIED)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_forward_operations_are_those_that_tensorflow_counts(name: str) -> None:
-    model = build_model(STUDIED[name], (28, 28), 10)
+    model = build_model(ARCHITECTURES[name], (28, 28), 10)
     graph = tf.function(model).get_concrete_function(tf.TensorSpec([1, 28, 28, 1])).graph
     counted = {}
     for operation in graph.get_operations():
@@ -28,13 +29,13 @@ def test_forward_operations_are_those_that_tensorflow_counts(name: str) -> None:
                 .build(),
             )
             counted[operation.name] = figures.total_float_ops
-    assert list(counted.values()) == forward_flops(STUDIED[name], (28, 28), 10)
+    assert list(counted.values()) == forward_flops(ARCHITECTURES[name], (28, 28), 10)
 
 
 def test_training_takes_three_times_forward_but_for_the_images_gradient() -> None:
-    first, second, hidden, last = forward_flops(STUDIED["w2-4"], (28, 28), 10)
+    first, second, hidden, last = forward_flops(ARCHITECTURES["w2-4"], (28, 28), 10)
     assert first == 2 * 28 * 28 * 25 * 2
     assert second == 2 * 22 * 22 * 25 * 2 * 4
     assert hidden == 2 * 22 * 22 * 4 * 80
     assert last == 2 * 80 * 10
-    assert training_flops(STUDIED["w2-4"], (28, 28), 10) == 2 * first + 3 * (second + hidden + last)
+    assert training_flops(ARCHITECTURES["w2-4"], (28, 28), 10) == 2 * first + 3 * (second + hidden + last)

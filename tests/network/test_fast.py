@@ -8,8 +8,9 @@ import pytest
 
 from stages.network.architecture import Architecture, build_model
 from stages.network.backend import keras, tf
-from stages.network.fast import AveragePooling2D, Conv2D, FusedAdam, MaxPooling2D
+from stages.network.fast import AveragePooling2D, BatchNormalization, Conv2D, FusedAdam, MaxPooling2D
 from stages.params import load_params
+from tests.kinds import KINDS, kind
 
 SIZES = [(12, 14), (11, 13), (9, 12), (12, 9)]
 CHANNELS = [1, 2, 5, 7, 8, 15, 16, 20]
@@ -26,12 +27,12 @@ def small_integers(*shape: int, seed: int = 0) -> tf.Tensor:
 
 
 def output_and_gradients(
-    layer: keras.Layer, images: tf.Tensor, numbers: Callable[..., tf.Tensor]
+    layer: keras.Layer, images: tf.Tensor, numbers: Callable[..., tf.Tensor], **call: bool
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """The layer's output, and for a random gradient of it those of the images and of the layer's weights."""
     with tf.GradientTape() as tape:
         tape.watch(images)
-        output = layer(images)
+        output = layer(images, **call)
     weights = [variable.value for variable in layer.trainable_variables]
     gradients = tape.gradient(output, [images, *weights], output_gradients=numbers(*output.shape, seed=1))
     return output.numpy(), [gradient.numpy() for gradient in gradients]
@@ -42,11 +43,30 @@ def output_and_gradients(
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("size", SIZES)
 def test_convolution_is_the_stock_layers(size: tuple[int, int], channels: int, filters: int, padding: str) -> None:
+    assert_is_the_stock_layers(size, channels, filters, padding, 5, use_bias=True)
+
+
+@pytest.mark.parametrize(("kernel", "use_bias"), [(3, True), (5, False), (3, False)])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(("channels", "filters"), [(1, 2), (2, 5), (5, 8), (16, 7), (8, 20)])
+def test_convolution_of_another_side_or_without_bias_is_too(
+    channels: int, filters: int, padding: str, kernel: int, use_bias: bool
+) -> None:
+    for size in SIZES:
+        assert_is_the_stock_layers(size, channels, filters, padding, kernel, use_bias=use_bias)
+
+
+def assert_is_the_stock_layers(
+    size: tuple[int, int], channels: int, filters: int, padding: str, kernel: int, *, use_bias: bool
+) -> None:
     images = small_integers(3, *size, channels)
-    stock, fast = (layer(filters, 5, padding=padding) for layer in (keras.layers.Conv2D, Conv2D))
+    stock, fast = (
+        layer(filters, kernel, padding=padding, use_bias=use_bias) for layer in (keras.layers.Conv2D, Conv2D)
+    )
+    weights = [small_integers(kernel, kernel, channels, filters, seed=2), small_integers(filters, seed=3)]
     for layer in (stock, fast):
         layer.build(images.shape)
-        layer.set_weights([small_integers(5, 5, channels, filters, seed=2), small_integers(filters, seed=3)])
+        layer.set_weights(weights if use_bias else weights[:1])
     output, gradients = output_and_gradients(fast, images, small_integers)
     expected_output, expected_gradients = output_and_gradients(stock, images, small_integers)
     np.testing.assert_array_equal(output, expected_output)
@@ -70,10 +90,30 @@ def test_pooling_is_the_stock_layers_ties_and_all(
     numbers: Callable[..., tf.Tensor],
 ) -> None:
     images = numbers(3, *size, channels)
-    output, (gradient,) = output_and_gradients(fast(3, strides=1), images, numbers)
-    expected_output, (expected_gradient,) = output_and_gradients(stock(3, strides=1), images, numbers)
-    np.testing.assert_allclose(output, expected_output, rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-5, atol=1e-5)
+    for pooling in ({"pool_size": 3, "strides": 1}, {"pool_size": 2, "strides": 2}):
+        output, (gradient,) = output_and_gradients(fast(**pooling), images, numbers)
+        expected_output, (expected_gradient,) = output_and_gradients(stock(**pooling), images, numbers)
+        np.testing.assert_allclose(output, expected_output, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("size", SIZES)
+def test_normalization_is_the_stock_layers_in_training_and_after_it(size: tuple[int, int], channels: int) -> None:
+    images = 3 * random(4, *size, channels) + 1
+    stock, fast = keras.layers.BatchNormalization(momentum=0.5), BatchNormalization(momentum=0.5)
+    outcomes = []
+    for layer in (stock, fast):
+        layer.build(images.shape)
+        layer.set_weights([random(channels, seed=seed) ** 2 for seed in (2, 3, 4, 5)])
+        outcomes.append(output_and_gradients(layer, images, random, training=True))
+    (output, gradients), (expected_output, expected_gradients) = outcomes[1], outcomes[0]
+    np.testing.assert_allclose(output, expected_output, rtol=1e-4, atol=1e-5)
+    for gradient, expected in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-4)
+    for moving, expected in zip(fast.get_weights(), stock.get_weights(), strict=True):
+        np.testing.assert_allclose(moving, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(fast(images), stock(images), rtol=1e-3, atol=1e-4)
 
 
 def test_of_equal_pixels_the_first_gets_the_gradient() -> None:
@@ -90,9 +130,10 @@ def ones(*shape: int, seed: int) -> tf.Tensor:
     return tf.ones(shape)
 
 
-def test_fused_adam_takes_the_stock_optimizers_steps() -> None:
+@pytest.mark.parametrize("averages", [{}, {"use_ema": True, "ema_momentum": 0.9}], ids=["plain", "averages"])
+def test_fused_adam_takes_the_stock_optimizers_steps(averages: dict[str, Any]) -> None:
     paths = []
-    for optimizer in (keras.optimizers.Adam(0.01), FusedAdam(0.01)):
+    for optimizer in (keras.optimizers.Adam(0.01, **averages), FusedAdam(0.01, **averages)):
         variable = keras.Variable(random(7, 3))
         optimizer.build([variable])
         for step in range(20):
@@ -129,12 +170,53 @@ def trained(architecture: Architecture, fast: bool, steps: int) -> tuple[list[An
     return drawn, [float(model.train_on_batch(random(32, 28, 28, 1), labels)) for _ in range(steps)]
 
 
-@pytest.mark.parametrize("name", STUDIED)
+ALL = STUDIED | {name: architecture for name, architecture in KINDS.items() if not architecture.dropout}
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_model_starts_from_the_same_weights_and_learns_the_same(name: str) -> None:
-    drawn, losses = trained(STUDIED[name], fast=True, steps=5)
-    expected_drawn, expected_losses = trained(STUDIED[name], fast=False, steps=5)
+    drawn, losses = trained(ALL[name], fast=True, steps=5)
+    expected_drawn, expected_losses = trained(ALL[name], fast=False, steps=5)
     assert all((ours == theirs).all() for ours, theirs in zip(drawn, expected_drawn, strict=True))
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-4)
+
+
+def stepped(architecture: Architecture, threads: int, seed: int, steps: int) -> list[np.ndarray]:
+    """The weights after some steps of plain gradient descent on 7 random images."""
+    keras.utils.set_random_seed(3)
+    model = build_model(architecture, (28, 28), 10, threads, seed)
+    model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", jit_compile=False)
+    for _ in range(steps):
+        model.train_on_batch(random(7, 28, 28, 1), tf.one_hot(np.arange(7), 10))
+    weights: list[np.ndarray] = model.get_weights()
+    return weights
+
+
+def test_what_is_dropped_out_follows_from_seed_and_step_whatever_the_shards() -> None:
+    architecture = kind(dropout=0.5)
+    whole = stepped(architecture, 1, seed=4, steps=3)
+    for threads in (2, 3):
+        for ours, theirs in zip(stepped(architecture, threads, seed=4, steps=3), whole, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+    assert any((ours != theirs).any() for ours, theirs in zip(stepped(architecture, 1, 5, 3), whole, strict=True))
+
+
+def test_dropout_leaves_out_its_share_and_makes_up_for_it_anew_in_every_layer_and_step() -> None:
+    model = build_model(kind(dropout=0.3, filters=[2, 2]), (28, 28), 10, 2, seed=2**32 - 1)
+    model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", jit_compile=False)
+    drawn = []
+    for _ in range(2):
+        drawn += [np.asarray(factors) for factors in model._dropout_factors(tf.constant(500))]
+        model.optimizer.iterations.assign_add(1)
+    assert [factors.shape for factors in drawn] == [(500, 22, 22, 2), (500, 16, 16, 2), (500, 8)] * 2
+    for factors in drawn:
+        assert sorted(np.unique(factors)) == pytest.approx([0, 1 / 0.7])
+        assert factors.mean() == pytest.approx(1, abs=0.03)
+    first, second, _, anew, *_ = (factors[:, :16, :16] if factors.ndim == 4 else factors for factors in drawn)
+    assert (first != second).any()
+    assert (first != anew).any()
+    images = random(2, 28, 28, 1)
+    np.testing.assert_array_equal(model(images), model(images))
 
 
 def test_loss_of_a_class_that_seems_impossible_is_the_stock_models() -> None:

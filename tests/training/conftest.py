@@ -24,6 +24,40 @@ def whole(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "whole", make)
 
 
+OTHER_WIDTH = """
+    w2-4:
+    - 2
+    - 4
+    - 9
+    - 8
+"""
+
+
+@pytest.fixture(scope="session")
+def other_kinds(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with averaged weights, and architectures of other kinds: one cut into shards, one normalized."""
+
+    def make(place: Path) -> None:
+        shutil.copytree(reduced, place, dirs_exist_ok=True, symlinks=True)
+        path = place / "params.yaml"
+        text = path.read_text().replace("epochs: 1\n", "epochs: 3\n").replace("average: 0 ", "average: 0.9 ")
+        head, _, rest = text.partition("\nwidth:")
+        width, _, rest = rest.partition("\ndepth:")
+        depth, _, study = rest.partition("\nstudy:")
+        for old, new in (("blocks: 1", "blocks: 2"), ("kernel: 5", "kernel: 3"), ("stride: 1", "stride: 2"),
+                         ("head: dense", "head: average"), ("dense_units: 80", "dense_units: null"),
+                         ("dropout: 0", "dropout: 0.3")):  # fmt: skip
+            assert old in width
+            width = width.replace(old, new)
+        depth = depth.replace("normalization: none", "normalization: batch").replace("dropout: 0", "dropout: 0.2")
+        study = study.replace("    w2-4:\n    - 2\n    - 4\n", OTHER_WIDTH.lstrip("\n"))
+        path.write_text(f"{head}\nwidth:{width}\ndepth:{depth}\nstudy:{study}")
+        for name in ("w2-4", "depth-1"):
+            run(*training(name), cwd=place)
+
+    return made_once(tmp_path_factory, "other-kinds", make)
+
+
 @pytest.fixture
 def project(whole: Path, tmp_path: Path) -> Path:
     """A copy of `whole` without its training of w2-4, and nothing kept of any."""

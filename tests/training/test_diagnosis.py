@@ -11,6 +11,7 @@ from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.network.architecture import Architecture, build_model
 from stages.network.backend import keras, tf
 from stages.training.diagnosis import IMAGES, Diagnosis
+from tests.kinds import KINDS
 
 SAMPLE = Path(__file__).parents[1] / "sample"
 SMALL = Architecture(filters=[2, 4], blocks=2, pooling="average", dense_units=8, activation="sigmoid")
@@ -22,20 +23,42 @@ def dataset() -> Dataset:
     return split(*parts, validation=100, seed=0)
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "relu", "tanh", "gelu"])
-def test_gradient_norms_are_those_of_the_model_itself(dataset: Dataset, activation: str) -> None:
-    architecture = SMALL.model_copy(update={"activation": activation})
+MEASURED = {name: SMALL.model_copy(update={"activation": name}) for name in ("sigmoid", "relu", "tanh", "gelu")} | KINDS
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_gradient_norms_are_those_of_the_model_itself(dataset: Dataset, name: str) -> None:
+    architecture = MEASURED[name]
+    normalizes = architecture.normalization == "batch"
     model = build_model(architecture, dataset.image_shape, dataset.classes)
     images = tf.cast(dataset.train.images[:IMAGES, ..., None], tf.float32) / 127.5 - 1.0
     with tf.GradientTape() as tape:
-        losses = keras.losses.sparse_categorical_crossentropy(dataset.train.labels[:IMAGES], model(images))
+        output = images
+        for layer in model.layers:
+            output = layer(output, training=True) if "normalization" in layer.name else layer(output)
+        losses = keras.losses.sparse_categorical_crossentropy(dataset.train.labels[:IMAGES], output)
         loss = tf.reduce_mean(losses)
-    kernels = [layer.kernel.value for layer in model.layers if layer.weights]
+    layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    kernels = [layer.kernel.value for layer in layers]
     expected = [np.linalg.norm(gradient) for gradient in tape.gradient(loss, kernels)]
     measured = Diagnosis(architecture, dataset)(model.get_weights())
     assert measured.shape == (len(architecture.layer_names), 3)
     assert measured[:, 2] == pytest.approx(expected, rel=1e-4)
-    assert architecture.layer_names == [layer.name for layer in model.layers if layer.weights]
+    assert architecture.layer_names == [layer.name for layer in layers]
+    assert any("normalization" in layer.name for layer in model.layers) == normalizes
+
+
+def test_layer_is_measured_after_its_normalization_and_activation(dataset: Dataset) -> None:
+    architecture = SMALL.model_copy(update={"normalization": "batch"})
+    model = build_model(architecture, dataset.image_shape, dataset.classes)
+    for layer in model.layers:
+        if "normalization" in layer.name:
+            gamma, beta, *moving = layer.get_weights()
+            layer.set_weights([0 * gamma, 0 * beta + 3.8, *moving])  # whatever comes, sigmoid gets 3.8
+    measured = Diagnosis(architecture, dataset)(model.get_weights())
+    assert measured[:4, 0] == pytest.approx(0.9781, abs=1e-4)
+    assert list(measured[:4, 1]) == [1] * 4
+    assert measured[4, 1] < 1, "the hidden layer has no normalization"
 
 
 @pytest.mark.parametrize(

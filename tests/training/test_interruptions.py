@@ -1,7 +1,9 @@
 """A training writes the same bytes whatever happens to it: load, cores, kills, damaged states."""
 
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,9 @@ from tests.conftest import ENVIRONMENT, MODELS, contents, edit_params, run, trai
 from tests.training.conftest import await_state, forget, states
 
 KILLS = 21
+CORE = min(os.sched_getaffinity(0))
+PIN = f"import os, sys; os.sched_setaffinity(0, {{{CORE}}}); os.execv(sys.argv[1], sys.argv[1:])"
+ON_ONE_CORE = [sys.executable, "-c", PIN]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,17 +30,32 @@ def ctrl_c_reaches_the_trainings() -> None:
 
 @pytest.mark.parametrize("name", ["w2-4", "depth-1"])
 def test_one_loaded_core_gives_the_same_bytes_as_two_free_ones(project: Path, whole: Path, name: str) -> None:
-    core = min(os.sched_getaffinity(0))
-    busy = [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"]
+    busy = [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{CORE}}})\nwhile True: pass"]
     load = [subprocess.Popen(busy) for _ in range(2)]
     try:
-        pin = f"import os, sys; os.sched_setaffinity(0, {{{core}}}); os.execv(sys.argv[1], sys.argv[1:])"
-        run(sys.executable, "-c", pin, *training(name), cwd=project)
+        run(*ON_ONE_CORE, *training(name), cwd=project)
     finally:
         for process in load:
             process.kill()
             process.wait()
     assert contents(project / MODELS / name) == contents(whole / MODELS / name)
+
+
+@pytest.mark.parametrize("name", ["w2-4", "depth-1"])
+def test_training_of_another_kind_killed_on_one_core_and_taken_up_on_two_ends_with_the_same_bytes(
+    other_kinds: Path, tmp_path: Path, name: str
+) -> None:
+    project = Path(shutil.copytree(other_kinds, tmp_path / "project", symlinks=True))
+    forget(project, name)
+    process = subprocess.Popen([*ON_ONE_CORE, *training(name)], cwd=project, env=ENVIRONMENT)
+    await_state(project, process)
+    process.kill()
+    process.wait()
+    assert "of 3 epochs were trained before" in run(*training(name), cwd=project)
+    results = json.loads((project / MODELS / name / "results.json").read_text())
+    keys = {"w2-4": {"kernel", "stride", "head", "dropout"}, "depth-1": {"normalization", "dropout"}}
+    assert keys[name] <= results["architecture"].keys()
+    assert contents(project / MODELS / name) == contents(other_kinds / MODELS / name)
 
 
 @pytest.mark.longest
