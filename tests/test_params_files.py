@@ -33,7 +33,7 @@ MERGED_LAUGHS = "a: &a {k: 1, l: 2}\n" + "".join(
         (TEXT + f"{'k' * 1_000}: 1\n", "kkk"),
         (
             TEXT + f"{'k' * 10_000}: 1\n",
-            f"line {len(TEXT.splitlines()) + 2}, column 10001: could not find expected ':'",
+            f"line {len(TEXT.splitlines()) + 1}, column 10001: could not find expected ':'",
         ),
         (TEXT.replace("seed: 0 ", "seed: 0x" + "f" * 5_000), "data.seed"),
         (TEXT.replace("seed: 0 ", "seed: &a [*a] "), "data.seed"),

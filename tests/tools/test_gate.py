@@ -30,7 +30,7 @@ def test_committed_results_of_the_committed_code_pass(project: Path) -> None:
 
 
 def test_results_of_other_parameters_are_refused_with_the_stages_and_what_to_do(project: Path) -> None:
-    edit_params(project, "blocks: 1\n  pooling: average", "blocks: 2\n  pooling: average")
+    edit_params(project, "blocks: 1\n  kernel: 5\n  pooling: average", "blocks: 2\n  kernel: 5\n  pooling: average")
     assert refused(project) == (
         "gate: dvc.lock is behind the code, the parameters or the metrics at aggregate, train@depth: "
         "`make repro`, then commit params.yaml, dvc.lock, metrics/ and plots/ with the code"
