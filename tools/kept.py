@@ -19,7 +19,7 @@ from stages.common.places import PACKED
 from stages.network.architecture import Architecture
 from stages.params import PARAMS_FILE, Params, load_params, read_params
 from stages.training.kept import IDENTITY, Identity, states, store
-from tools.common.git import git, git_or_none
+from tools.common.git import file_at, git
 from tools.common.pipeline import opened
 from tools.comparing.lock import read_lock
 from tools.comparing.versions import sha256_at
@@ -83,12 +83,14 @@ def asking() -> Iterator[Asked]:
         queued = [entry.stash_rev for entry in (*queue.iter_queued(), *queue.iter_active())]
     branches = git("for-each-ref", "--format=%(objectname)", "refs/heads", "refs/remotes").split()
     for revision in dict.fromkeys([git("rev-parse", "HEAD").strip(), *branches, *queued]):
-        text, lock = (git_or_none("show", f"{revision}:./{name}") for name in (PARAMS_FILE, "dvc.lock"))
+        text, lock = (
+            (file_at(revision, name) or b"").decode(errors="replace") for name in (str(PARAMS_FILE), "dvc.lock")
+        )
         try:
-            params = read_params(text or "")
+            params = read_params(text)
         except InputError:
             continue  # another schema, so other code: nothing that is kept can be its own
-        yield Asked(revision, params, None if revision in queued else _data(lock or ""))
+        yield Asked(revision, params, None if revision in queued else _data(lock))
 
 
 def _data(lock: str) -> str | None:

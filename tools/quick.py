@@ -22,19 +22,19 @@ SETTINGS = {"user.name": "quick", "user.email": "quick@localhost", "commit.gpgSi
 
 
 def committed_copy() -> Path:
-    """A temporary folder with the working tree, committed. Raises InputError where Git does not know this folder."""
-    try:
-        tree = working_tree()
-    except InputError as error:
-        raise InputError(f"{error}; `git init` makes a repository of a folder that is in none") from None
+    """A temporary folder with the working tree, committed. Raises GitError where Git does not know this folder."""
+    here = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
+        raise InputError(f"{here}: is in no repository; `git init` makes a repository of a folder that is in none")
+    tree = working_tree()
     folder = Path(mkdtemp(prefix="quick-"))
     tree.export(folder)
-    here = ("-C", str(folder))
-    git(*here, "init", "--quiet", "--initial-branch=main")
+    there = ("-C", str(folder))
+    git(*there, "init", "--quiet", "--initial-branch=main")
     for key, value in SETTINGS.items():
-        git(*here, "config", key, value)
-    git(*here, "add", "--all", "--force")
-    git(*here, "commit", "--quiet", "--no-verify", "--message", "The working tree")
+        git(*there, "config", key, value)
+    git(*there, "add", "--all", "--force")
+    git(*there, "commit", "--quiet", "--no-verify", "--message", "The working tree")
     return folder
 
 

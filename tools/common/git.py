@@ -1,24 +1,91 @@
-"""What Git says."""
+"""What Git says, from this clone alone and within a time."""
 
+import os
+import signal
 import subprocess
+from collections.abc import Sequence
 
 from stages.common.errors import InputError
 
+LONGEST = 120  # seconds that a command of Git may take
+ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}  # a partial clone asks no server, and nobody is asked
+NOT_HERE = b"promisor"  # in what Git says of an object that a partial clone lacks, in whatever language
+FETCH_ALL = "this clone is partial, `git fetch --refetch --no-filter` makes it whole"
+CANNOT_TELL = 128  # Git's exit status, or more, where it has no answer; below, the answer is no
+
+
+class GitError(InputError):
+    """What Git could not do, in its own words, and what would help."""
+
+    def __init__(self, arguments: Sequence[str], said: str, way_round: str = "") -> None:
+        super().__init__("; ".join(part for part in (f"git {' '.join(arguments)}: {said}", way_round) if part))
+        self.said, self.way_round = said, way_round
+
 
 def git(*arguments: str) -> str:
-    """The output of a command of Git. Raises InputError, with Git's own words, where it fails."""
-    done = _run(arguments)
+    """The output of a command of Git. Raises GitError where it fails."""
+    return git_bytes(*arguments).decode(errors="replace")
+
+
+def git_bytes(*arguments: str) -> bytes:
+    """As `git`, whatever the output is."""
+    done = ask(arguments)
     if done.returncode:
-        said = " ".join(done.stderr.decode(errors="replace").split())
-        raise InputError(f"git {' '.join(arguments)}: {said}")
-    return done.stdout.decode(errors="replace")
+        raise _error(arguments, done)
+    return done.stdout
 
 
 def git_or_none(*arguments: str) -> str | None:
-    """The output of a command of Git, or None where it fails, as it does for what is not there."""
-    done = _run(arguments)
+    """The output of a command of Git, or None where it says no. Raises GitError where it cannot tell."""
+    done = ask(arguments)
+    if done.returncode >= CANNOT_TELL:
+        raise _error(arguments, done)
     return None if done.returncode else done.stdout.decode(errors="replace")
 
 
-def _run(arguments: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["git", *arguments], capture_output=True, check=False)
+def file_at(revision: str, path: str) -> bytes | None:
+    """A file as it was committed, by its path from this folder; None where there is none.
+
+    Raises GitError where there is one, and this clone does not hold it.
+    """
+    command = ("cat-file", "blob", f"{revision}:./{path}")
+    done = ask(command)
+    if done.returncode:
+        if is_at(revision, path):
+            raise _error(command, done)
+        return None
+    return done.stdout
+
+
+def is_at(revision: str, path: str) -> bool:
+    """Whether there is such a file or folder, though this clone may not hold its content. Raises GitError."""
+    return bool(git("ls-tree", revision, "--", path))
+
+
+def check_held(revisions: list[str], paths: list[str]) -> None:
+    """Raise GitError where this clone lacks any of these paths, which Git may match as patterns, as so committed."""
+    for revision in revisions:
+        git("ls-tree", revision)  # which says of a tree that is lacking what rev-list does not
+    trees = [f"{revision}^{{tree}}" for revision in revisions]
+    command = ("rev-list", "--objects", "--missing=print", *trees, "--", *paths)
+    if lacking := sum(line.startswith("?") for line in git(*command).splitlines()):
+        raise GitError(command, f"{lacking} of the committed files are not in this clone", FETCH_ALL)
+
+
+def ask(arguments: Sequence[str], longest: float = LONGEST) -> subprocess.CompletedProcess[bytes]:
+    """What Git answers. Raises GitError after so many seconds, when it and all that it has started is ended."""
+    command = ["git", *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | ALONE, start_new_session=True
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=longest)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise GitError(arguments, f"no answer within {longest:g} s") from None
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def _error(arguments: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> GitError:
+    said = " ".join(done.stderr.decode(errors="replace").split())
+    return GitError(arguments, said, FETCH_ALL if NOT_HERE in done.stderr else "")

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import re
-import subprocess
 import tarfile
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +15,7 @@ from stages.common.places import AGGREGATE_LIBRARIES, LIBRARIES
 from stages.common.processor import processor_kind
 from stages.common.strict_yaml import read_yaml
 from stages.params import PARAMS_FILE
-from tools.common.git import git, git_or_none
+from tools.common.git import file_at, git, git_bytes
 from tools.comparing.lock import Lock, named_code, named_params, other_keys
 
 NO_SAY = re.compile(r"^tools/|^docs/|^tests/.*\.py$|\.md$|^dvc\.lock$")  # files that no stage reads
@@ -59,10 +58,10 @@ def version_of(lock: Lock) -> Version:
     """The newest commit whose code and parameters are those that the lock names. Raises InputError where none is."""
     checksums, params = named_code(lock), named_params(lock)
     for commit in git("rev-list", "HEAD", "--", "dvc.lock", str(PARAMS_FILE), *checksums).split():
-        committed = git_or_none("show", f"{commit}:./{PARAMS_FILE}")
+        committed = file_at(commit, str(PARAMS_FILE))
         if committed is None or _code_at(commit, checksums) != checksums:
             continue
-        if not other_keys(params, _flat(read_yaml(committed, str(PARAMS_FILE)), list(params))):
+        if not other_keys(params, _flat(read_yaml(committed.decode(errors="replace"), str(PARAMS_FILE)), list(params))):
             return Version(commit[:7], _files_at(commit))
     raise InputError("dvc.lock: no commit has the code and the parameters that it names; `make repro` makes it anew")
 
@@ -86,22 +85,20 @@ def _code_at(commit: str, paths: dict[str, str]) -> dict[str, str]:
 
 @cache
 def _md5_of(blob: str) -> str:
-    content = subprocess.run(["git", "cat-file", "blob", blob], capture_output=True, check=True).stdout
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return hashlib.md5(git_bytes("cat-file", "blob", blob), usedforsecurity=False).hexdigest()
 
 
 def _files_at(commit: str) -> dict[str, bytes]:
-    archive = subprocess.run(["git", "archive", commit], capture_output=True, check=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+    with tarfile.open(fileobj=io.BytesIO(git_bytes("archive", commit))) as members:
         return {member.name: members.extractfile(member).read() for member in members if member.isfile()}  # type: ignore[union-attr]
 
 
 @cache
 def sha256_at(revision: str | None, path: str) -> str | None:
     """The SHA-256 of a file at a revision, or as it lies here; None where there is none."""
-    if revision:
-        done = subprocess.run(["git", "cat-file", "blob", f"{revision}:./{path}"], capture_output=True, check=False)
-        content = done.stdout if done.returncode == 0 else None
-    else:
-        content = Path(path).read_bytes() if Path(path).is_file() else None
+    content = file_at(revision, path) if revision else _file_here(path)
     return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+def _file_here(path: str) -> bytes | None:
+    return Path(path).read_bytes() if Path(path).is_file() else None

@@ -12,19 +12,27 @@ import sys
 from stages.common.places import METRICS, PLOTS
 from stages.params import PARAMS_FILE
 from tools.common.console import counted
-from tools.common.markdown import code
-from tools.pull_requests.revisions import NothingToCompareError, sides, uncommitted
+from tools.common.git import GitError
+from tools.common.markdown import code, plain
+from tools.pull_requests.revisions import NothingToCompareError, Side, sides, uncommitted
 from tools.pull_requests.sections import curves, metrics, parameters, stages, unique, verdicts
 
+REASON = 400  # characters
 COMPARED = ["dvc.lock", str(PARAMS_FILE), str(METRICS), str(PLOTS)]
 
 
 def report(base: str) -> str:
-    """The whole page."""
+    """The whole page, or the reason why there is none."""
     try:
-        old, new = sides(base)
+        return _page(base, *sides(base))
     except NothingToCompareError as error:
-        return f"Nothing was compared: {error}.\n"
+        reason = f"{error}."
+    except GitError as error:
+        reason = "; ".join(part for part in (plain(error.said, at_most=REASON), error.way_round) if part)
+    return f"Nothing was compared: {reason}\n"
+
+
+def _page(base: str, old: Side, new: Side) -> str:
     sections = [section(old, new) for section in (parameters, metrics, stages, curves, verdicts)]
     missing = unique([*old.missing, *new.missing])
     if not_committed := uncommitted(COMPARED):

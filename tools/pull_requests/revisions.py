@@ -9,13 +9,19 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from stages.common.errors import InputError
-from tools.common.git import git_or_none
+from stages.common.places import METRICS, PLOTS
+from stages.params import PARAMS_FILE
+from tools.common.git import check_held, file_at, git, git_or_none
 from tools.common.markdown import code, plain
 
 Content = TypeVar("Content")
 
 # What reading raises where a file is not of the shape that it should be
 UNREADABLE = (InputError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+# What the report and DVC, which does not end where Git lacks any of it, read of a commit
+READ = ["*dvc.yaml", "*dvc.lock", "*.dvc", "*.dvcignore", str(PARAMS_FILE), str(METRICS), str(PLOTS)]
 
 
 class NothingToCompareError(Exception):
@@ -32,7 +38,8 @@ class Side:
 
     def text(self, path: str) -> str | None:
         """A file as it was committed, by its path from the folder that this runs in; None where there is none."""
-        return git_or_none("show", f"{self.commit}:./{path}")
+        content = file_at(self.commit, path)
+        return None if content is None else content.decode(errors="replace")
 
     def read(self, path: str, parse: Callable[[str], Content]) -> Content | None:
         """What `parse` makes of a file; None, and a line in `missing`, where that is not to be had."""
@@ -55,17 +62,19 @@ class Side:
 def sides(base: str) -> tuple[Side, Side]:
     """The commit at which the branch left `base`, or `base` itself where that is not to be had; and HEAD.
 
-    Raises NothingToCompareError where there is no repository, no commit or no `base`.
+    Raises NothingToCompareError where there is no commit or no `base`; GitError where Git has no answer, as in a
+    folder that is no repository or another user's, or where this clone does not hold what is to be compared.
     """
     head, tip = _commit("HEAD"), _commit(base)
     if not head:
         raise NothingToCompareError("Git has no commit checked out here")
     if not tip:
         raise NothingToCompareError(f"BASE holds {code(base)}, which is no commit here; `git fetch` may bring it")
-    ancestor = git_or_none("merge-base", tip, head)
+    ancestor = (git_or_none("merge-base", tip, head) or "").strip()
+    check_held([ancestor or tip, head], READ)
     if ancestor:
-        return Side("the base", ancestor.strip()), Side("the branch", head)
-    shallow = git_or_none("rev-parse", "--is-shallow-repository") == "true\n"
+        return Side("the base", ancestor), Side("the branch", head)
+    shallow = git("rev-parse", "--is-shallow-repository") == "true\n"
     why = "this clone is shallow, `git fetch --unshallow` makes it whole" if shallow else "they have no common ancestor"
     note = f"The commit at which the branch left {code(base)}: {why}. Compared with {code(base)} as it is"
     return Side("the base", tip, [note]), Side("the branch", head)
@@ -139,7 +148,7 @@ def dvc_diff(what: str, old: Side, new: Side, without: Collection[str] = ()) -> 
 
 def uncommitted(paths: list[str]) -> list[str]:
     """Those of the paths that are not as HEAD has them."""
-    listed = git_or_none("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--", *paths) or ""
+    listed = git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--", *paths)
     return [entry[3:] for entry in listed.split("\0") if entry]
 
 
