@@ -10,7 +10,7 @@ from pathlib import Path
 from stages.common.errors import reported_in_one_line
 from stages.common.places import RAW
 from stages.data.class_names import copy_class_names
-from stages.data.sources import fetch, sources_of, sums_of
+from stages.data.sources import check_copied, fetch, sources_of, sums_of
 from stages.data.transfer import from_folder
 from stages.params import load_params
 
@@ -18,6 +18,7 @@ from stages.params import load_params
 def main() -> None:
     with reported_in_one_line("fetch"):
         folder = Path(load_params().data.source)
+        check_copied(folder)
         wanted, sources = sums_of(folder), sources_of(folder)
         if sources:
             fetch(wanted, sources)

@@ -18,8 +18,16 @@ CAUSES: dict[type[Exception] | tuple[type[Exception], ...], str] = {  # the firs
 }
 
 
+LONGEST = 200  # characters; a library's own words may be any number
+
+
 def phrase(error: Exception) -> str:
     """Why a source failed, in a few words: of a download what lies below the layers that report it."""
+    words = _words(error)
+    return words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
+
+
+def _words(error: Exception) -> str:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"status {error.response.status_code}"
     if isinstance(error, subprocess.TimeoutExpired):

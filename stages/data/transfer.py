@@ -6,6 +6,7 @@ Each is held against its checksum before it gets its name there.
 import gzip
 import hashlib
 import math
+import re
 import subprocess
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from stages.common.errors import InputError
-from stages.common.files import whole_file
+from stages.common.files import sha256, whole_file
 from stages.common.places import RAW
 from stages.data.idx import DIMENSIONS, header_bytes, read_header
 
@@ -46,7 +47,8 @@ def store(path: Path, name: str, expected: str) -> None:
             digest.update(chunk)
             stored.write(chunk)
         if digest.hexdigest() != expected:
-            raise InputError(f"{name}: SHA-256 is {digest.hexdigest()}, expected {expected}")
+            as_it_is = "; that is of the gzipped file, may be of what is in it" if sha256(path) == expected else ""
+            raise InputError(f"{name}: SHA-256 is {digest.hexdigest()}, expected {expected}{as_it_is}")
 
 
 def unzipped(path: Path, file: BinaryIO, chunk_bytes: int = CHUNK) -> Iterator[bytes]:
@@ -68,13 +70,28 @@ def promised_bytes(name: str, start: bytes) -> int:
 
 
 def from_folder(folder: Path, wanted: Wanted) -> None:
-    """From `folder`, where each file may be gzipped and named so."""
+    """From `folder`, where each file may be gzipped, and called as `usual_name` reads it."""
     for name, expected in wanted.items():
-        zipped = folder / f"{name}.gz"
-        path = zipped if zipped.is_file() else folder / name
-        if not path.is_file():
-            raise InputError(f"{path}: missing, or not a file")
+        path = file_of(folder, name)
+        if not path:
+            raise InputError(f"{folder / name}: missing, or not a file")
         store(path, name, expected)
+
+
+def file_of(folder: Path, name: str) -> Path | None:
+    """The folder's file of that usual name: rather one that is called just so, and rather one that is not zipped."""
+    paths = folder.iterdir() if folder.is_dir() else ()
+    found = [path for path in paths if usual_name(path.name) == name and path.is_file()]
+    return min(found, key=lambda path: (path.name != name, is_zipped(path.name), path.name), default=None)
+
+
+def usual_name(name: str) -> str:
+    """What MNIST calls a file of this name: in small letters, with `-` where others have `.` or `_`, without `.gz`."""
+    return re.sub(r"\.gz$", "", name.lower()).replace(".", "-").replace("_", "-")
+
+
+def is_zipped(name: str) -> bool:
+    return name.lower().endswith(".gz")
 
 
 def from_address(address: str, wanted: Wanted) -> None:
@@ -124,7 +141,7 @@ def from_debian(package: str, wanted: Wanted) -> None:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=600, check=False)
     if done.returncode:
-        reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
+        reason = (done.stderr.decode(errors="replace").strip() or "no reason given").splitlines()[-1]
         raise InputError(f"{command[0]}: {reason}")

@@ -11,8 +11,9 @@ import pytest
 
 from stages.common.errors import InputError
 from stages.common.places import RAW
+from stages.data.class_names import CLASS_NAMES
 from stages.data.idx import FILES, TRAIN_IMAGES, TRAIN_LABELS
-from stages.data.sources import BY_HAND, SOURCES, SUMS, fetch, missing, sources_of, sums_of
+from stages.data.sources import BY_HAND, SOURCES, SUMS, check_copied, fetch, missing, sources_of, sums_of
 from stages.data.transfer import Wanted, from_folder
 from stages.params import PARAMS_FILE
 from tests.conftest import ROOT
@@ -134,27 +135,28 @@ def test_fashion_mnist_is_such_a_folder_and_holds_no_data() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_checksums_must_be_complete(folder: Path, name: str) -> None:
-    sums = (folder / SUMS).read_text(encoding="utf-8")
-    (folder / SUMS).write_text("".join(line for line in sums.splitlines(True) if name not in line), encoding="utf-8")
-    with pytest.raises(InputError, match=f"{SUMS}: names no {name}"):
-        sums_of(folder)
-    (folder / SUMS).unlink()
-    with pytest.raises(InputError, match=f"{SUMS}: missing"):
-        sums_of(folder)
+@pytest.mark.parametrize("start", ["\ufeff", ""])
+def test_sources_may_begin_with_a_mark_of_their_order_of_bytes(folder: Path, start: str) -> None:
+    (folder / SOURCES).write_text(f"{start}https://example.org/a\r\n", encoding="utf-8")
+    assert list(sources_of(folder)) == ["images", "https://example.org/a"]
 
 
-def test_checksums_in_capitals_or_of_binary_mode_are_read(folder: Path) -> None:
-    lines = [f"{expected.upper()} *{name}\n" for name, expected in WANTED.items()]
-    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
-    assert sums_of(folder) == WANTED
-
-
-def test_checksums_that_are_no_text_are_refused(folder: Path) -> None:
-    (folder / SUMS).write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match=f"{SUMS}: not a text file"):
-        sums_of(folder)
+@pytest.mark.parametrize("lacking", [SUMS, TRAIN_LABELS, CLASS_NAMES])
+def test_copy_of_an_experiment_that_lacks_what_the_working_tree_has_says_that_nobody_tracks_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    (folder / CLASS_NAMES).write_text("a\nb\n")
+    copy = tmp_path / ".dvc/tmp/exps/tmpabc"
+    shutil.copytree(folder, copy / folder)
+    shutil.copyfile(PARAMS_FILE, copy / PARAMS_FILE)
+    check_copied(folder)
+    monkeypatch.chdir(copy)
+    check_copied(folder)
+    (folder / lacking).unlink()
+    assert refused().startswith(
+        f"fetch: images: lacks {lacking} in this experiment's copy of the project, which has what Git or DVC tracks: "
+        "`git add images`, or `dvc add images` where it is large"
+    )
 
 
 def test_every_source_that_fails_is_named_with_its_reason(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

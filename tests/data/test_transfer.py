@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,39 @@ def test_a_file_that_is_missing_is_named(folder: Path) -> None:
     assert refusal(folder) == f"images/{TRAIN_LABELS}: missing, or not a file"
 
 
+def test_a_gzipped_file_that_is_not_as_expected_is_told_from_one_whose_own_checksum_was_taken(folder: Path) -> None:
+    zipped = gzip.compress(LABELS)
+    (folder / TRAIN_LABELS).write_bytes(zipped)
+    with pytest.raises(InputError, match=r"; that is of the gzipped file, may be of what is in it$"):
+        from_folder(folder, WANTED | {TRAIN_LABELS: hashlib.sha256(zipped).hexdigest()})
+    assert TRAIN_LABELS not in stored()
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        lambda name: name.replace("-idx", ".idx"),  # as unpackers, and MNIST on Kaggle, call them
+        str.upper,
+        lambda name: name.replace("-", "_") + ".GZ",
+    ],
+)
+def test_files_are_found_by_the_names_that_people_have(folder: Path, rename: Callable[[str], str]) -> None:
+    for name in FILES:
+        content = (folder / name).read_bytes()
+        (folder / name).unlink()
+        other = rename(name)
+        (folder / other).write_bytes(gzip.compress(content) if other.endswith(".GZ") else content)
+    from_folder(folder, WANTED)
+    assert stored() == {name: (SAMPLE / name).read_bytes() for name in FILES}
+
+
+def test_file_beside_its_gzipped_self_is_the_one_that_is_read(folder: Path) -> None:
+    (folder / f"{TRAIN_LABELS}.gz").write_bytes(gzip.compress(WRONG))
+    (folder / TRAIN_LABELS.replace("-idx", ".idx")).write_bytes(WRONG)
+    from_folder(folder, WANTED)
+    assert stored()[TRAIN_LABELS] == LABELS
+
+
 def test_gzipped_files_are_unzipped_whatever_they_are_called(folder: Path) -> None:
     for name in FILES[:3]:
         zipped = gzip.compress((folder / name).read_bytes())
@@ -92,6 +126,7 @@ def test_a_damaged_gzip_file_is_refused_by_its_name(folder: Path, damage: str) -
             zipped[10:40] = b"\xff" * 30
         case "header":
             zipped[2] = 99
+    (folder / TRAIN_LABELS).unlink()
     (folder / f"{TRAIN_LABELS}.gz").write_bytes(zipped)
     assert refusal(folder).startswith(f"images/{TRAIN_LABELS}.gz: damaged, not a whole gzip file (")
 
@@ -100,6 +135,7 @@ def test_a_gzip_bomb_is_stopped_at_what_its_header_promises(folder: Path) -> Non
     start = (SAMPLE / TRAIN_IMAGES).read_bytes()
     bomb = gzip.compress(start + bytes(200_000_000), compresslevel=1)
     assert len(bomb) < 2_000_000
+    (folder / TRAIN_IMAGES).unlink()
     (folder / f"{TRAIN_IMAGES}.gz").write_bytes(bomb)
     assert refusal(folder) == f"{TRAIN_IMAGES}: holds more than the {len(start)} bytes that its header promises"
     assert stored() == {}
