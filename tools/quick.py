@@ -47,7 +47,8 @@ def main() -> None:
         with log.open("wb") as output:
             done = subprocess.run(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
-            sys.exit(f"{log.read_text(errors='replace')}quick: {' '.join(command)} failed in {folder}")
+            said = log.read_text(encoding="utf-8", errors="replace")
+            sys.exit(f"{said}quick: {' '.join(command)} failed in {folder}")
         print(folder)
 
 

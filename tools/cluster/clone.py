@@ -133,7 +133,7 @@ def run(command: list[str], folder: Path, **variables: str) -> tuple[int, str]:
             stdin=reading,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             start_new_session=True,
             check=False,

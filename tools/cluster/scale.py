@@ -102,7 +102,7 @@ def made_up(project: Path, architectures: int) -> None:
     of that one's, since `dvc commit` of many stages takes a time that grows with the square of their number.
     """
     subprocess.run(["git", "clone", "--quiet", ".", str(project)], check=True)
-    params = read_yaml((project / "params.yaml").read_text(), "params.yaml")
+    params = read_yaml((project / "params.yaml").read_text(encoding="utf-8"), "params.yaml")
     more = architectures - 2 - len(params["study"]["depth"])
     widths = {f"w{number}-{number}": [number, number] for number in range(1, more + 1)}
     names = ["width", "depth", *widths, *(f"depth-{blocks}" for blocks in params["study"]["depth"])]
@@ -113,7 +113,7 @@ def made_up(project: Path, architectures: int) -> None:
     subprocess.run(["dvc", "commit", "--force", "--quiet"], cwd=project, check=True)
 
     _write_study(project, params, widths)
-    lock = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")
+    lock = read_yaml((project / "dvc.lock").read_text(encoding="utf-8"), "dvc.lock")
     first = yaml_text(lock["stages"]["train_width@w1-1"])
     for name, filters in widths.items():
         own = read_yaml(first.replace("w1-1", name), "dvc.lock")
@@ -128,7 +128,7 @@ def _write_study(project: Path, params: dict[str, Any], widths: dict[str, list[i
     """Put these widths into params.yaml, and numbers of theirs into metrics/study.json."""
     params["study"]["width"] = widths
     write_text(project / "params.yaml", yaml_text(params))
-    study = json.loads((project / "metrics/study.json").read_text())
+    study = json.loads((project / "metrics/study.json").read_text(encoding="utf-8"))
     study["width"] = dict.fromkeys(widths, next(iter(study["width"].values())))
     write_json(project / "metrics/study.json", study)
 

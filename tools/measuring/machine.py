@@ -17,7 +17,7 @@ VECTORS = ("avx2", "avx512f", "amx_tile", "asimd", "sve")
 
 def machine() -> dict[str, str]:
     """What there is to say, each by its name. Raises InputError where there is no commit."""
-    cpuinfo = Path("/proc/cpuinfo").read_text()
+    cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     model = re.search(r"^model name\s*: (.*)$", cpuinfo, flags=re.MULTILINE)
     flags = processor_flags(cpuinfo)
     return {

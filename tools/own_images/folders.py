@@ -1,5 +1,6 @@
 """Pictures in folders: train/CLASS/ and test/CLASS/, or CLASS/ alone, with PNG and JPEG files in each."""
 
+import os
 import unicodedata
 from pathlib import Path
 from typing import NamedTuple
@@ -63,9 +64,14 @@ def pictures_of(place: Path) -> list[File]:
     folders = subfolders(place)
     if not folders:
         raise InputError(f"{place}: holds no folder, may hold one for each class, with its pictures")
-    names = [unicodedata.normalize("NFC", folder.name) for folder in folders]  # macOS writes an accent on its own
+    names = [_name_of(folder) for folder in folders]
     check_class_names(names, str(place))
     return [File(path, name) for folder, name in zip(folders, names, strict=True) for path in pictures_of_class(folder)]
+
+
+def _name_of(folder: Path) -> str:
+    """As UTF-8, whatever the locale, and as one character what macOS writes as a letter and an accent."""
+    return unicodedata.normalize("NFC", os.fsencode(folder.name).decode(errors="surrogateescape"))
 
 
 def pictures_of_class(folder: Path) -> list[Path]:

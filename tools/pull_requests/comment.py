@@ -34,12 +34,12 @@ def put(number: str, comment: str) -> str:
 
 def _gh(*arguments: str, content: str = "") -> str:
     try:
-        done = subprocess.run(["gh", "api", *arguments], input=content, capture_output=True, text=True, check=False)
+        done = subprocess.run(["gh", "api", *arguments], input=content.encode(), capture_output=True, check=False)
     except FileNotFoundError:
         sys.exit("pr-comment: gh, GitHub's command line, is not installed")
     if done.returncode:
-        sys.exit(f"pr-comment: gh: {' '.join(done.stderr.split())}")
-    return done.stdout
+        sys.exit(f"pr-comment: gh: {' '.join(done.stderr.decode(errors='replace').split())}")
+    return done.stdout.decode(errors="replace")
 
 
 def main() -> None:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -6,6 +8,8 @@ import pytest
 from PIL import Image
 
 from stages.common.errors import InputError
+from tests.common.test_locale import ASCII
+from tests.conftest import ENVIRONMENT, ROOT
 from tools.own_images.folders import read_folders
 from tools.own_images.pictures import Part
 
@@ -136,3 +140,12 @@ def test_more_classes_than_a_byte_counts_are_refused(tmp_path: Path) -> None:
     for number in range(25, 257):
         (tmp_path / f"{number}").symlink_to("0")
     assert "holds 257 classes, may hold up to 256" in refusal(tmp_path)
+
+
+def test_names_of_classes_are_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    draw(tmp_path / "project/mine", ["Kürbis/1.png", "Kürbis/2.png", "Apfel/1.png", "Apfel/2.png"])
+    command = [sys.executable, "-m", "tools.images", "FROM=mine", "TO=ours", "TEST=0.5"]
+    environment = ENVIRONMENT | ASCII | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path / "project", env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "project/ours/classes.txt").read_text(encoding="utf-8") == "Apfel\nKürbis\n"

@@ -1,0 +1,32 @@
+"""All that is written is UTF-8, whatever the locale."""
+
+import ast
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.imports import sources
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # Python's own ways out of it shut
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_what_is_said_is_utf_8_and_no_character_ends_a_run(stream: str) -> None:
+    code = rf"import sys, stages; print('\u2581\u2588 f\u00fcr \udcff', file=sys.{stream})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | ASCII, capture_output=True, check=True
+    )
+    assert getattr(done, stream) == "▁█ für \\udcff\n".encode()
+
+
+@pytest.mark.parametrize("file", sources("stages", "tools"))
+def test_text_of_files_and_processes_is_read_and_written_in_an_encoding_that_is_named(file: str) -> None:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        named = {keyword.arg for keyword in call.keywords}
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        of_text = name in ("read_text", "write_text") or (name in ("run", "Popen") and "text" in named)
+        assert "encoding" in named or not of_text, ast.unparse(call)
