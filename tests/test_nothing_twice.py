@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages.common.strict_yaml import read_yaml
+from stages.training.kept import states
 from tests.conftest import STORE, contents, documented, edit_params, run
 
 TRAINED = re.compile(r"^(\S+) seed (\d+) epoch (\d+)/\d+:", flags=re.MULTILINE)
@@ -96,3 +97,29 @@ def test_queued_experiments_side_by_side_train_each_epoch_once_and_fill_the_same
     said = [run("dvc", "queue", "logs", name, cwd=small) for name in ("one", "two")]
     assert [epoch for output in said for epoch in trained(output) if epoch[0] == "width"] == [("width", 0, 1)]
     assert len({path.name for path in (small / STORE).iterdir()} - known) == 2, "(3, 5), and one block with 80 units"
+
+
+def test_training_killed_in_the_queue_goes_on_also_after_a_shorter_one(small: Path) -> None:
+    """From outside, as `dvc queue kill` says so itself: nothing shorter shows what it leaves below the shared cache."""
+    stage = "train_width@w2-4"
+    run("dvc", "exp", "run", "--queue", "--name", "long", "-S", "train.epochs=5000", stage, cwd=small)
+    run("dvc", "queue", "start", cwd=small)
+    while longest(small) < 5:
+        assert "Failed" not in (status := run("dvc", "queue", "status", cwd=small)), status
+    run("dvc", "queue", "kill", "long", cwd=small)
+    while "Running" in run("dvc", "queue", "status", cwd=small):
+        time.sleep(0.5)
+    assert "interrupted; `dvc repro` goes on from here" in run("dvc", "queue", "logs", "long", cwd=small)
+    done = longest(small)
+    assert 5 <= done < 5000
+
+    shorter = trained(run("dvc", "exp", "run", "-S", "train.epochs=2", stage, cwd=small))
+    assert shorter == [("w2-4", 0, 2)]
+    output = run("dvc", "exp", "run", "-S", f"train.epochs={done + 1}", stage, cwd=small)
+    assert f"w2-4 seed 0: {done} of {done + 1} epochs were trained before" in output
+    assert trained(output) == [("w2-4", 0, done + 1)]
+
+
+def longest(project: Path) -> int:
+    """The epochs of the longest training of which something is kept."""
+    return max(epochs for folder in (project / STORE).iterdir() for epochs in states(folder))

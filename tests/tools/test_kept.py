@@ -94,3 +94,19 @@ def test_nothing_kept_is_an_empty_list(project: Path) -> None:
 def test_another_argument_is_refused(project: Path) -> None:
     (line,) = kept_tool(project, "prune", status=1)
     assert "holds 'prune', may hold --prune" in line
+
+
+def test_partial_clone_that_lacks_what_a_branch_asks_for_prunes_nothing_and_says_what_to_fetch(project: Path) -> None:
+    run("git", "switch", "--quiet", "--create", "branch", cwd=project)
+    edit_params(project, "learning_rate: 0.001", "learning_rate: 0.01")
+    commit(project, "Faster")
+    run("git", "switch", "--quiet", "main", cwd=project)
+    run("git", "config", "uploadpack.allowFilter", "true", cwd=project)
+    run("git", "clone", "--quiet", "--filter=blob:none", f"file://{project}", "part", cwd=project.parent)
+    clone = project.parent / "part"
+    kept = [keep(clone, "w2-4", [5, 20], learning_rate=rate) for rate in (0.01, 0.5)]
+    (line,) = kept_tool(clone, "--prune", status=1)
+    assert "; this clone is partial, `git fetch --refetch --no-filter` makes it whole" in line
+    assert [list(states(each.folder)) for each in kept] == [[5, 20], [5, 20]]
+    run("git", "fetch", "--quiet", "--refetch", "--no-filter", cwd=clone)
+    assert kept_tool(clone, "--prune")[0].startswith("kept: 3 states removed")

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,3 +152,14 @@ def test_branch_that_changes_no_checksum_or_results_as_well_needs_no_comparison(
     (project / "dvc.lock").write_text(lock)
     commit(project, "Results")
     assert "same: dvc.lock has other results, by metrics/study.json" in same(project, "BASE=main")
+
+
+def test_partial_clone_that_lacks_the_old_code_says_what_to_fetch(fresh: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
+    replace(project, "stages/prepare.py", "def main", "# A remark\n\n\ndef main")
+    commit(project, "A remark")
+    run("git", "config", "uploadpack.allowFilter", "true", cwd=project)
+    run("git", "clone", "--quiet", "--filter=blob:none", f"file://{project}", "part", cwd=tmp_path)
+    said = run(sys.executable, "-m", "tools.same", cwd=tmp_path / "part", status=1)
+    assert len(said.splitlines()) == 1
+    assert "; this clone is partial, `git fetch --refetch --no-filter` makes it whole" in said
