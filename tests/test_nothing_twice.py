@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -101,11 +102,13 @@ def test_queued_experiments_side_by_side_train_each_epoch_once_and_fill_the_same
 
 def test_training_killed_in_the_queue_goes_on_also_after_a_shorter_one(small: Path) -> None:
     """From outside, as `dvc queue kill` says so itself: nothing shorter shows what it leaves below the shared cache."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores, and all it starts
     stage = "train_width@w2-4"
     run("dvc", "exp", "run", "--queue", "--name", "long", "-S", "train.epochs=5000", stage, cwd=small)
     run("dvc", "queue", "start", cwd=small)
     while longest(small) < 5:
         assert "Failed" not in (status := run("dvc", "queue", "status", cwd=small)), status
+        time.sleep(0.5)
     run("dvc", "queue", "kill", "long", cwd=small)
     while "Running" in run("dvc", "queue", "status", cwd=small):
         time.sleep(0.5)

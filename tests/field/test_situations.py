@@ -58,7 +58,7 @@ SITUATIONS = {
         "https://github.com/ThreeMoonsLab/agents-shipgate/issues/817",
         BRANCH + PARTIAL.format("blob:none") + "; cd ../part; git fetch --quiet --refetch --no-filter",
         f"cd ../part && {REPORT} HEAD~1",
-        "^1 learning curve changed ",
+        "^4 learning curves changed ",
     ),
     "locale that is not UTF-8": Situation(
         "https://github.com/Samsung/Universum/issues/483", BRANCH, f"{NOT_UTF_8} {REPORT} main", "[▁-█]{5}"
@@ -141,13 +141,13 @@ SITUATIONS = {
         "https://github.com/jelmer/dulwich/issues/718",
         f"{BRANCH}; git remote add origin .; git config --add remote.origin.fetch +refs/pull/*/head:refs/remotes/pr/*",
         f"{REPORT} main",
-        "^1 learning curve changed ",
+        "^4 learning curves changed ",
     ),
     "path with a letter outside ASCII": Situation(
         "https://github.com/jelmer/dulwich/issues/263",
         f"{BRANCH}; cp -a . ../für",
         f"cd ../für && {REPORT} main",
-        "^1 learning curve changed ",
+        "^4 learning curves changed ",
     ),
 }
 

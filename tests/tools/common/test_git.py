@@ -1,6 +1,7 @@
 """What Git says, and how it says no: in its own words, from this clone alone, and within a time."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,14 +72,16 @@ def test_what_a_partial_clone_lacks_is_not_fetched_and_not_taken_for_absent(
 ) -> None:
     """Once with a server that is there, and once with none: it is not asked."""
     monkeypatch.chdir(partial_clone(repository, filtered))
+    away = repository.with_name("away")
     for _ in range(2):
-        for asked in (lambda: file_at("HEAD~1", "file"), lambda: check_held(["HEAD", "HEAD~1"], ["file"])):
+        for asked in (partial(file_at, "HEAD~1", "file"), partial(check_held, ["HEAD", "HEAD~1"], ["file"])):
             with pytest.raises(GitError, match=r"`git fetch --refetch --no-filter` makes it whole$"):
                 asked()
         assert file_at("HEAD", "file") == b"other\n"
         check_held(["HEAD"], ["*ile"])
-        repository.rename(repository.with_name("away")) if repository.exists() else None
-    run("mv", "away", "repository", cwd=repository.parent)
+        if repository.exists():
+            repository.rename(away)
+    away.rename(repository)
     run("git", "fetch", "--quiet", "--refetch", "--no-filter", cwd=Path.cwd())
     check_held(["HEAD", "HEAD~1"], ["file"])
     assert file_at("HEAD~1", "file") == CONTENT
