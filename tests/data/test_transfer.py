@@ -98,9 +98,10 @@ def test_files_are_found_by_the_names_that_people_have(folder: Path, rename: Cal
     assert stored() == {name: (SAMPLE / name).read_bytes() for name in FILES}
 
 
-def test_file_beside_its_gzipped_self_is_the_one_that_is_read(folder: Path) -> None:
+def test_file_that_is_called_just_so_is_read_whatever_lies_beside_it(folder: Path) -> None:
     (folder / f"{TRAIN_LABELS}.gz").write_bytes(gzip.compress(WRONG))
-    (folder / TRAIN_LABELS.replace("-idx", ".idx")).write_bytes(WRONG)
+    for other in (TRAIN_LABELS.replace("-idx", ".idx"), TRAIN_LABELS.upper()):
+        (folder / other).write_bytes(WRONG)
     from_folder(folder, WANTED)
     assert stored()[TRAIN_LABELS] == LABELS
 
