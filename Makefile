@@ -1,29 +1,25 @@
-PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate &&
 QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -S train.batch_size=32 -S train.threads=1
 
 .PHONY: help setup repro cluster quick images test bench lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
 
 help:  ## list these targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 12
 
 setup: .venv/ready  ## make the environment: .venv, with the packages of requirements.lock
 
+# A variable of the command line is in a recipe's environment too, where the shell can quote what it holds
 .venv/ready: requirements.lock
-	python=$$(sh tools/python.sh '$(if $(filter file,$(origin PYTHON)),,$(PYTHON))') && "$$python" -m venv --clear .venv
-	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock >.venv/uv.lock
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.lock
-	.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --compile-bytecode --requirement requirements.lock
-	cp requirements.lock $@
+	@sh tools/environment.sh make "$$PYTHON"
 
 repro: setup  ## fetch the data, train what has changed, compare; JOBS=n: n trainings at a time
-	@$(ACTIVATE) python -m tools.repro $(JOBS) && python -m tools.outcome
+	@$(ACTIVATE) python -m tools.repro $${JOBS:+"$$JOBS"} && python -m tools.outcome
 
 cluster: setup  ## the same on a Dask cluster: SCHEDULER=tcp://..., or one started here; GIT=address that workers reach
-	$(ACTIVATE) python -m tools.cluster.run '$(SCHEDULER)' '$(GIT)'
+	$(ACTIVATE) python -m tools.cluster.run "$$SCHEDULER" "$$GIT"
 
 quick: setup  ## the whole pipeline on a sample of 1,200 images, in a temporary copy: what the study shows, in two minutes
-	@$(ACTIVATE) copy=$$(python -m tools.quick $(QUICK)) && cd "$$copy" && python -m tools.repro $(JOBS) && python -m tools.outcome "$$copy"
+	@$(ACTIVATE) copy=$$(python -m tools.quick $(QUICK)) && cd "$$copy" && python -m tools.repro $${JOBS:+"$$JOBS"} && python -m tools.outcome "$$copy"
 
 images: setup  ## make the folder TO, for data.source, of FROM: folders of pictures, an .npz or CSV; SIZE=28 scales
 	@$(ACTIVATE) python -m tools.images "FROM=$$FROM" "TO=$$TO" "SIZE=$$SIZE" "SEED=$$SEED" "TEST=$$TEST"
@@ -41,7 +37,7 @@ gate: setup  ## is dvc.lock up with the code and the parameters? needs no data
 	@$(ACTIVATE) python -m tools.gate
 
 same: setup  ## does a change of code change no result? then bring dvc.lock up to date; BASE=origin/main: of a whole branch
-	@$(ACTIVATE) python -m tools.same $(if $(BASE),"$(BASE)")
+	@$(ACTIVATE) python -m tools.same $${BASE:+"$$BASE"}
 
 kept: setup  ## list the trainings that are kept so that none is repeated; PRUNE=1: remove what nothing asks for
 	@$(ACTIVATE) python -m tools.kept $(if $(PRUNE),--prune)
@@ -50,7 +46,7 @@ pr-report: setup  ## what the branch changes against BASE (origin/main), as Mark
 	@$(ACTIVATE) python -m tools.pull_requests.report "$${BASE:-origin/main}"
 
 pr-comment:  ## put FILE into the one comment of the pull request NUMBER, by GitHub's gh
-	@$(PYTHON) -m tools.pull_requests.comment "$$NUMBER" "$$FILE"
+	@"$${PYTHON:-python3}" -m tools.pull_requests.comment "$$NUMBER" "$$FILE"
 
 report: setup  ## fetch the page of results, plots/report.html, from the cache or the remote; where none has it, say so
 	@$(ACTIVATE) if dvc checkout --quiet plots/report.html 2>/dev/null || dvc pull --quiet plots/report.html; \
@@ -58,6 +54,7 @@ report: setup  ## fetch the page of results, plots/report.html, from the cache o
 	else echo 'report: no cache and no remote here has plots/report.html; `make repro` makes it'; fi
 
 hooks: setup  ## let Git run ruff and DVC at every commit, checkout and push
+	@test -e .git || { echo 'hooks: they need a repository of the folder itself, which `git init` makes' >&2; exit 1; }
 	$(ACTIVATE) pre-commit install --install-hooks
 
 remote: setup  ## check that the remote holds, undamaged, what dvc.lock names; REPAIR=1: put back what it lacks
@@ -71,8 +68,9 @@ audit: setup  ## look the packages up among the known vulnerabilities (needs the
 	|| { echo 'audit: a package is vulnerable, or could not be looked up: see above' >&2; exit 1; }
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --universal --generate-hashes --no-header --no-annotate --extra cluster --extra dev pyproject.toml --output-file requirements.lock
-	$(PYTHON) -m tools.lock
+	"$${PYTHON:-python3}" -m tools.uv uv pip compile --universal --generate-hashes --no-header --no-annotate --extra cluster --extra dev pyproject.toml --output-file requirements.lock
+	"$${PYTHON:-python3}" -m tools.lock
 
 clean:  ## remove the environment and the caches of tools; what was trained stays
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots
+	@sh tools/environment.sh remove
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +73,22 @@ def test_tests_run_on_every_python_that_the_project_supports() -> None:
 
 
 def test_cached_environment_is_taken_for_what_it_is(fresh: Path, tmp_path: Path) -> None:
-    """After a checkout requirements.lock is younger than the .venv that comes out of the cache."""
-    run("git", "clone", "--quiet", str(fresh), str(tmp_path / "clone"), cwd=tmp_path)
-    (tmp_path / "clone/.venv").mkdir()
-    (tmp_path / "clone/.venv/ready").touch()
-    os.utime(tmp_path / "clone/.venv/ready", (0, 0))
-    assert "venv --clear" in run("make", "--dry-run", "setup", cwd=tmp_path / "clone")
-    run("make", "--touch", "setup", cwd=tmp_path / "clone")
-    assert "Nothing to be done" in run("make", "setup", cwd=tmp_path / "clone")
+    """After a checkout requirements.lock is younger than the environment that comes out of the cache."""
+    (cache,) = [step["with"] for step in content(ACTION)["runs"]["steps"] if step.get("id") == "cache"]
+    assert cache["path"].split() == [".venv", ".venvs"], "the link, and where it leads"
+    clone, made = tmp_path / "clone", tmp_path / "clone/.venvs/made"
+    run("git", "clone", "--quiet", str(fresh), str(clone), cwd=tmp_path)
+    made.mkdir(parents=True)
+    (made / "bin").symlink_to(Path(sys.executable).parent)
+    (clone / ".venv").symlink_to(".venvs/made")
+    shutil.copy(clone / "requirements.lock", made / "ready")
+    os.utime(made / "ready", (0, 0))
+    assert run("make", "setup", cwd=clone) == ""
+    assert [path.name for path in (clone / ".venvs").iterdir()] == ["made"]
+    assert "Nothing to be done" in run("make", "setup", cwd=clone)
+
+
+def test_readme_names_the_runner_that_the_workflows_ask_for() -> None:
+    used = any("uses: $/" in path.read_text() for path in WORKFLOWS)
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert ("by `$/`, for which GitHub asks a runner of 2.336.0 or newer" in readme) == used
