@@ -13,11 +13,17 @@ trained here before (stages/training/kept.py).
 
 import sys
 
+from stages.common.cores import usable_cores
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.libraries import check_imported, check_libraries
 from stages.common.places import PACKED
 from stages.data.packed import read_dataset
 from stages.params import PARAMS_FILE, Params, StudyArchitecture, load_params
+
+TOO_MANY = (
+    "{name}: train.threads holds {threads}, and this process may use {cores} of the machine's cores: it takes longer, "
+    "to the same results"
+)
 
 
 def chosen(arguments: list[str], params: Params) -> StudyArchitecture:
@@ -40,6 +46,8 @@ def main(arguments: list[str]) -> None:
         for described in params.architectures():
             described.check_fits(*dataset.image_shape)
 
+        if (cores := usable_cores()) < params.train.threads:
+            print(TOO_MANY.format(name=asked.name, threads=params.train.threads, cores=cores), flush=True)
         from stages.training.every_seed import train_every_seed  # with TensorFlow: seconds that bad input is spared
 
         check_imported()

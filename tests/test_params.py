@@ -104,7 +104,7 @@ WRONG = {
     "train.epochs": (0, 100_001, "20", 20.0, True, None, [20], {}),
     "train.batch_size": (0, 1_000_001, "128"),
     "train.learning_rate": (0, 0.0, -1, float("nan"), float("inf"), 2.0**53 + 2, 10**400, "1e-3", True, None, [0.1]),
-    "train.threads": (0, 1025, "2"),
+    "train.threads": (0, 65, "2"),
     "train.seeds": ([], [0, 0], [1, 2, 1], 0, None, {0: 1}, "0", [True], [0.0], ["0"], [-1], [2**32]),
     "width.filters": ([], [8], [8, 16, 32], [0, 8], [8, 1025], 8, "8", [8, "16"], [8, 16.0], [True, 8], None, {}),
     "depth.blocks": (0, 65, "1", 1.0, True, None, [1]),

@@ -52,6 +52,7 @@ NOT_DEPENDED_ON = {
         "stages/training/settings.py": VALUES,
     },
     "train": {
+        "stages/common/cores.py": WORDS,
         "stages/common/errors.py": WORDS,
         "stages/common/places.py": PLACES,
         "stages/common/processor.py": "it tells kept states apart, and is in no output",

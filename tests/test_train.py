@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stages.common.cores import usable_cores
 from stages.data.packed import read_dataset
 from tests.conftest import ENVIRONMENT, STORE, edit_params, run
 
@@ -90,8 +91,20 @@ def test_results_follow_from_the_history_and_the_predictions(trained: Path) -> N
     assert seed["test_accuracy"] == pytest.approx((probabilities.argmax(axis=1) == labels).mean())
 
 
+@pytest.mark.parametrize("cores", [1, 2])
+def test_more_threads_than_cores_are_told_in_a_line(trained: Path, monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+    """Of a training that is there already, so that nothing is trained for it."""
+    monkeypatch.setitem(ENVIRONMENT, "SLURM_CPUS_PER_TASK", str(cores))
+    line = (
+        "w2-4: train.threads holds 2, and this process may use 1 of the machine's cores: it takes longer, to the same"
+    )
+    said = train(trained, "w2-4").splitlines()
+    assert (f"{line} results" in said) == (min(usable_cores(), cores) == 1)
+
+
 def test_one_line_an_epoch_where_there_is_no_terminal(trained: Path) -> None:
     lines = (trained / "said.log").read_text().splitlines()
+    lines = [line for line in lines if not line.startswith("w2-4: ")]  # where cores are fewer than threads
     assert [line.split(":")[0] for line in lines] == ["w2-4 seed 0 epoch 1/2", "w2-4 seed 0 epoch 2/2"]
     assert all(key in lines[0] for key in ("loss", "accuracy", "val_loss", "val_accuracy"))
 

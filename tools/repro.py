@@ -2,10 +2,10 @@
 
     python -m tools.repro [JOBS]
 
-JOBS stages at a time (default: the machine's cores over train.threads, at least 1), each as `dvc repro --single-item`
-with its output in data/logs/STAGE.log and, on a terminal, a line that shows where it is; then `dvc repro` over the
-whole, which finds nothing left to do. The results are a serial run's to the byte. When a stage fails, the others are
-stopped and the end of its log is shown.
+JOBS stages at a time (default: the cores that this process may use over train.threads, at least 1), each as `dvc repro
+--single-item` with its output in data/logs/STAGE.log and, on a terminal, a line that shows where it is; then `dvc
+repro` over the whole, which finds nothing left to do. The results are a serial run's to the byte. When a stage fails,
+the others are stopped and the end of its log is shown.
 """
 
 import os
@@ -21,6 +21,7 @@ from time import monotonic
 from rich.progress import Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from stages.common.cores import usable_cores
 from stages.common.errors import InputError, reported_in_one_line
 from stages.params import load_params
 from tools.common.console import ENDINGS, counted, ended_by_exception, tell
@@ -121,7 +122,7 @@ def run_side_by_side(stale: dict[str, set[str]], jobs: int) -> None:
 def _jobs(arguments: list[str]) -> int:
     threads = load_params().train.threads
     if not arguments:
-        return max((os.cpu_count() or 1) // threads, 1)
+        return max(usable_cores() // threads, 1)
     if len(arguments) > 1 or not arguments[0].isdecimal() or int(arguments[0]) < 1:
         raise InputError(f"JOBS holds {' '.join(arguments)!r}, may hold a number of stages from 1")
     return int(arguments[0])

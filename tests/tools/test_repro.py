@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from stages.common.strict_yaml import read_yaml
-from tests.conftest import ENVIRONMENT, contents, ran_stages, run
+from tests.conftest import ENVIRONMENT, contents, edit_params, ran_stages, run
 
 NAMES = "abcdefgh"
 PIPELINE = """
@@ -134,6 +134,15 @@ def test_results_are_a_serial_runs_to_the_byte(small: Path, reduced: Path) -> No
         read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"] for project in (small, reduced)
     )
     assert lock == {stage: expected[stage] for stage in lock}
+
+
+def test_as_many_stages_as_the_process_may_use_cores_run_at_a_time(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_stages(project, WRITE)
+    edit_params(project, "threads: 2", "threads: 1")
+    monkeypatch.setitem(ENVIRONMENT, "SLURM_CPUS_ON_NODE", "1")
+    assert "9 stages, 1 at a time" in run(*SIDE_BY_SIDE, cwd=project)
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "two", "1.5"])

@@ -1,6 +1,5 @@
 """The end of a Dask cluster that is here: which workers can take part, and every stage sent where Dask puts it."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from distributed import Client, Future, LocalCluster, as_completed, fire_and_forget
 
+from stages.common.cores import usable_cores
 from stages.common.errors import InputError
 from tools.cluster.clone import Study
 from tools.cluster.plan import Task
@@ -33,7 +33,7 @@ def connected(scheduler: str, threads: int) -> Iterator[Client]:
         with client:
             yield client
     else:
-        cores = max(os.cpu_count() or 1, threads)
+        cores = max(usable_cores(), threads)
         place = "localhost:0"
         with (
             LocalCluster(n_workers=1, threads_per_worker=cores, processes=False, dashboard_address=place) as cluster,
