@@ -1,6 +1,7 @@
 """Which Python makes the environment, of those that are on the PATH; they are stand-ins, as only some are here."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -24,9 +25,8 @@ def folder(tmp_path: Path) -> Path:
 def give_python(folder: Path, name: str, version: str) -> None:
     """A Python that is of that version as far as anybody can see."""
     info = ", ".join(version.split("."))
-    content = (
-        f'#!/bin/sh\n[ "$1" = -c ] && exec {sys.executable} -c "import sys; sys.version_info = ({info}); $2"\nexit 1\n'
-    )
+    stand_in = f'{shlex.quote(sys.executable)} -c "import sys; sys.version_info = ({info}); $2"'
+    content = f'#!/bin/sh\n[ "$1" = -c ] && exec {stand_in}\nexit 1\n'
     (folder / name).write_text(content)
     (folder / name).chmod(0o755)
 

@@ -49,8 +49,8 @@ def cluster(processes: Cluster) -> Cluster:
 
 @pytest.fixture
 def short(fresh: Path, tmp_path: Path) -> Path:
-    """Short stages in place of the project's, the last of which cannot run elsewhere."""
-    project = Path(shutil.copytree(fresh, tmp_path / "short", symlinks=True))
+    """Short stages in place of the project's, the last of which cannot run elsewhere, in a folder of unusual name."""
+    project = Path(shutil.copytree(fresh, tmp_path / "erster Versuch ü", symlinks=True))
     (project / "dvc.lock").unlink()
     give_stages(project, "echo ${item} > data/${item}.txt")
     return project

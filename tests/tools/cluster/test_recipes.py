@@ -1,12 +1,15 @@
 """The recipes for clusters: SSH, SLURM and Kubernetes, each as far as it goes on one machine."""
 
 import re
+import shlex
 import subprocess
 import sys
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from distributed import Client
 
 from tests.conftest import ENVIRONMENT, ROOT, run
@@ -16,7 +19,8 @@ RECIPES = ROOT / "tools/cluster/recipes"
 # In place of SLURM's own: the job runs at once, here
 SBATCH = """#!/bin/sh
 cp "$1" {folder}/job
-TMPDIR={folder} bash {folder}/job >{folder}/job.log 2>&1 &
+mkdir "{folder}/a scratch"
+TMPDIR="{folder}/a scratch" bash {folder}/job >{folder}/job.log 2>&1 &
 echo $! >{folder}/job.pid
 echo Submitted batch job 1
 """
@@ -25,9 +29,10 @@ SCANCEL = "#!/bin/sh\nkill $(cat {folder}/job.pid)\n"
 
 @contextmanager
 def recipe(*arguments: str, cwd: Path, **variables: str) -> Iterator[str]:
-    """The address of the scheduler that the recipe says it has started, for as long as it runs."""
+    """The address of the scheduler that the recipe says it has started from a project, for as long as it runs."""
+    python = str(cwd / ".venv/bin/python")
     with subprocess.Popen(
-        [sys.executable, *arguments], cwd=cwd, env=ENVIRONMENT | variables, stdout=subprocess.PIPE, text=True
+        [python, *arguments], cwd=cwd, env=ENVIRONMENT | variables, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
         try:
@@ -41,6 +46,16 @@ def recipe(*arguments: str, cwd: Path, **variables: str) -> Iterator[str]:
             process.terminate()
 
 
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder whose name has a space and a letter outside ASCII, with an environment in it."""
+    folder = tmp_path / "erster Versuch ü"
+    venv.create(folder / ".venv", with_pip=False, symlinks=True)
+    (packages,) = (folder / ".venv").glob("lib/python*/site-packages")
+    (packages / "those.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    return folder
+
+
 def threads_of_a_worker(scheduler: str) -> int:
     with Client(scheduler) as client:
         client.wait_for_workers(1, timeout=120)
@@ -48,12 +63,12 @@ def threads_of_a_worker(scheduler: str) -> int:
         return int(worker["nthreads"])
 
 
-def test_slurm_recipe_asks_for_a_job_whose_script_starts_a_worker(tmp_path: Path) -> None:
+def test_slurm_recipe_asks_for_a_job_whose_script_starts_a_worker(elsewhere: Path, tmp_path: Path) -> None:
     for name, script in (("sbatch", SBATCH), ("scancel", SCANCEL)):
         (tmp_path / name).write_text(script.format(folder=tmp_path))
         (tmp_path / name).chmod(0o755)
     path = f"{tmp_path}:{ENVIRONMENT['PATH']}"
-    with recipe(str(RECIPES / "slurm.py"), "1", cwd=tmp_path, PATH=path) as scheduler:
+    with recipe(str(RECIPES / "slurm.py"), "1", cwd=elsewhere, PATH=path) as scheduler:
         assert threads_of_a_worker(scheduler) == 8
         lines = (tmp_path / "job").read_text().splitlines()
         assert lines[0] == "#!/usr/bin/env bash"
@@ -61,9 +76,10 @@ def test_slurm_recipe_asks_for_a_job_whose_script_starts_a_worker(tmp_path: Path
             "#SBATCH -J width-and-depth", "#SBATCH -n 1", "#SBATCH --cpus-per-task=8", "#SBATCH --mem=15G",
             "#SBATCH -t 04:00:00",
         ]  # fmt: skip
-        worker = lines[-1].split()
-        assert worker[:4] == [sys.executable, "-m", "distributed.cli.dask_worker", scheduler]
-        assert worker[worker.index("--local-directory") + 1] == "$TMPDIR"
+        assert ' --local-directory "$TMPDIR"' in lines[-1]
+        worker = shlex.split(lines[-1])
+        python = str(elsewhere / ".venv/bin/python")
+        assert worker[:4] == [python, "-m", "distributed.cli.dask_worker", scheduler]
         assert worker[worker.index("--nthreads") + 1] == "8"
 
 
@@ -74,7 +90,7 @@ def test_slurm_recipe_prints_its_script_and_refuses_a_missing_number(tmp_path: P
 
 
 @needs_sshd
-def test_ssh_recipe_starts_a_worker_through_ssh(tmp_path: Path) -> None:
+def test_ssh_recipe_starts_a_worker_through_ssh(elsewhere: Path, tmp_path: Path) -> None:
     with ssh_server(tmp_path / "server") as server:
         (tmp_path / ".ssh").mkdir()
         (tmp_path / ".ssh/config").write_text(
@@ -82,7 +98,7 @@ def test_ssh_recipe_starts_a_worker_through_ssh(tmp_path: Path) -> None:
             f"  User {server.right['user']}\n  IdentityFile {server.right['keyfile']}\n"
             "  UserKnownHostsFile none\n  StrictHostKeyChecking no\n"
         )
-        with recipe(str(RECIPES / "ssh.py"), "machine", cwd=tmp_path, HOME=str(tmp_path)) as scheduler:
+        with recipe(str(RECIPES / "ssh.py"), "machine", cwd=elsewhere, HOME=str(tmp_path)) as scheduler:
             assert threads_of_a_worker(scheduler) >= 1
 
 

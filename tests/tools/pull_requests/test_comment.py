@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import sys
 import threading
@@ -127,6 +128,9 @@ def test_refused_token_is_told_in_one_line(comments: Comments, tmp_path: Path, m
         (["NUMBER=7", "FILE=a.md"], "a.md: No such file or directory"),
     ],
 )
-def test_what_cannot_be_a_report_is_refused_in_one_line(arguments: list[str], said: str) -> None:
-    output = run("make", "--silent", "pr-comment", *arguments, f"PYTHON={sys.executable}", cwd=ROOT, status=2)
+def test_what_cannot_be_a_report_is_refused_in_one_line(arguments: list[str], said: str, tmp_path: Path) -> None:
+    python = tmp_path / "python d'été ü"
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o755)
+    output = run("make", "--silent", "pr-comment", *arguments, f"PYTHON={python}", cwd=ROOT, status=2)
     assert output.splitlines()[0] == f"pr-comment: {said}"

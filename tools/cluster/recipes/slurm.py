@@ -7,6 +7,7 @@ site asks for (`queue`, `account`, `job_extra_directives`) stand below; --script
 see this project's environment where it is, and what the DVC remote asks for is passed on by SLURM.
 """
 
+import shlex
 import sys
 from contextlib import suppress
 from signal import SIGTERM, pause, signal
@@ -23,7 +24,8 @@ def main() -> None:
         processes=1,
         walltime="04:00:00",  # a stage that it ends is begun again in another job
         job_name="width-and-depth",
-        local_directory="$TMPDIR",
+        python=shlex.quote(sys.executable),  # both become words of a script
+        local_directory='"$TMPDIR"',
         scheduler_options={"dashboard_address": ":0"},
     ) as cluster:
         if "--script" in sys.argv:
