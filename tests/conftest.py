@@ -18,6 +18,7 @@ import pytest
 from filelock import FileLock
 
 from tests.made_up_study import write_study
+from tools.common.git import with_what_is_needed
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -83,6 +84,14 @@ def contents(folder: Path) -> dict[str, str]:
 def _short(content: bytes) -> str:
     short = len(content) < 2000 and content.isascii()
     return content.decode() if short else hashlib.sha256(content).hexdigest()
+
+
+def pytest_configure() -> None:
+    """Say what is needed where there is no repository of Git, in place of an error in every test."""
+    command = ["git", "-C", str(ROOT), "rev-parse", "--git-dir"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise pytest.UsageError(with_what_is_needed(" ".join(done.stderr.split())))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -103,3 +103,9 @@ def nameless(table: str) -> list[list[str]]:
     """The cells of each line, without names, and without the rules above and below, which are as long as names are."""
     rows = [re.split(r"\s{2,}", line.strip()) for line in table.splitlines() if line.strip(" ─")]
     return [[re.sub(r"^(├──|└──) [0-9a-f]{7} \[[a-z]+-\w+\]$", r"\1", cell) for cell in row] for row in rows]
+
+
+def test_what_it_learns_from_and_where_it_trains_is_said_on_the_first_screens() -> None:
+    said = " ".join(README.partition("## Three experiments")[0].split())
+    assert "Fashion-MNIST, greyscale images of clothes" in said
+    assert "It trains on the processor, and hides a GPU that is there: that would round otherwise" in said

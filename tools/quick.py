@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from tempfile import mkdtemp
 
-from stages.common.errors import InputError, reported_in_one_line
+from stages.common.errors import reported_in_one_line
 from tools.common.git import git
 from tools.comparing.versions import working_tree
 from tools.repro import LOGS
@@ -23,9 +23,6 @@ SETTINGS = {"user.name": "quick", "user.email": "quick@localhost", "commit.gpgSi
 
 def committed_copy() -> Path:
     """A temporary folder with the working tree, committed. Raises GitError where Git does not know this folder."""
-    here = Path.cwd()
-    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
-        raise InputError(f"{here}: is in no repository; `git init` makes a repository of a folder that is in none")
     tree = working_tree()
     folder = Path(mkdtemp(prefix="quick-"))
     tree.export(folder)

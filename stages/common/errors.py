@@ -1,7 +1,9 @@
 """How a stage says no: one line on stderr that names what is wrong, exit status 1."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +12,18 @@ from types import FrameType
 # Git compares sizes and whole seconds before bytes, and may take a params.yaml that DVC has just written for the one
 # that is committed; where there is none, it writes it
 GO_BACK = "rm -f params.yaml && git checkout params.yaml dvc.lock metrics plots && dvc checkout"
-BRING_BACK = f"back to what is committed, params.yaml too: {GO_BACK}"
+BRING_BACK = f" (back to what is committed, params.yaml too: {GO_BACK})"
 
 
 class InputError(Exception):
     """Input that a stage refuses: one line that names the key or file, what it holds and what it may hold."""
+
+
+def _committed(name: str) -> bool:
+    """Whether Git has a file of this folder, as it has none in a download without a repository."""
+    if shutil.which("git") is None:
+        return False
+    return subprocess.run(["git", "cat-file", "-e", f"HEAD:./{name}"], capture_output=True, check=False).returncode == 0
 
 
 @contextmanager
@@ -24,9 +33,10 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
     Ctrl-C and SIGTERM end the process where it stands, with a line of their own. That is safe, since every file is
     written beside its place; an exception instead would be lost where it met a destructor.
     """
+    back = BRING_BACK if _committed("params.yaml") else ""
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        os.write(2, f"\n{stage}: interrupted; `dvc repro` goes on from here ({BRING_BACK})\n".encode())
+        os.write(2, f"\n{stage}: interrupted; `dvc repro` goes on from here{back}\n".encode())
         os._exit(128 + number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,7 +45,7 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        sys.exit(f"{stage}: {error} ({BRING_BACK})")
+        sys.exit(f"{stage}: {error}{back}")
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"{stage}: {name}{error.strerror or error}; mend that and run `dvc repro` again ({BRING_BACK})")
+        sys.exit(f"{stage}: {name}{error.strerror or error}; mend that and run `dvc repro` again{back}")

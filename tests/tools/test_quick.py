@@ -57,9 +57,9 @@ def test_project_in_a_subfolder_of_a_repository_is_copied_alone(project: Path) -
 def test_download_without_git_says_what_it_needs(project: Path) -> None:
     shutil.rmtree(project / ".git")
     said = run("make", "quick", cwd=project, status=2).splitlines()[0]
-    assert said.startswith(
-        f"quick: {project}: is in no repository; `git init` makes a repository of a folder that is in none"
-    )
+    assert said.startswith("quick: git ls-files ")
+    assert "not a git repository" in said
+    assert "; a repository of Git is needed, which `git init` makes of this folder" in said
     assert copies(project) == []
 
 

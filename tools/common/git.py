@@ -11,6 +11,8 @@ LONGEST = 120  # seconds that a command of Git may take
 ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}  # a partial clone asks no server, and nobody is asked
 NOT_HERE = b"promisor"  # in what Git says of an object that a partial clone lacks, in whatever language
 FETCH_ALL = "this clone is partial, `git fetch --refetch --no-filter` makes it whole"
+NO_REPOSITORY = "not a git repository"  # in the words of Git and of DVC
+NEEDED = "a repository of Git is needed, which `git init` makes of this folder"
 CANNOT_TELL = 128  # Git's exit status, or more, where it has no answer; below, the answer is no
 
 
@@ -33,6 +35,11 @@ def git_bytes(*arguments: str) -> bytes:
     if done.returncode:
         raise _error(arguments, done)
     return done.stdout
+
+
+def with_what_is_needed(said: str) -> str:
+    """The words of Git or of DVC, with what to do where they miss a repository."""
+    return f"{said}; {NEEDED}" if NO_REPOSITORY in said else said
 
 
 def git_or_none(*arguments: str) -> str | None:
@@ -88,4 +95,4 @@ def ask(arguments: Sequence[str], longest: float = LONGEST) -> subprocess.Comple
 
 def _error(arguments: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> GitError:
     said = " ".join(done.stderr.decode(errors="replace").split())
-    return GitError(arguments, said, FETCH_ALL if NOT_HERE in done.stderr else "")
+    return GitError(arguments, with_what_is_needed(said), FETCH_ALL if NOT_HERE in done.stderr else "")

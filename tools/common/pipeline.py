@@ -8,6 +8,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from stages.common.errors import InputError
+from tools.common.git import with_what_is_needed
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def opened() -> Iterator[Repo]:
             yield repo
     except DvcException as error:
         cause = f": {error.__cause__}" if error.__cause__ else ""  # where in the file
-        raise InputError(" ".join(f"{error}{cause}".split())) from error
+        raise InputError(with_what_is_needed(" ".join(f"{error}{cause}".split()))) from error
 
 
 def stale_stages() -> dict[str, set[str]]:

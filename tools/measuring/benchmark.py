@@ -92,6 +92,7 @@ def main() -> None:
     choice.add_argument("--pieces", action="store_const", dest="mode", const=ABLATION, help="what each piece buys")
     mode = parser.parse_args().mode or QUICK
     with reported_in_one_line("benchmark"):
+        machine()  # where there is no commit it says so, before minutes are spent
         params = load_params()
         dataset = shortened(read_dataset(PACKED), mode.images, mode.test_images)
         studied = [named for named in params.studied() if named.name in (mode.architectures or [named.name])]
