@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 PATIENCE = 300  # seconds of trying again where Git's address or the remote does not answer
+CACHE = "cache"  # DVC's, beside the clones of a worker
 LONGEST_PAUSE = 10  # seconds between two tries
 
 # Ends the command and all that it has started when the pipe at its stdin closes, which it does with this process
@@ -43,9 +45,13 @@ def check_out(study: Study, clone: Path, say: Say) -> None:
         run(["git", "init", "--quiet", str(clone)], clone.parent)
     if run(["git", "cat-file", "-e", study.revision], clone)[0]:
         _patiently(lambda: _fetched(study, clone), PATIENCE, say)
+    if study.cache:
+        Path(study.cache).mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            clone.with_name(CACHE).symlink_to(study.cache)
     for command in (
         ["git", "checkout", "--quiet", "--force", "--detach", study.revision],
-        ["dvc", "config", "--local", "cache.dir", study.cache or str(clone.with_name("cache"))],
+        ["dvc", "config", "--local", "cache.dir", f"../{CACHE}"],  # a path in which DVC writes no letter outside ASCII
     ):
         status, output = run(command, clone)
         if status:
