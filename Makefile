@@ -27,8 +27,8 @@ images: setup  ## make the folder TO, for data.source, of FROM: folders of pictu
 test: lint  ## the same environment, lint, types and tests; SLOW=1: those of a cluster whose parts fail
 	$(ACTIVATE) pytest $(if $(SLOW),-m slow)
 
-bench: setup  ## time our training against other ways; FULL=1: the whole study; PIECES=1: what each piece of ours buys
-	$(ACTIVATE) python -m tools.measuring.benchmark $(if $(FULL),--full) $(if $(PIECES),--pieces)
+bench: setup  ## time our training against other ways; FULL=1: the whole study; KINDS=1: other networks; PIECES=1: our layers
+	$(ACTIVATE) python -m tools.measuring.benchmark $(if $(FULL),--full) $(if $(KINDS),--kinds) $(if $(PIECES),--pieces)
 
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy

@@ -1,8 +1,9 @@
 """Time the ways of training these models against one another, in turn, in one run.
 
-    python -m tools.measuring.benchmark          two architectures, few images: about a minute, to data/benchmark
+    python -m tools.measuring.benchmark          three architectures, few images: two minutes, to data/benchmark
     python -m tools.measuring.benchmark --full   the whole study on the whole data set, to records/benchmark
-    python -m tools.measuring.benchmark --pieces what each piece of network/fast.py buys, to records/benchmark/pieces
+    python -m tools.measuring.benchmark --kinds  three networks of other kinds than the study's, to its folder `kinds`
+    python -m tools.measuring.benchmark --pieces what each piece of network/fast.py buys, to its folder `pieces`
 
 Every way trains in a process of its own (tools/measuring/contenders.py), one epoch at a time while all others wait,
 round after round. What is compared are the epochs of one round, so that a slow minute of the machine falls on all of
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from stages.common.errors import InputError, reported_in_one_line
+from stages.common.errors import reported_in_one_line
 from stages.common.files import write_text
 from stages.common.places import PACKED
 from stages.data.dataset import Dataset, Split
@@ -31,6 +32,7 @@ from tools.measuring import keras_ways, torch_ways
 from tools.measuring.contenders import WITHOUT_PAUSE, Contender
 from tools.measuring.keras_ways import PIECES, ours, sgemm
 from tools.measuring.machine import machine
+from tools.measuring.networks import OTHER_KINDS
 from tools.measuring.tables import pieces_summary, sgemm_rate, summary
 
 
@@ -40,12 +42,13 @@ class Mode(NamedTuple):
     images: int
     test_images: int
     rounds: int
-    architectures: list[str] | None  # all, where None
+    names: list[str] | None  # all of the study, where None
     output: Path
 
 
-QUICK = Mode(6_400, 1_000, 3, ["w2-4", "depth-1"], Path("data/benchmark"))
+QUICK = Mode(6_400, 1_000, 3, ["w2-4", "depth-1", OTHER_KINDS[0].name], Path("data/benchmark"))
 FULL = Mode(60_000, 10_000, 3, None, Path("records/benchmark"))
+KINDS = Mode(12_800, 1_000, 3, [named.name for named in OTHER_KINDS], Path("records/benchmark/kinds"))
 ABLATION = Mode(12_800, 1_000, 5, None, Path("records/benchmark/pieces"))
 
 
@@ -89,15 +92,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.measuring.benchmark", description=about_it)
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--full", action="store_const", dest="mode", const=FULL, help="all architectures and images")
+    choice.add_argument("--kinds", action="store_const", dest="mode", const=KINDS, help="other kinds than the study's")
     choice.add_argument("--pieces", action="store_const", dest="mode", const=ABLATION, help="what each piece buys")
     mode = parser.parse_args().mode or QUICK
     with reported_in_one_line("benchmark"):
         machine()  # where there is no commit it says so, before minutes are spent
         params = load_params()
         dataset = shortened(read_dataset(PACKED), mode.images, mode.test_images)
-        studied = [named for named in params.studied() if named.name in (mode.architectures or [named.name])]
-        if not studied:
-            raise InputError(f"params.yaml: study holds none of {', '.join(mode.architectures or [])}, must hold one")
+        studied = params.studied()
+        if mode.names:
+            studied = [named for named in [*studied, *OTHER_KINDS] if named.name in mode.names]
         others = PIECES if mode is ABLATION else [*keras_ways.WAYS, *(torch_ways.WAYS if find_spec("torch") else [])]
         ways = list(dict.fromkeys(way.__name__ for way in (ours, *others, sgemm)))
         times = pd.concat([measure(named, dataset, mode.rounds, params.train, ways) for named in studied])

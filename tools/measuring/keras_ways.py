@@ -102,11 +102,12 @@ def without_adam(architecture: Architecture, dataset: Dataset, settings: Train, 
 
 
 def without_shards(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
-    """Ours, with Keras's own model, whose threads share every layer."""
+    """Ours, with Keras's own model, whose threads share every layer, and the dropout that goes with it."""
     from stages.network import fast
     from stages.network.backend import keras
 
-    vars(fast).update(ShardedSequential=lambda layers, shards, name: keras.Sequential(layers, name=name))
+    vars(fast).update(Dropout=keras.layers.Dropout)
+    vars(fast).update(ShardedSequential=lambda layers, shards, seed, name: keras.Sequential(layers, name=name))
     ours(architecture, dataset, settings, turns, sharded=False)
 
 

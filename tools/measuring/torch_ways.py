@@ -76,24 +76,32 @@ def _torch_model(architecture: Architecture, dataset: Dataset) -> Any:
     wanted = architecture.activation.replace("_", "")  # Keras's leaky_relu is PyTorch's LeakyReLU
     activation = next(getattr(nn, name) for name in dir(nn) if name.lower() == wanted)
     pooling = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}[architecture.pooling]
-    first, second = architecture.filters
-    layers, channels = [], 1
-    for _ in range(architecture.blocks):
-        layers += [
-            nn.Conv2d(channels, first, 5, padding=2),
-            activation(),
-            pooling(3, stride=1),
-            nn.Conv2d(first, second, 5),
-            activation(),
-        ]
+    normalizes = architecture.normalization == "batch"
+    layers: list[Any] = []
+
+    def convolve(inputs: int, outputs: int, around: int) -> None:
+        layers.append(nn.Conv2d(inputs, outputs, architecture.kernel, padding=around, bias=not normalizes))
+        layers.extend([nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)] if normalizes else [])
+        layers.append(activation())
+
+    def drop_out() -> None:
+        layers.extend([nn.Dropout(architecture.dropout)] if architecture.dropout else [])
+
+    channels, around = 1, architecture.kernel // 2
+    for block, (first, second) in enumerate(architecture.block_filters, start=1):
+        convolve(channels, first, around)
+        layers.extend([pooling(3, stride=1)] if architecture.stride == 1 else [])
+        convolve(first, second, 0 if architecture.stride == 1 else around)
+        layers.extend([pooling(2)] if architecture.pooled(block) else [])
+        if architecture.head == "average" and block == architecture.blocks:
+            layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        drop_out()
         channels = second
-    height, width = architecture.image_sizes(*dataset.image_shape)[-1]
-    layers += [
-        nn.Flatten(),
-        nn.Linear(channels * height * width, architecture.dense_units),
-        activation(),
-        nn.Linear(architecture.dense_units, dataset.classes),
-    ]
+    if architecture.dense_units:
+        height, width = architecture.image_sizes(*dataset.image_shape)[-1]
+        layers += [nn.Flatten(), nn.Linear(channels * height * width, architecture.dense_units), activation()]
+        drop_out()
+    layers.append(nn.Linear(architecture.dense_units or channels, dataset.classes))
     return nn.Sequential(*layers)
 
 

@@ -6,10 +6,11 @@ import pytest
 from stages.data.dataset import Dataset
 from stages.data.holdout import read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
-from stages.params import load_params
+from stages.params import StudyArchitecture, load_params
 from tests.conftest import ROOT
 from tools.measuring.benchmark import measure, measured_by, shortened
 from tools.measuring.keras_ways import PIECES, SGEMM_SIDE
+from tools.measuring.networks import OTHER_KINDS
 from tools.measuring.tables import epoch_flops, pieces_summary, summary
 
 SAMPLE = ROOT / "tests/sample"
@@ -22,9 +23,10 @@ def dataset() -> Dataset:
     return shortened(split(*parts, validation=0, seed=0), train=256, test=100)
 
 
-def test_every_way_trains_an_epoch_a_round(dataset: Dataset) -> None:
+@pytest.mark.parametrize("named", [NAMED, OTHER_KINDS[1]], ids=["studied", "another kind"])
+def test_every_way_trains_an_epoch_a_round(dataset: Dataset, named: StudyArchitecture) -> None:
     ways = ["ours", "stock", "notebook", *(piece.__name__ for piece in PIECES), "sgemm"]
-    times = measure(NAMED, dataset, 1, load_params().train, ways)
+    times = measure(named, dataset, 1, load_params().train, ways)
     ways.remove("notebook")  # whose epochs come first, in one go
     in_order = [(0, "notebook"), (1, "notebook"), *((k, way) for k in (0, 1) for way in ways)]
     assert list(zip(times["round"], times["way"], strict=True)) == in_order

@@ -1,0 +1,26 @@
+"""Networks unlike the study's, of three sizes: halved, normalized, averaged at their end."""
+
+from stages.network.architecture import Architecture
+from stages.params import StudyArchitecture
+
+
+def _halved(name: str, filters: list[int], dropout: float) -> StudyArchitecture:
+    architecture = Architecture(
+        filters=filters,
+        blocks=3,
+        kernel=3,
+        pooling="max",
+        stride=2,
+        head="average",
+        activation="relu",
+        normalization="batch",
+        dropout=dropout,
+    )
+    return StudyArchitecture(name, "width", name, architecture)
+
+
+OTHER_KINDS = [
+    _halved("halved-13k", [8, 8, 16, 16, 24, 24], 0.0),
+    _halved("halved-55k", [12, 16, 24, 32, 48, 64], 0.1),
+    _halved("halved-90k", [16, 24, 32, 48, 64, 64], 0.1),
+]
