@@ -101,4 +101,4 @@ def await_state(project: Path, process: subprocess.Popen[bytes]) -> None:
 
 def states(project: Path) -> list[Path]:
     """The files of all kept states."""
-    return sorted((project / STORE).glob("*/*-*.npz"))
+    return sorted((project / STORE).glob("*/[!.]*-*.npz"))  # without those that are being written
