@@ -14,6 +14,11 @@ TEXT = (REPOSITORY / PARAMS_FILE).read_text(encoding="utf-8")
 CONTENT = read_yaml(TEXT, "params.yaml")
 
 
+DEFAULTS = {  # of the keys that came later, and of the one that another decides on
+    "average": 0, "kernel": 5, "stride": 1, "head": "dense", "normalization": "none", "dropout": 0, "dense_units": None,
+}  # fmt: skip
+
+
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -36,13 +41,17 @@ def changed(key: str, value: Any) -> dict[str, Any]:
 
 
 def plain(content: dict[str, Any]) -> str:
-    """Content as text that tells true, 1 and 1.0 apart, but for the keys that may be either."""
-    either = {"train": ("learning_rate", "average"), "width": ("dropout",), "depth": ("dropout",)}
-    floats = {
-        section: content[section] | {key: float(content[section][key]) for key in keys}
-        for section, keys in either.items()
+    """Content as text that tells true, 1 and 1.0 apart, but for the keys that may be either; without defaults."""
+    either = ("learning_rate", "average", "dropout")
+    sections = {
+        name: {
+            key: float(value) if key in either else value
+            for key, value in content[name].items()
+            if key not in DEFAULTS or value != DEFAULTS[key]
+        }
+        for name in ("train", "width", "depth")
     }
-    return json.dumps(content | floats, sort_keys=True)
+    return json.dumps(content | sections, sort_keys=True)
 
 
 def refused_line(error: InputError) -> str:
@@ -80,8 +89,6 @@ def test_the_repository_s_file_gives_two_picks_and_nine_studied_architectures() 
     assert [named.key for named in params.studied()][-4:] == ["1", "2", "3", "4"]
     assert not any(named.is_pick for named in params.studied())
 
-
-DEFAULTED = {"average", "kernel", "stride", "head", "normalization", "dropout"}  # they came later
 
 WRONG = {
     "data.validation": (-1, 2**32, "2", 2.0, True, None, [5], {"a": 1}),
@@ -181,7 +188,7 @@ def test_a_study_s_name_that_is_no_safe_word_is_refused(name: str) -> None:
 def test_each_section_and_key_is_needed_and_no_other_is_known(section: str) -> None:
     write({name: CONTENT[name] for name in CONTENT if name != section})
     assert f"{section} is missing" in refusal()
-    for key in CONTENT[section].keys() - DEFAULTED:
+    for key in CONTENT[section].keys() - DEFAULTS.keys() | ({"dense_units"} & CONTENT[section].keys()):
         content = copy.deepcopy(CONTENT)
         del content[section][key]
         write(content)

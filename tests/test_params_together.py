@@ -17,7 +17,7 @@ def with_width(**keys: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("keys", "reason"),
     [
-        ({"head": "average"}, "width.dense_units holds 80: null: a head of kind average has no hidden layer"),
+        ({"head": "average"}, "width.dense_units holds 80: null, as a head of kind average has no hidden layer"),
         ({"dense_units": None}, "width.dense_units is missing: a head of kind dense has a hidden layer"),
         ({"filters": [8, 16, 32]}, "width.filters holds [8, 16, 32]: two numbers"),
         (

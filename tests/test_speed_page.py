@@ -12,7 +12,7 @@ PAGE = (ROOT / "docs/speed.md").read_text(encoding="utf-8")
 TEXT = in_one_line("docs/speed.md")
 
 
-@pytest.mark.parametrize("record", ["benchmark", "benchmark/pieces"])
+@pytest.mark.parametrize("record", ["benchmark", "benchmark/pieces", "benchmark/kinds"])
 def test_table_of_speed_is_that_of_the_record(record: str) -> None:
     table, _, _ = (ROOT / "records" / record / "benchmark.md").read_text().partition("\n\n")
     assert table in PAGE

@@ -65,7 +65,7 @@ def uv_variables(options: Mapping[str, str], environment: Mapping[str, str]) -> 
 
 def main() -> None:
     listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], stdout=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-m", "pip", "config", "list"], stdout=subprocess.PIPE, encoding="utf-8", check=False
     )
     if listed.returncode:
         sys.exit("setup: `pip config list` failed: see above")

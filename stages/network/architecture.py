@@ -77,7 +77,7 @@ class Architecture(Section):
     @classmethod
     def _as_the_head_has_it(cls, units: int | None, info: ValidationInfo) -> int | None:
         if info.data.get("head") == "average" and units is not None:
-            raise ValueError("null: a head of kind average has no hidden layer")
+            raise ValueError("null, as a head of kind average has no hidden layer")
         if info.data.get("head") == "dense" and units is None:
             raise PydanticCustomError("missing", "a head of kind dense has a hidden layer")
         return units

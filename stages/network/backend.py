@@ -92,11 +92,11 @@ __all__ = ["keras", "start", "tf"]
 def start(threads: int, *, split_operations: bool = False) -> None:
     """Settle, once a process and before any tensor, what the bits of a result depend on besides code and data.
 
-    Operations run side by side on the threads; or each one is split among them, and rounds by their number, whatever
-    the number of cores.
+    Operations run side by side on the threads; and if they are to be split, each one among as many, whose number it
+    rounds by, whatever the number of cores.
     """
     if _IGNORED:
         print(f"{' and '.join(_IGNORED)} ignored: params.yaml says how long a training is", file=sys.stderr)
     tf.config.set_visible_devices([], "GPU")
     tf.config.threading.set_intra_op_parallelism_threads(threads if split_operations else 1)
-    tf.config.threading.set_inter_op_parallelism_threads(1 if split_operations else threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)

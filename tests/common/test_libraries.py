@@ -20,6 +20,7 @@ from tests.test_reliability import one_line
 CHECKS = "it reads params.yaml, whose values are parameters"
 NOT_DECIDING = {
     "pydantic": CHECKS,
+    "pydantic-core": CHECKS,
     "ruamel-yaml": CHECKS,
     "tqdm": "display",
     "pandas": "it finds images that are equal",  # of prepare and train alone

@@ -103,4 +103,4 @@ def test_tables_have_every_epoch_of_every_seed_the_layers_from_before_training_o
     assert list(layers.columns) == ["seed", "epoch", "layer", "mean_activation", "saturated", "gradient_norm"]
     results = json.loads((tmp_path / "results.json").read_text())
     assert (results["parameters"], results["classes"], list(results["seeds"])) == (77, 3, ["5", "0", "8"])
-    assert results["architecture"] == ARCHITECTURE.model_dump()
+    assert results["architecture"] == ARCHITECTURE.model_dump(exclude_defaults=True)

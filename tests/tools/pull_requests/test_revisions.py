@@ -60,8 +60,10 @@ def test_base_that_is_no_name_fails_nothing_and_reaches_no_shell(project: Path) 
 
 def test_folder_that_git_does_not_know_is_told_and_fails_nothing(project: Path) -> None:
     shutil.rmtree(project / ".git")
-    said = "Nothing was compared: fatal: not a git repository (or any of the parent directories): .git\n"
-    assert report("main") == said
+    assert report("main") == (
+        "Nothing was compared: fatal: not a git repository (or any of the parent directories): .git; "
+        "a repository of Git is needed, which `git init` makes of this folder\n"
+    )
     run("git", "init", "--quiet", cwd=project)
     assert report("main") == "Nothing was compared: Git has no commit checked out here.\n"
 
