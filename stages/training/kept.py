@@ -103,9 +103,9 @@ class Kept:
     @contextmanager
     def held(self, waiting: Callable[[], None]) -> Iterator[None]:
         """Hold it against other trainings of the same for as long as the block lasts; say so where one has it."""
-        if not (self.folder / IDENTITY).exists():
-            write_text(self.folder / IDENTITY, self.made_by + "\n")
         with locked(self.folder / "lock", waiting):
+            if not (self.folder / IDENTITY).exists():
+                write_text(self.folder / IDENTITY, self.made_by + "\n")
             yield
 
     def longest(self, most: int) -> int:

@@ -95,4 +95,5 @@ def ask(arguments: Sequence[str], longest: float = LONGEST) -> subprocess.Comple
 
 def _error(arguments: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> GitError:
     said = " ".join(done.stderr.decode(errors="replace").split())
-    return GitError(arguments, with_what_is_needed(said), FETCH_ALL if NOT_HERE in done.stderr else "")
+    way_round = FETCH_ALL if NOT_HERE in done.stderr else NEEDED if NO_REPOSITORY in said else ""
+    return GitError(arguments, said, way_round)
