@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -92,6 +93,12 @@ def pytest_configure() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise pytest.UsageError(with_what_is_needed(" ".join(done.stderr.split())))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_reaches_what_tests_start() -> None:
+    """Processes inherit that a job in the background ignores Ctrl-C; the tests may be one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -102,7 +101,6 @@ def test_queued_experiments_side_by_side_train_each_epoch_once_and_fill_the_same
 
 def test_training_killed_in_the_queue_goes_on_also_after_a_shorter_one(small: Path) -> None:
     """From outside, as `dvc queue kill` says so itself: nothing shorter shows what it leaves below the shared cache."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores, and all it starts
     stage = "train_width@w2-4"
     run("dvc", "exp", "run", "--queue", "--name", "long", "-S", "train.epochs=5000", stage, cwd=small)
     run("sh", "-c", "dvc queue start >/dev/null 2>&1", cwd=small)  # the worker would hold the pipe to its end

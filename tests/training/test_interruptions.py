@@ -22,12 +22,6 @@ PIN = f"import os, sys; os.sched_setaffinity(0, {{{CORE}}}); os.execv(sys.argv[1
 ON_ONE_CORE = [sys.executable, "-c", PIN]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def ctrl_c_reaches_the_trainings() -> None:
-    """Processes inherit that a job in the background ignores Ctrl-C; the tests may be one."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @pytest.mark.parametrize("name", ["w2-4", "depth-1"])
 def test_one_loaded_core_gives_the_same_bytes_as_two_free_ones(project: Path, whole: Path, name: str) -> None:
     busy = [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{CORE}}})\nwhile True: pass"]
