@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from graphlib import TopologicalSorter
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 
 from rich.progress import Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
@@ -50,35 +51,37 @@ class Stages:
     def __init__(self, display: Progress) -> None:
         self.display = display
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self.stopping = False
+        self.stopping = False  # from the first failure on: no stage starts any more
+        self.starting = Lock()
 
     def run(self, stage: str) -> None:
         """One stage, to its end. Raises StageFailedError."""
-        if self.stopping:
-            return
         began, log = monotonic(), LOGS / f"{stage.replace('@', '-')}.log"
         command = ["dvc", "--wait-for-lock", "repro", "--single-item", stage]
         with log.open("wb") as output:
+            with self.starting:
+                if self.stopping:
+                    return
+                process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+                self.running[stage] = process
             line = self.display.add_task(stage, log=log)
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-            self.running[stage] = process
-            if self.stopping:  # since the first line
-                _signal_group(process, signal.SIGTERM)
             status = process.wait()
             del self.running[stage]
             self.display.remove_task(line)
         if self.stopping:
             return
         if status:
+            self.stopping = True
             raise StageFailedError(f"{stage} failed; the end of {log}:\n{_last_lines(log)}")
         tell(f"{stage}: done in {monotonic() - began:.0f} s")
 
     def stop(self) -> None:
         """End every process that is running, and all that it has started, whatever the user's impatience."""
         for number in ENDINGS:
-            signal.signal(number, signal.SIG_IGN)
-        self.stopping = True
-        processes = list(self.running.values())
+            signal.signal(number, lambda *_: None)  # what is ignored altogether the stages would inherit
+        with self.starting:
+            self.stopping = True
+            processes = list(self.running.values())
         for process in processes:
             _signal_group(process, signal.SIGTERM)
         for process in processes:

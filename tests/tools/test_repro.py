@@ -106,6 +106,14 @@ def test_failed_stage_ends_the_others_and_shows_its_own_error(project: Path) -> 
     assert processes_below(project) == []
 
 
+def test_after_a_failed_stage_none_starts_that_waited_for_its_turn(project: Path) -> None:
+    with_stages(project, "'[ ${item} != a ] || exit 3; touch data/${item}.started; sleep 600'")
+    output = run(*SIDE_BY_SIDE, "1", cwd=project, status=1)
+    assert "repro: part@a failed" in output
+    assert not list((project / "data").glob("*.started"))
+    assert processes_below(project) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_run_leaves_no_process_behind(project: Path, number: signal.Signals) -> None:
     with_stages(project, f"{MEET} sleep 600")
