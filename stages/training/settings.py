@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from stages.network.architecture import Section
+from stages.network.architecture import Architecture, Section
 
 
 def no_repeats(values: list[int]) -> list[int]:
@@ -22,10 +22,28 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 MOST_THREADS = 64
 
 
+Momentum = Annotated[float, Field(ge=0, lt=1)]  # of an average of the weights; 0: none
+
+
+class FoundArchitecture(Architecture):
+    """A complete architecture, and what its training averages, where that is not as `train` says."""
+
+    average: Momentum | None = None
+
+    @property
+    def architecture(self) -> Architecture:
+        """It alone, without what only its training is told."""
+        return Architecture.model_validate(self.model_dump(exclude={"average"}))
+
+
 class Train(Section):
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
     learning_rate: Annotated[float, Field(gt=0, le=2**53)]  # whole numbers up to there are floats exactly
     threads: Annotated[int, Field(ge=1, le=MOST_THREADS)]
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # 0: none; else the averages' momentum
+    average: Momentum = 0.0
     seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(no_repeats)]
+
+    def averaging(self, average: float | None) -> "Train":
+        """These settings, with another momentum where there is one."""
+        return self if average is None else self.model_copy(update={"average": average})
