@@ -1,7 +1,7 @@
 ACTIVATE := . .venv/bin/activate &&
 QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -S train.batch_size=32 -S train.threads=1
 
-.PHONY: help setup repro cluster quick images test bench lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
+.PHONY: help setup repro cluster quick search adopt images test bench lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 12
@@ -20,6 +20,12 @@ cluster: setup  ## the same on a Dask cluster: SCHEDULER=tcp://..., or one start
 
 quick: setup  ## the whole pipeline on a sample of 1,200 images, in a temporary copy: what the study shows, in two minutes
 	@$(ACTIVATE) copy=$$(python -m tools.quick $(QUICK)) && cd "$$copy" && python -m tools.repro $${JOBS:+"$$JOBS"} && python -m tools.outcome "$$copy"
+
+search: setup  ## search for layers and kernels together; JOBS=n trainings at a time, or on a Dask cluster: SCHEDULER=, GIT=
+	@$(ACTIVATE) $(if $(SCHEDULER),python -m tools.cluster.search "$$SCHEDULER" "$$GIT" &&) dvc repro search/dvc.yaml
+
+adopt: setup  ## write the best of the search under each budget into params.yaml, as study.found
+	@$(ACTIVATE) python -m tools.adopt
 
 images: setup  ## make the folder TO, for data.source, of FROM: folders of pictures, an .npz or CSV; SIZE=28 scales
 	@$(ACTIVATE) python -m tools.images "FROM=$$FROM" "TO=$$TO" "SIZE=$$SIZE" "SEED=$$SEED" "TEST=$$TEST"

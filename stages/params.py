@@ -12,6 +12,7 @@ from stages.common.places import METRICS, MODELS, PACKED, PLOTS, RAW
 from stages.common.strict_yaml import read_yaml
 from stages.network.architecture import Architecture, Blocks, Filters, Section, filters_rule, refusal
 from stages.training.settings import Seed, Train, no_repeats
+from stages.trials.settings import Search
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -103,6 +104,7 @@ class Params(Section):
     width: Architecture
     depth: Architecture
     study: Study
+    search: Search | None = None
 
     @model_validator(mode="after")
     def _study_holds_architectures(self) -> Self:
@@ -171,7 +173,7 @@ def problems(error: ValidationError) -> str:
     """What is wrong, on one line, a phrase a key: where, what stands there, what may stand there."""
     phrases = []
     for item in error.errors()[:PROBLEMS_SHOWN]:
-        key = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the file"
+        key = ".".join(str(part) for part in item["loc"] if not str(part).startswith("[")) or "the file"
         if len(key) > KEY_SHOWN or not key.isprintable():  # a newline in a key would make this two lines
             key = reprlib.repr(key)
         rule = item["msg"].removeprefix("Value error, ")

@@ -8,7 +8,7 @@ Exit status 1 where it is not, with a line that names the stages and what to do.
 import sys
 
 from stages.common.errors import InputError, reported_in_one_line
-from tools.common.pipeline import opened
+from tools.common.pipeline import of_the_study, opened
 from tools.lock import out_of_step
 
 TODO = "`make repro`, then commit params.yaml, dvc.lock, metrics/ and plots/ with the code"
@@ -22,7 +22,7 @@ def stages_behind() -> list[str]:
     """
     behind = []
     with opened() as repo, repo.lock:
-        graph = repo.index.graph
+        graph = of_the_study(repo)
         for stage in graph:
             needed = list(graph.successors(stage))
             lost = (file.status() and not repo.scm.is_ignored(file.fs_path) for file in (*stage.deps, *stage.outs))

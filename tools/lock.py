@@ -11,20 +11,21 @@ from pathlib import Path
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.libraries import read_libraries
-from stages.common.places import AGGREGATE_LIBRARIES, LIBRARIES
+from stages.common.places import AGGREGATE_LIBRARIES, LIBRARIES, SEARCH_LIBRARIES
 
 LOCK = Path("requirements.lock")
+FILES = (LIBRARIES, AGGREGATE_LIBRARIES, SEARCH_LIBRARIES)
 
 
 def pinned() -> dict[str, str]:
-    """The version of every library of the two files by requirements.lock.
+    """The version of every library of the files by requirements.lock.
 
     Raises InputError where it has none, or not the same for every Python.
     """
     pins: dict[str, set[str]] = defaultdict(set)
     for name, version in re.findall(r"^([a-z0-9-]+)==([^\s;]+)", LOCK.read_text(encoding="utf-8"), flags=re.MULTILINE):
         pins[name].add(version)
-    names = [name for path in (LIBRARIES, AGGREGATE_LIBRARIES) for name in read_libraries(path)]
+    names = [name for path in FILES for name in read_libraries(path)]
     for name in names:
         if len(pins[name]) != 1:
             held = " and ".join(sorted(pins[name])) or "no version"
@@ -36,11 +37,11 @@ def pinned() -> dict[str, str]:
 
 
 def out_of_step() -> list[str]:
-    """What the two files say otherwise than requirements.lock, a phrase each. Raises InputError as `pinned` does."""
+    """What the files say otherwise than requirements.lock, a phrase each. Raises InputError as `pinned` does."""
     versions = pinned()
     return [
         f"{name} is {versions[name]} in {LOCK}, {written} in {path}"
-        for path in (LIBRARIES, AGGREGATE_LIBRARIES)
+        for path in FILES
         for name, written in read_libraries(path).items()
         if written != versions[name]
     ]
@@ -49,7 +50,7 @@ def out_of_step() -> list[str]:
 def main() -> None:
     with reported_in_one_line("lock"):
         versions = pinned()
-        for path in (LIBRARIES, AGGREGATE_LIBRARIES):
+        for path in FILES:
             text = "".join(f"{name}=={versions[name]}\n" for name in read_libraries(path))
             unfinished = path.with_name(f".partial-{path.name}")
             unfinished.write_text(text, encoding="utf-8", newline="\n")

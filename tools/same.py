@@ -24,7 +24,7 @@ from stages.params import load_params
 from stages.training.kept import DECIDING, Kept, store
 from tools.common.console import ended_by_exception, tell
 from tools.common.git import git
-from tools.common.pipeline import opened
+from tools.common.pipeline import of_the_study, opened
 from tools.comparing.lock import changed_values, differing_values, named_code, of_the_pipeline, read_lock
 from tools.comparing.trial import (
     LOCK,
@@ -104,7 +104,7 @@ def bring_up_to_date(names: list[str]) -> None:
     Unlike there, data and outputs may be missing, and keep the checksums that they have.
     """
     with opened() as repo, repo.lock:
-        stages = [stage for stage in repo.index.stages if stage.addressing in names]
+        stages = [stage for stage in of_the_study(repo) if stage.addressing in names]
         for stage in stages:
             whole = all(file.exists for file in (*stage.deps, *stage.outs))
             stage.save(allow_missing=True, run_cache=whole)

@@ -1,4 +1,4 @@
-"""What an architecture costs: the arithmetic of its convolutions and dense layers."""
+"""What an architecture costs: its parameters, and the arithmetic of its convolutions and dense layers."""
 
 from itertools import pairwise
 from math import prod
@@ -32,3 +32,21 @@ def training_flops(architecture: Architecture, image_shape: tuple[int, int], cla
     """
     forward = forward_flops(architecture, image_shape, classes)
     return 3 * sum(forward) - forward[0]
+
+
+def parameter_count(architecture: Architecture, image_shape: tuple[int, int], classes: int) -> int:
+    """The numbers of its model, as Keras's `count_params` has them, without building it.
+
+    Normalization has four a channel (two that are trained, two averages) in the place of a bias.
+    """
+    per_channel = 4 if architecture.normalization == "batch" else 1
+    count, channels = 0, 1
+    for first, second in architecture.block_filters:
+        for inputs, outputs in ((channels, first), (first, second)):
+            count += (architecture.kernel**2 * inputs + per_channel) * outputs
+        channels = second
+    features = channels
+    if architecture.dense_units:
+        count += (prod(architecture.image_sizes(*image_shape)[-1]) * channels + 1) * architecture.dense_units
+        features = architecture.dense_units
+    return count + (features + 1) * classes

@@ -52,7 +52,7 @@ def accuracy_figure(table: pd.DataFrame, family: Family) -> Figure:
          "one seed, loss NaN or infinite"),
     ]  # fmt: skip
 
-    with _own_style():
+    with own_style():
         figure = Figure(figsize=(7, 5), layout="constrained")
         panels = figure.subplots(1 + broken, 1, sharex=True, squeeze=False, height_ratios=[4, 1][: 1 + broken])[:, 0]
         for axes in panels:
@@ -85,7 +85,7 @@ def curves_figure(table: pd.DataFrame, family: Family, dataset: Dataset, watched
     labels = dict(zip(table["name"], table["architecture"], strict=True))
     colours = mpl.colormaps["viridis"].resampled(len(labels) + 1)
 
-    with _own_style():
+    with own_style():
         figure = Figure(figsize=(10, 4.5), layout="constrained")
         left, right = figure.subplots(1, 2)
         for number, (name, architecture) in enumerate(labels.items()):
@@ -120,12 +120,12 @@ def _side_by_side(table: pd.DataFrame) -> pd.Series:
 
 def write_png(path: Path, figure: Figure) -> None:
     """The same figure gives the same bytes; whole or not at all. Raises OSError as `whole_file` does."""
-    with _own_style(), whole_file(path) as unfinished:  # some ticks come into being when they are drawn
+    with own_style(), whole_file(path) as unfinished:  # some ticks come into being when they are drawn
         figure.savefig(unfinished, format="png", dpi=150, metadata={"Software": None})
 
 
 @contextmanager
-def _own_style() -> Iterator[None]:
+def own_style() -> Iterator[None]:
     """STYLE over Matplotlib's own defaults: a matplotlibrc of the user has no say."""
     with mpl.rc_context():
         mpl.rcdefaults()

@@ -1,18 +1,18 @@
 """Every seed of one architecture: trained on from what is kept of it, tested, and written as one whole."""
 
-import hashlib
 import shutil
 from contextlib import closing
 from functools import partial
 from math import ceil
 from pathlib import Path
 
-from stages.common.places import DATA, MODELS, PACKED
+from stages.common.locks import locked
+from stages.common.places import DATA, MODELS
 from stages.common.processor import processor_kind
 from stages.data.dataset import Dataset
 from stages.network.architecture import Architecture
 from stages.network.backend import start
-from stages.training.kept import Kept, identity, locked, store
+from stages.training.kept import Kept, data_md5, identity, store
 from stages.training.loop import State, new_model, tested, train
 from stages.training.progress import Progress
 from stages.training.results import Output
@@ -25,7 +25,7 @@ WAITS = "{name}: waits for another training of that name"
 def train_every_seed(name: str, architecture: Architecture, settings: Train, dataset: Dataset) -> None:
     """Write data/models/NAME. The folder appears whole; every finished epoch is kept meanwhile."""
     start(settings.threads, split_operations=architecture.whole_batches)
-    data, place = _md5(PACKED), store()
+    data, place = data_md5(), store()
     seeds = {
         seed: Kept(identity(architecture, settings, seed, data, processor_kind()), place) for seed in settings.seeds
     }
@@ -66,12 +66,6 @@ def _trained(
 
         train(architecture, dataset, settings, seed, state, after_epoch, [progress])
     return state
-
-
-def _md5(path: Path) -> str:
-    """As dvc.lock has it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def _replace_folder(new: Path, place: Path) -> None:

@@ -10,7 +10,6 @@ number in place, so that a kill between the two makes it go on in the wrong epoc
 These files are written whole, carry a digest of their bytes, and name what made them.
 """
 
-import fcntl
 import hashlib
 import io
 import json
@@ -26,7 +25,8 @@ from dvc.config import Config
 
 from stages.common.files import whole_file, write_text
 from stages.common.libraries import read_libraries
-from stages.common.places import LIBRARIES
+from stages.common.locks import locked
+from stages.common.places import LIBRARIES, PACKED
 from stages.network.architecture import Architecture
 from stages.training.loop import State
 from stages.training.results import EPOCH_COLUMNS
@@ -64,8 +64,14 @@ def store() -> Path:
     return Path(cache) / FOLDER
 
 
+def data_md5() -> str:
+    """Of the packed data set, as dvc.lock has it."""
+    with PACKED.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
 def identity(architecture: Architecture, settings: Train, seed: int, data: str, processor: str) -> Identity:
-    """All that a state follows from besides the number of its epochs; `data` is the packed data set's MD5."""
+    """All that a state follows from besides the number of its epochs; `data` is `data_md5()`."""
     return {
         "architecture": architecture.model_dump(exclude_defaults=True),  # a key that changes nothing names nothing
         "train": settings.model_dump(exclude={"epochs", "seeds"}, exclude_defaults=True),
@@ -119,7 +125,7 @@ class Kept:
             if epochs > most:
                 continue
             try:
-                state = self._read(path)
+                state = self._read(path.read_bytes(), path)
             except ValueError as error:
                 notes.append(str(error))
             else:
@@ -129,9 +135,21 @@ class Kept:
             notes.append(f"trains {_epochs(most)} anew, for what is kept of it has {_epochs(shortest)} or more")
         return Found(State(), "; ".join(notes))
 
-    def _read(self, path: Path) -> State:
+    def file(self, most: int) -> bytes:
+        """The longest state of at most so many epochs as it is stored; nothing where there is none."""
+        epochs = self.longest(most)
+        return states(self.folder)[epochs].read_bytes() if epochs else b""
+
+    def put(self, stored: bytes) -> None:
+        """Keep what `file` gave elsewhere, the end of a training. Raises ValueError where it is not of this one."""
+        with self.held(lambda: None):
+            path = self.folder / f"epoch-{_length(self._read(stored, self.folder))}.npz"
+            if not path.exists():
+                with whole_file(path) as partial:
+                    partial.write_bytes(stored)
+
+    def _read(self, stored: bytes, path: Path) -> State:
         """Raises ValueError, which names the file, where it is damaged or of another training."""
-        stored = path.read_bytes()
         digest, content = stored[:DIGEST_BYTES], stored[DIGEST_BYTES:]
         if hashlib.sha256(content).digest() != digest:
             raise ValueError(f"{path} is damaged and not used")
@@ -160,7 +178,7 @@ class Kept:
             diverged_epoch=np.array(state.diverged_epoch or 0),
             **arrays,
         )
-        epochs = state.diverged_epoch or len(state.history)
+        epochs = _length(state)
         place = self.folder / f"{'epoch' if ended else 'unfinished'}-{epochs}.npz"
         with whole_file(place) as partial:
             partial.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
@@ -169,26 +187,8 @@ class Kept:
                 path.unlink()
 
 
-@contextmanager
-def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the file for as long as the block lasts; where another process does, call `waiting` and wait for its end.
-
-    A process that is killed holds nothing any more.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                waiting()
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:  # else it was removed meanwhile
-                yield
-                return
-        finally:
-            os.close(handle)
+def _length(state: State) -> int:
+    return state.diverged_epoch or len(state.history)
 
 
 def _numbered(arrays: dict[str, np.ndarray], group: str) -> list[np.ndarray]:

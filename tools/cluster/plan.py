@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from stages.common.errors import InputError
 from tools.cluster.clone import Study
 from tools.common.git import git, git_or_none
-from tools.common.pipeline import opened
+from tools.common.pipeline import of_the_study, opened
 
 MEMORY = {True: 2e9, False: 5e8}  # bytes, of a training and of another stage
 
@@ -25,7 +25,7 @@ def planned(stale: list[str], threads: int) -> tuple[dict[str, Task], list[str]]
     `stale` is in an order in which they could run; `threads` is what a training takes.
     """
     with opened() as repo:
-        graph = repo.index.graph
+        graph = of_the_study(repo)
         stages = {stage.addressing: stage for stage in graph}
         needs = {name: sorted(need.addressing for need in graph.successors(stage)) for name, stage in stages.items()}
         tasks: dict[str, Task] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from graphlib import TopologicalSorter
+from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
@@ -22,6 +23,15 @@ def opened() -> Iterator[Repo]:
         raise InputError(with_what_is_needed(" ".join(f"{error}{cause}".split()))) from error
 
 
+STUDY, SEARCH = "dvc.yaml", "search/dvc.yaml"  # the pipeline files
+
+
+def of_the_study(repo: Repo) -> Any:
+    """The graph of the study's stages. DVC's own has those of every pipeline file; the search is run when asked for."""
+    graph = repo.index.graph
+    return graph.subgraph(stage for stage in graph if stage.path_in_repo == STUDY)
+
+
 def stale_stages() -> dict[str, set[str]]:
     """The stages that may have to run, in one order of many: those that DVC calls changed, and all that follow them.
 
@@ -29,9 +39,9 @@ def stale_stages() -> dict[str, set[str]]:
     pipeline.
     """
     with opened() as repo:
-        graph = repo.index.graph
+        graph = of_the_study(repo)
         needs = {stage.addressing: {need.addressing for need in graph.successors(stage)} for stage in graph}
-        changed = set(repo.status())
+        changed = set(repo.status(STUDY))
     stale: dict[str, set[str]] = {}
     for stage in TopologicalSorter(needs).static_order():
         if stage in changed or needs[stage] & stale.keys():

@@ -5,7 +5,7 @@ from typing import Any
 
 from stages.common.errors import InputError
 from stages.common.strict_yaml import read_yaml
-from tools.common.pipeline import opened
+from tools.common.pipeline import of_the_study, opened
 
 Lock = dict[str, dict[str, Any]]  # the stages of a dvc.lock, by name
 
@@ -24,7 +24,7 @@ def read_lock(text: str) -> Lock:
 def of_the_pipeline(lock: Lock) -> Lock:
     """The lock's stages that dvc.yaml has: DVC leaves those in dvc.lock that it once had, as they were then."""
     with opened() as repo:
-        names = {stage.addressing for stage in repo.index.stages}
+        names = {stage.addressing for stage in of_the_study(repo)}
     return {name: stage for name, stage in lock.items() if name in names}
 
 
@@ -32,7 +32,7 @@ def differing_values(lock: Lock) -> list[str]:
     """What the lock holds of parameters, data and outputs, and is another one here; new keys and files do not count."""
     found = []
     with opened() as repo:
-        for stage in repo.index.stages:
+        for stage in of_the_study(repo):
             if stage.addressing not in lock:
                 continue
             for dep in stage.deps:

@@ -1,0 +1,83 @@
+"""The pictures of a search: the front among all trials, and the best so far against the epochs trained for it."""
+
+from itertools import accumulate
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from stages.page.pictures import FAILED, REFERENCE, STARTED, own_style
+from stages.trials.settings import Search
+from stages.trials.summary import front
+from stages.trials.trial import Trial
+
+
+def front_figure(trials: list[Trial], search: Search) -> Figure:
+    """Validation accuracy against parameters: every trained trial a point, the front a line, budgets marked."""
+    on_front = front(trials)
+    groups = [
+        ([trial for trial in trials if trial.rungs and not trial.started], "X", FAILED, "never started"),
+        *(
+            ([trial for trial in trials if trial.started and len(trial.rungs) == rung], ".", shade, f"{epochs} epochs")
+            for rung, (epochs, shade) in enumerate(zip(search.epochs, _shades(len(search.epochs)), strict=True), 1)
+        ),
+    ]
+    with own_style():
+        figure = Figure(figsize=(7, 5), layout="constrained")
+        axes = figure.subplots()
+        for members, marker, colour, label in groups:
+            if members:
+                sizes, accuracies = [one.parameters for one in members], [100 * one.accuracy for one in members]
+                axes.plot(sizes, accuracies, ls="", marker=marker, ms=9, color=colour, label=label)
+        axes.step(
+            [trial.parameters for trial in on_front],
+            [100 * trial.accuracy for trial in on_front],
+            where="post",
+            color=STARTED,
+            label="the front",
+        )
+        axes.set_xscale("log")
+        for name, parameters in search.budgets.items():
+            axes.axvline(parameters, ls="--", color=REFERENCE, lw=0.8)
+            axes.annotate(f"{name} ", (parameters, 0), xycoords=axes.get_xaxis_transform(), ha="right", color=REFERENCE)
+        learnt = [100 * trial.accuracy for trial in trials if trial.started]
+        if learnt:
+            axes.set_ylim(max(min(learnt), np.median(learnt) - 15) - 1, max(learnt) + 1)
+        axes.set_xlabel("parameters")
+        axes.set_ylabel("validation accuracy, %")
+        axes.set_title("What the search tried")
+        axes.legend()
+    return figure
+
+
+def progress_figure(trials: list[Trial], search: Search) -> Figure:
+    """The best validation accuracy so far under each budget against the epochs trained, a generation a step."""
+    generations = sorted({trial.generation for trial in trials})
+    trained = list(accumulate(sum(one.epochs for one in trials if one.generation == number) for number in generations))
+    with own_style():
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axes = figure.subplots()
+        for name, parameters in search.budgets.items():
+            best = accumulate((_best_of(trials, number, parameters) for number in generations), max)
+            axes.step(trained, [100 * accuracy or np.nan for accuracy in best], where="post", marker=".", label=name)
+        axes.set_xlabel("epochs trained")
+        axes.set_ylabel("best validation accuracy so far, %")
+        axes.set_title("The best under each budget")
+        axes.legend()
+    return figure
+
+
+def _best_of(trials: list[Trial], generation: int, parameters: int) -> float:
+    """The highest accuracy that a generation reached within a budget; 0 where none did."""
+    return max(
+        (
+            trial.accuracy
+            for trial in trials
+            if trial.generation == generation and trial.started and trial.parameters <= parameters
+        ),
+        default=0.0,
+    )
+
+
+def _shades(number: int) -> list[str]:
+    """Greys, the darker the further."""
+    return [f"{0.75 - 0.75 * k / max(number - 1, 1):.2f}" for k in range(number)]

@@ -1,0 +1,34 @@
+"""An architecture out of the space, key by key, as Optuna suggests it."""
+
+from typing import Any
+
+import optuna
+
+from stages.common.files import DECIMALS
+from stages.training.settings import FoundArchitecture
+from stages.trials.space import Space
+
+LOGARITHMIC = ("filters", "dense_units")  # without a step these are drawn so that doubling is as likely everywhere
+
+
+def draw(trial: optuna.Trial, space: Space) -> FoundArchitecture:
+    """The architecture that the trial proposes, in its one form."""
+
+    def one(key: str, name: str = "") -> Any:
+        return _drawn(trial, name or key, key, getattr(space, key))
+
+    drawn = {key: one(key) for key in Space.model_fields if key not in ("filters", "dense_units")}
+    drawn["dense_units"] = one("dense_units") if drawn["head"] == "dense" else None
+    places = [(block, number) for block in range(1, drawn["blocks"] + 1) for number in (1, 2)]
+    return FoundArchitecture(
+        **drawn, filters=[one("filters", f"filters of block {block}, {number}") for block, number in places]
+    )
+
+
+def _drawn(trial: optuna.Trial, name: str, key: str, choice: Any) -> Any:
+    if isinstance(choice, list):
+        return choice[0] if len(choice) == 1 else trial.suggest_categorical(name, choice)
+    if key in ("dropout", "average"):
+        return round(trial.suggest_float(name, choice.low, choice.high, step=choice.step), DECIMALS)
+    logarithmic = key in LOGARITHMIC and not choice.step
+    return trial.suggest_int(name, choice.low, choice.high, step=choice.step or 1, log=logarithmic)

@@ -1,0 +1,35 @@
+"""The section `search` of params.yaml."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from stages.network.architecture import Section, refusal
+from stages.training.settings import Seed
+from stages.trials.space import Space
+
+BUDGET_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Search(Section):
+    trials: Annotated[int, Field(ge=1, le=100_000)]
+    generation: Annotated[int, Field(ge=1, le=1000)]  # trials that are asked for at once
+    epochs: Annotated[list[Epochs], Field(min_length=1)]  # of the rungs: all reach the first one
+    keep: Annotated[float, Field(gt=0, le=1)]  # the share of a rung's trials that goes on to the next
+    seed: Seed
+    sampler: Literal["tpe", "random"]
+    operations: Annotated[int, Field(ge=1)]  # the most that a training step may take an image
+    budgets: Annotated[
+        dict[Annotated[str, StringConstraints(pattern=BUDGET_NAME)], Annotated[int, Field(ge=1)]],
+        Field(min_length=1),
+    ]  # parameters
+    space: Space
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.trials % self.generation:
+            raise refusal(("search", "trials"), self.trials, f"a multiple of search.generation, {self.generation}")
+        if self.epochs != sorted(set(self.epochs)):
+            raise refusal(("search", "epochs"), self.epochs, "rungs, each of more epochs than the one before")
+        return self

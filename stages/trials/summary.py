@@ -1,0 +1,118 @@
+"""What a search found: a handful of numbers, and lines for a terminal."""
+
+import textwrap
+from collections.abc import Sequence
+from math import log
+from typing import Any
+
+from stages.training.settings import FoundArchitecture
+from stages.trials.front import hypervolume, ranks
+from stages.trials.generations import best
+from stages.trials.settings import Search
+from stages.trials.trial import Trial
+
+COLUMNS = 80  # of the terminal
+MOST_ROWS = 12  # of the table of the front
+
+
+def started(trials: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in trials if trial.started]
+
+
+def front(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials than which no other one has both fewer parameters and a higher accuracy, by their parameters."""
+    standing = started(trials)
+    ranked = zip(ranks([trial.point for trial in standing]), standing, strict=True)
+    return sorted((trial for rank, trial in ranked if rank == 0), key=lambda trial: (trial.parameters, trial.number))
+
+
+def dominated_area(trials: Sequence[Trial], search: Search, classes: int) -> float:
+    """The hypervolume under the front: validation accuracy above chance, times the logarithm of the parameters.
+
+    Its reference point is the largest budget, at the accuracy of a guess.
+    """
+    points = [trial.point for trial in started(trials)]
+    return hypervolume(points, (log(max(search.budgets.values())), 1 / classes))
+
+
+def numbers(trials: Sequence[Trial], search: Search, classes: int) -> dict[str, Any]:
+    """What metrics/search.json holds."""
+    found = {name: best(trials, parameters) for name, parameters in search.budgets.items()}
+    return {
+        "validation_accuracy": {name: trial.accuracy for name, trial in found.items() if trial},
+        "hypervolume": dominated_area(trials, search, classes),
+        "reference_point": {"parameters": max(search.budgets.values()), "validation_accuracy": 1 / classes},
+        "trials": len(trials),
+        "epochs": sum(trial.epochs for trial in trials),
+    }
+
+
+def generation_line(trials: Sequence[Trial], search: Search, left: float) -> str:
+    """After a generation: trials, epochs, the best under each budget, and the time that is `left`, in seconds."""
+    found = {name: best(trials, parameters) for name, parameters in search.budgets.items()}
+    shown = ", ".join(f"{name} {100 * trial.accuracy:.2f}" for name, trial in found.items() if trial)
+    told = f"trials {len(trials)}/{search.trials}, epochs {sum(trial.epochs for trial in trials)}"
+    minutes = f"; {left / 60:.0f} min left" if left else ""
+    return f"{told}: {f'{shown} %' if shown else 'none started'}{minutes}"
+
+
+def outcome(trials: Sequence[Trial], search: Search, exhausted: bool) -> str:
+    """The front in a table, what is best under each budget, and what to do next: at most 80 columns."""
+    lines = [["trial", "parameters", "Mflop", "epochs", "validation"]]
+    on_front = front(trials)
+    shown = sorted(sorted(on_front, key=lambda trial: -trial.accuracy)[:MOST_ROWS], key=lambda trial: trial.parameters)
+    marks = {trial.number: name for name, size in search.budgets.items() if (trial := best(trials, size))}
+    lines += [
+        [
+            str(trial.number),
+            f"{trial.parameters:,}",
+            f"{trial.operations / 1e6:.1f}",
+            str(trial.epochs),
+            f"{100 * trial.accuracy:.2f}",
+        ]
+        for trial in shown
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = ["  ".join(map(str.rjust, cells, widths)) for cells in lines]
+    named = [f"{line}  {marks.get(trial.number, '')}".rstrip() for line, trial in zip(table[1:], shown, strict=True)]
+    more = [f"and {len(on_front) - len(shown)} more on the front"] if len(on_front) > len(shown) else []
+    best_ones = [
+        line
+        for name, size in search.budgets.items()
+        if (trial := best(trials, size))
+        for line in textwrap.wrap(
+            f"{name}, up to {size:,} parameters: {in_words(trial.architecture)}", COLUMNS, subsequent_indent="  "
+        )
+    ]
+    ended = ["The space is exhausted: hardly any other architecture is in it."] if exhausted else []
+    return "\n".join(
+        [
+            f"The front of {len(started(trials))} trained architectures that started, validation accuracy in %",
+            table[0],
+            *named,
+            *more,
+            *ended,
+            "",
+            *(best_ones or ["No architecture that started is within a budget."]),
+            "",
+            "`make adopt` writes them into params.yaml; `make repro` trains and tests them.",
+        ]
+    )
+
+
+def in_words(architecture: FoundArchitecture) -> str:
+    """All of it in one line; what is as in the notebook's architecture is left out."""
+    filters = architecture.filters
+    pairs = " / ".join(f"{first}, {second}" for first, second in zip(filters[::2], filters[1::2], strict=True))
+    repeated = f"{architecture.blocks} x " if len(filters) == 2 < 2 * architecture.blocks else ""
+    parts = [
+        f"{repeated}({pairs})",
+        f"{architecture.kernel}x{architecture.kernel}",
+        f"{architecture.pooling} pooling at stride {architecture.stride}",
+        f"{architecture.dense_units} hidden units" if architecture.dense_units else "average head",
+        architecture.activation,
+        *(["batch normalization"] if architecture.normalization == "batch" else []),
+        *([f"dropout {architecture.dropout:g}"] if architecture.dropout else []),
+        *([f"average {architecture.average:g}"] if architecture.average else []),
+    ]
+    return ", ".join(parts)

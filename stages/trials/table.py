@@ -1,0 +1,88 @@
+"""The trials of a search as a table: a trial and rung a row, in the order in which they were trained."""
+
+import csv
+import io
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from stages.common.errors import InputError
+from stages.common.files import csv_text
+from stages.training.settings import FoundArchitecture
+from stages.trials.trial import Rung, Trial
+
+ARCHITECTURE = [key for key in FoundArchitecture.model_fields if key != "filters"]
+COLUMNS = [
+    "trial", "generation", "rung", "epochs", "filters", *ARCHITECTURE, "parameters", "operations",
+    "validation_accuracy", "validation_loss", "started", "promoted",
+]  # fmt: skip
+REPAIR = "`make search` makes it anew"
+
+
+def trials_text(trials: Sequence[Trial]) -> str:
+    """As CSV. A trial that was not trained has one row, of rung 0; `operations` are of a training step, an image."""
+    rows = [(trial, rung) for trial in trials for rung in range(bool(trial.rungs), len(trial.rungs) + 1)]
+    rows.sort(key=lambda row: (row[0].generation, row[1], row[0].number))
+    return csv_text([_row(trial, rung) for trial, rung in rows], COLUMNS)
+
+
+def _row(trial: Trial, rung: int) -> list[Any]:
+    architecture = trial.architecture.model_dump()
+    given = trial.rungs[rung - 1] if rung else Rung(0, None, None, started=False)
+    return [
+        trial.number,
+        trial.generation,
+        rung,
+        given.epochs,
+        " ".join(map(str, architecture["filters"])),
+        *(f"{value:g}" if isinstance(value, float) else value for value in map(architecture.get, ARCHITECTURE)),
+        trial.parameters,
+        trial.operations,
+        given.accuracy,
+        given.loss,
+        given.started,
+        0 < rung < len(trial.rungs),
+    ]
+
+
+def read_trials(path: Path) -> list[Trial]:
+    """What `trials_text` wrote, by number. Raises InputError where the file is missing or of another form."""
+    try:
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
+        if reader.fieldnames != COLUMNS:
+            raise ValueError(f"its columns are {', '.join(reader.fieldnames or ['none'])[:80]}")
+        rows = list(reader)
+        rows.sort(key=lambda row: (int(row["trial"]), int(row["rung"])))
+        return [_trial(list(rungs)) for _, rungs in groupby(rows, key=lambda row: row["trial"])]
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; {REPAIR}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: no table of trials ({' '.join(str(error).split())}); {REPAIR}") from None
+
+
+def _trial(rows: list[dict[str, str]]) -> Trial:
+    first = rows[0]
+    numbers = ("blocks", "kernel", "stride", "dense_units", "dropout", "average")
+    keys: dict[str, Any] = {key: first[key] for key in ARCHITECTURE}
+    for key in numbers:
+        kind = float if key in ("dropout", "average") else int
+        keys[key] = kind(first[key]) if first[key] else None
+    return Trial(
+        number=int(first["trial"]),
+        generation=int(first["generation"]),
+        architecture=FoundArchitecture(**keys, filters=[int(number) for number in first["filters"].split()]),
+        parameters=int(first["parameters"]),
+        operations=int(first["operations"]),
+        unfit=float(int(first["rung"]) == 0),
+        rungs=[
+            Rung(
+                int(row["epochs"]),
+                float(row["validation_accuracy"]) if row["validation_accuracy"] else None,
+                float(row["validation_loss"]) if row["validation_loss"] else None,
+                row["started"] == "True",
+            )
+            for row in rows
+            if int(row["rung"])
+        ],
+    )

@@ -1,0 +1,81 @@
+"""What can be searched among, and that whatever is drawn can be built, or is told to be out of bounds."""
+
+import re
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from stages.network.architecture import Architecture, build_model
+from stages.network.cost import parameter_count
+from stages.params import problems
+from stages.trials.drawing import draw
+from stages.trials.space import Space
+from tests.trials.made_up import SPACE
+
+
+def drawn(seed: int, **changed: Any) -> Architecture:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    return draw(study.ask(), Space.model_validate(SPACE | changed))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_whatever_is_drawn_is_an_architecture_of_the_space(seed: int) -> None:
+    found = drawn(seed)
+    assert found.filters == type(found).model_validate(found.model_dump()).filters, "in its one form"
+    assert all(2 <= number <= 64 for number in found.filters)
+    assert 1 <= found.blocks <= 4
+    assert (found.dense_units is None) == (found.head == "average")
+    assert found.dropout in (0.0, 0.1, 0.2, 0.3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(28, 28), (9, 14)]))
+def test_what_fits_is_built_with_as_many_parameters_as_are_counted_without_building_it(
+    seed: int, shape: tuple[int, int]
+) -> None:
+    alone = drawn(seed, filters={"low": 1, "high": 5}, dense_units=[3, 8]).architecture
+    if min(alone.image_sizes(*shape)[-1]) >= 1:
+        assert parameter_count(alone, shape, 7) == build_model(alone, shape, 7).count_params()
+
+
+def test_a_key_that_is_left_out_has_the_value_of_the_notebook() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    space = {"filters": [4], "blocks": [1], "pooling": ["max"], "dense_units": [16], "activation": ["relu"]}
+    found = draw(study.ask(), Space.model_validate(space))
+    assert found.architecture == Architecture(
+        filters=[4, 4], blocks=1, pooling="max", dense_units=16, activation="relu"
+    )
+    assert found.average == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"kernel": [3, 7]}, "kernel holds [3, 7]: input should be 3 or 5"),
+        ({"kernel": {"low": 3, "high": 5}}, "kernel holds .*: a list of choices"),
+        ({"kernel": []}, "kernel holds []: list should have at least 1 item"),
+        ({"activation": ["relu", "swish"]}, "activation holds ['relu', 'swish']: input should be 'sigmoid', "),
+        ({"filters": {"low": 0, "high": 4}}, "filters holds .*: input should be greater than or equal to 1"),
+        ({"filters": {"low": 4, "high": 2}}, "filters holds .*: low is at most high"),
+        ({"filters": {"low": 2, "high": 7, "step": 2}}, "filters holds .*: high is a whole number of steps above low"),
+        ({"filters": {"low": 2.5, "high": 7}}, "filters holds .*: low, high and step are whole numbers"),
+        ({"filters": {"low": 2}}, "filters.high is missing"),
+        ({"filters": {"low": 2, "high": 4, "log": True}}, "filters.log holds True: unknown key"),
+        ({"blocks": [1, 1]}, "blocks holds [1, 1]: each choice once"),
+        ({"dropout": {"low": 0, "high": 1}}, "dropout holds .*: input should be less than 1"),
+        ({"dense_units": None}, "the file holds .*: dense_units, as the head may be dense"),
+        ({"dense_units": [None]}, "dense_units holds [None]: input should be a valid integer"),
+        ({"average": [1]}, "average holds [1]: input should be less than 1"),
+        ({"colour": ["grey"]}, "colour holds ['grey']: unknown key"),
+    ],
+)
+def test_what_no_architecture_may_hold_is_refused_in_a_phrase(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Space.model_validate(SPACE | changed)
+    pattern = re.escape(said).replace(re.escape(".*"), ".*")
+    assert re.match(pattern, problems(refused.value)), problems(refused.value)
