@@ -30,6 +30,7 @@ VALUES = "its values are parameters of the stage, or are in its command"
 NOT_DEPENDED_ON = {
     "fetch": {
         "stages/common/errors.py": WORDS,
+        "stages/common/problems.py": WORDS,
         "stages/common/places.py": PLACES,
         "stages/data/failures.py": WORDS,
         "stages/network/architecture.py": VALUES,
@@ -41,6 +42,7 @@ NOT_DEPENDED_ON = {
     },
     "prepare": {
         "stages/common/errors.py": WORDS,
+        "stages/common/problems.py": WORDS,
         "stages/common/places.py": PLACES,
         "stages/common/libraries.py": VERSIONS,
         "stages/common/reading.py": "it is for those who read what this stage writes",
@@ -54,6 +56,7 @@ NOT_DEPENDED_ON = {
     "train": {
         "stages/common/cores.py": WORDS,
         "stages/common/errors.py": WORDS,
+        "stages/common/problems.py": WORDS,
         "stages/common/places.py": PLACES,
         "stages/common/processor.py": "it tells kept states apart, and is in no output",
         "stages/common/libraries.py": VERSIONS,
@@ -69,6 +72,7 @@ NOT_DEPENDED_ON = {
     },
     "aggregate": {
         "stages/common/errors.py": WORDS,
+        "stages/common/problems.py": WORDS,
         "stages/common/places.py": PLACES,
         "stages/network/backend.py": KERAS,
         "stages/network/fast.py": KERAS,
