@@ -38,7 +38,7 @@ def committed(change: Callable[[dict[str, Any]], None] = lambda _: None) -> Para
 
 def test_every_claim_is_about_some_family() -> None:
     nothing = steps_table([])
-    assert set(ABOUT) == set(judge({"width": [], "depth": []}, {"width": nothing, "depth": nothing}, 0))
+    assert set(ABOUT) == set(judge({"width": [], "depth": [], "found": []}, {"width": nothing, "depth": nothing}, 0))
 
 
 def test_one_seed_of_the_very_study_has_all_that_five_have_decided_otherwise() -> None:
