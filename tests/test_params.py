@@ -165,24 +165,9 @@ def test_the_ends_of_a_range_are_accepted(key: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "w1; touch x",
-        "$(touch x)",
-        "../x",
-        "a/b",
-        "width",
-        "depth",
-        "found",
-        "depth-1",
-        "1w",
-        "-w",
-        "",
-        "w.1",
-        "w" * 41,
-        "w1\n",
-        "ẃ",
-    ],
-)
+    ["w1; touch x", "$(touch x)", "../x", "a/b", "width", "depth", "found", "depth-1", "1w", "-w", "", "w.1", "w" * 41,
+     "w1\n", "ẃ"],
+)  # fmt: skip
 def test_a_study_s_name_that_is_no_safe_word_is_refused(name: str) -> None:
     write(changed("study.width", {name: [2, 4]}))
     assert "study.width." in refusal()

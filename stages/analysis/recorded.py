@@ -71,4 +71,5 @@ def _protocol(params: Params) -> tuple[Any, ...]:
 def _architectures(family: Family, params: Params) -> list[tuple[Architecture, float]]:
     """With the average of the weights that each one's training takes."""
     ordered = in_order(family, params.architectures())
-    return [(described.architecture, params.settings(described).average) for described in ordered]
+    trained = [(described.architecture, params.settings(described).average) for described in ordered]
+    return sorted(trained, key=repr)  # what was found is by its parameters elsewhere, whose number is not known here
