@@ -37,6 +37,7 @@ study:
     w2-4: [2, 4]
   depth: [2, 1]
 """
+NOTHING_FOUND = "  found: {}\n"
 FOUND = """\
   found:
     plain: {filters: [3, 3], blocks: 1, pooling: average, dense_units: 9, activation: sigmoid}
@@ -153,10 +154,10 @@ def write_training(folder: Path, name: str, architecture: dict[str, Any], chosen
     write_npz(folder / "predictions.npz", predictions)
 
 
-def write_study(project: Path, chosen: Sequence[int] = SEEDS, found: str = "") -> None:
+def write_study(project: Path, chosen: Sequence[int] = SEEDS, found: str = NOTHING_FOUND) -> None:
     """params.yaml, data/fashion_mnist.npz, names of classes and data/models/ of it all, and a record of five seeds.
 
-    `found` is "" or FOUND.
+    `found` is NOTHING_FOUND or FOUND; the record is from before anything could be found.
     """
     params = PARAMS.replace("SEEDS", str(list(chosen))) + found
     write_text(project / "params.yaml", params)

@@ -103,8 +103,8 @@ def test_page_has_them_in_table_charts_and_words_and_without_them_says_nothing_o
     assert dict(layer(charts["cost-parameters"], "point").drawn("color", "x"))["plain"] == 4500
     assert [name for (name,) in layer(charts["starts"], "point").drawn("y")][-3:] == BY_PARAMETERS
     assert 'data-for="accuracy-found"' not in without
-    assert "dotted" not in without
-    assert "study.found holds" not in said(without).replace("study.found holds no architecture", "")
+    assert "dotted ones of what was found." in words
+    assert not [phrase for phrase in ("dotted", "What study.found holds") if phrase in said(without)]
 
 
 def chart_of(text: str, name: str) -> dict[str, object]:
@@ -118,14 +118,10 @@ def test_verdicts_are_of_all_three_families(with_found: Path, made_up: Path) -> 
     assert verdicts.pop("best_for_its_cost")["verdict"] == "huge"
     together = verdicts.pop("together_beats_either_alone")
     assert together["verdict"] == "confirmed"
-    assert together["sentence"].startswith(
-        "plain has 4,500 parameters, where (8, 16), the study's best, has 5,000, and 97.50 % over all runs: +8.00 points "
-    )
-    assert "; huge" not in together["sentence"]
-    assert (
-        ". Of any kind, with no more parameters than the study's best: deep, 950 parameters, 95.75 %, -1.75 points "
-        in (together["sentence"])
-    )
+    first, beyond = together["sentence"].split(". Of any kind, with no more parameters than the study's best: ")
+    assert first.startswith("plain has 4,500 parameters, where (8, 16), the study's best, has 5,000, and 97.50 % over ")
+    assert ": +8.00 points [" in first
+    assert beyond.startswith("deep, 950 parameters, 95.75 %, -1.75 points [")
     assert verdicts == {claim: before[claim] for claim in verdicts}
 
 
@@ -168,9 +164,7 @@ def test_base_from_before_anything_could_be_found_lacks_nothing(
 
 
 def test_one_is_asked_for_in_one_command_trained_alone_with_its_own_average_and_shown(small: Path) -> None:
-    command = documented(
-        "dvc exp run -S '+study.found.mine={filters: [4, 8], blocks: 1, pooling: max, dense_units: 16, activation: relu}'"
-    )
+    command = documented("dvc exp run -S '+study.found.mine={filters: [4, 8], blocks: 1, pooling: max, dense_units: 16, activation: relu}'")  # fmt: skip  # noqa: E501
     assert ran_stages(run(*command, cwd=small)) == ["train_found@mine", "aggregate"]
     found = metrics(small, "study")["found"]["mine"]
     assert found["parameters"] == 104 + 808 + (22 * 22 * 8 * 16 + 16) + 170
@@ -185,5 +179,5 @@ def test_one_is_asked_for_in_one_command_trained_alone_with_its_own_average_and_
     assert averaged != before
     output = run("dvc", "exp", "run", "-S", "train.average=0.5", "train_found@mine", cwd=small)
     assert ran_stages(output) == ["train_found@mine"]
-    assert "mine seed 0: 1 of 1 epochs were trained before" in output, "its own average is what it had"
+    assert "mine seed 0: 1 of 1 epoch were trained before" in output, "its own average is what it had"
     assert (small / "data/models/mine/history.csv").read_text() == averaged
