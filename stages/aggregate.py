@@ -37,7 +37,7 @@ from stages.data.packed import read_dataset
 from stages.network.cost import training_flops
 from stages.page.page import page
 from stages.page.pictures import accuracy_figure, curves_figure, write_png
-from stages.params import FAMILIES, Params, load_params
+from stages.params import FAMILIES, PICKED, Params, load_params
 
 SET_ASIDE = DATA / "set-aside"
 
@@ -58,15 +58,15 @@ def set_aside_unlisted(names: set[str]) -> None:
 
 def write_metrics(params: Params, every: list[Trained], dataset: Dataset) -> None:
     """The numbers of the picks and of the study, and those of them that DVC compares."""
-    summary: dict[str, Any] = {family: {} for family in FAMILIES}
-    study: dict[str, Any] = {family: {} for family in FAMILIES}
+    summary: dict[str, Any] = {family: {} for family in PICKED}
+    study: dict[str, Any] = {family: {} for family in PICKED}
     for described, results in every:
         flops = training_flops(described.architecture, dataset.image_shape, dataset.classes)
         numbers = summarize(results, flops)
         if described.is_pick:
             summary[described.family] = numbers
         else:
-            study[described.family][described.key] = numbers
+            study.setdefault(described.family, {})[described.key] = numbers
     write_json(SUMMARY, summary)
     write_json(STUDY, study)
     write_json(ACCURACY, compared_numbers(params, summary, study))
@@ -76,10 +76,13 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
     """The pictures of each family, the verdicts, and the page."""
     watched = "validation" if params.data.validation else "test"
     shown = {family: members(family, every) for family in FAMILIES}
-    runs = {family: [compared_runs(trained, dataset) for trained in shown[family]] for family in FAMILIES}
-    steps = {family: steps_table(runs[family]) for family in FAMILIES}
+    runs = {
+        family: [compared_runs(one, dataset, params.settings(one.described).average) for one in shown[family]]
+        for family in FAMILIES
+    }
+    steps = {family: steps_table(runs[family]) for family in PICKED}
     verdicts = judge(runs, steps, len(dataset.validation.labels))
-    write_json(METRICS / "steps.json", {family: by_step(steps[family]) for family in FAMILIES})
+    write_json(METRICS / "steps.json", {family: by_step(steps[family]) for family in PICKED})
     write_json(VERDICTS, {key: verdict._asdict() for key, verdict in verdicts.items()})
 
     tables: dict[str, list[pd.DataFrame]] = {"accuracy": [], "curves": [], "layers": []}
@@ -89,12 +92,13 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
         write_text(PLOTS / f"{family}_curves.csv", table_text(curves))
         write_png(PLOTS / f"{family}_accuracy.png", accuracy_figure(accuracy, family))
         write_png(PLOTS / f"{family}_curves.png", curves_figure(curves, family, dataset, watched))
-        tables["accuracy"].append(accuracy.assign(family=family))
-        tables["curves"].append(curves.assign(family=family))
-        tables["layers"].append(layers_table(shown[family]))
+        if shown[family]:
+            tables["accuracy"].append(accuracy.assign(family=family))
+            tables["curves"].append(curves.assign(family=family))
+            tables["layers"].append(layers_table(shown[family]))
 
     together = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
-    everything = [*runs["width"], *runs["depth"]]
+    everything = [architecture for family in FAMILIES for architecture in runs[family]]
     known = recorded(params, verdicts)
     write_text(PAGE, page(params, dataset, everything, verdicts, known, together, best_run(every)))
 

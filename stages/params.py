@@ -1,7 +1,6 @@
 """params.yaml, read and checked. `python -m stages.params` does only that, before a command is made from it."""
 
 import os
-import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -9,23 +8,20 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.places import METRICS, MODELS, PACKED, PLOTS, RAW
+from stages.common.problems import problems
 from stages.common.strict_yaml import read_yaml
 from stages.network.architecture import Architecture, Blocks, Filters, Section, filters_rule, refusal
-from stages.training.settings import Seed, Train, no_repeats
+from stages.training.settings import FoundArchitecture, Seed, Train, no_repeats
 from stages.trials.settings import Search
 
 PARAMS_FILE = Path("params.yaml")
 
-Family = Literal["width", "depth"]
-FAMILIES: tuple[Family, ...] = ("width", "depth")
+Family = Literal["width", "depth", "found"]
+PICKED: tuple[Family, ...] = ("width", "depth")  # have a section each, which is their pick and what they have in common
+FAMILIES: tuple[Family, ...] = (*PICKED, "found")
 
 NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"  # a folder's name and a word of a command: nothing else may be in it
 DEPTH_PREFIX = "depth-"
-
-PROBLEMS_SHOWN = 10  # of one file; a list can hold any number of them
-KEY_SHOWN = 80  # characters
-_brief = reprlib.Repr()
-_brief.maxlevel = 2  # of six items each: an alias of an alias of an alias is short to write and endless to show
 
 
 def depth_name(blocks: int) -> str:
@@ -61,6 +57,7 @@ class Data(Section):
 class Study(Section):
     width: dict[StudyName, Filters]
     depth: Annotated[list[Blocks], AfterValidator(no_repeats)]
+    found: dict[StudyName, FoundArchitecture] = Field(default_factory=dict)  # each is complete
 
 
 class StudyArchitecture(NamedTuple):
@@ -70,6 +67,7 @@ class StudyArchitecture(NamedTuple):
     family: Family
     key: str  # its name within the family, as metrics/study.json has it
     architecture: Architecture
+    average: float | None = None  # of its training's weights, where that is not as `train` says
 
     @property
     def is_pick(self) -> bool:
@@ -77,7 +75,9 @@ class StudyArchitecture(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What a picture calls it: what its family varies."""
+        """What a picture calls it: what its family varies, or its name where that is everything."""
+        if self.family == "found":
+            return self.key
         filters, blocks = self.architecture.filters, self.architecture.blocks
         if self.family == "width":
             pairs = [f"{first}, {second}" for first, second in zip(filters[::2], filters[1::2], strict=True)]
@@ -113,22 +113,39 @@ class Params(Section):
         for key, filters in self.study.width.items():
             if len(filters) not in (2, 2 * self.width.blocks):
                 raise refusal(("study", "width", key), filters, filters_rule(self.width.blocks))
-        names: dict[str, str] = {}
-        for described in self.studied():
-            if described.family == "width":
-                known = names.setdefault(described.label, described.name)
-                if known != described.name:
-                    rule = f"an architecture that study.width.{known} is not"
-                    raise refusal(("study", "width", described.key), described.architecture.filters, rule)
+        self._check_names()
+        self._check_repeats()
         return self
 
+    def _check_names(self) -> None:
+        for key, found in self.study.found.items():
+            if key in self.study.width:
+                raise refusal(("study", "found", key), found.filters, "a name that study.width does not hold")
+        for name, parameters in (self.search.budgets if self.search else {}).items():
+            if name in self.study.width or name in FAMILIES or name.startswith(DEPTH_PREFIX):
+                raise refusal(("search", "budgets", name), parameters, "a name that study.found may hold")
+
+    def _check_repeats(self) -> None:
+        """One architecture, trained alike, has one name within its family; a list of blocks sees to it itself."""
+        names: dict[tuple[Any, ...], str] = {}
+        for described in self.studied():
+            family, key, architecture = described.family, described.key, described.architecture
+            one = (family, architecture.model_dump_json(), self.settings(described).average)
+            if (known := names.setdefault(one, key)) != key:
+                rule = f"an architecture that study.{family}.{known} is not"
+                raise refusal(("study", family, key), architecture.filters, rule)
+
     def family(self, family: Family) -> Architecture:
-        """A family's section: the pick, and what the study's architectures have in common."""
+        """The section of a family of PICKED: the pick, and what the study's architectures have in common."""
         return self.width if family == "width" else self.depth
 
+    def settings(self, described: StudyArchitecture) -> Train:
+        """What its training is told."""
+        return self.train.averaging(described.average)
+
     def picks(self) -> list[StudyArchitecture]:
-        """The two current architectures, one a family."""
-        return [StudyArchitecture(family, family, family, self.family(family)) for family in FAMILIES]
+        """The two current architectures, one a family of PICKED."""
+        return [StudyArchitecture(family, family, family, self.family(family)) for family in PICKED]
 
     def architectures(self) -> list[StudyArchitecture]:
         """All of them, the picks first."""
@@ -144,7 +161,11 @@ class Params(Section):
             StudyArchitecture(depth_name(blocks), "depth", str(blocks), changed(self.depth, "blocks", blocks))
             for blocks in self.study.depth
         ]
-        return width + depth
+        found = [
+            StudyArchitecture(key, "found", key, found.architecture, found.average)
+            for key, found in self.study.found.items()
+        ]
+        return [*width, *depth, *found]
 
 
 def changed(architecture: Architecture, key: str, value: Any) -> Architecture:
@@ -167,29 +188,6 @@ def read_params(text: str) -> Params:
         return Params.model_validate(read_yaml(text, str(PARAMS_FILE)))
     except ValidationError as error:
         raise InputError(f"{PARAMS_FILE}: {problems(error)}") from None
-
-
-def problems(error: ValidationError) -> str:
-    """What is wrong, on one line, a phrase a key: where, what stands there, what may stand there."""
-    phrases = []
-    for item in error.errors()[:PROBLEMS_SHOWN]:
-        key = ".".join(str(part) for part in item["loc"] if not str(part).startswith("[")) or "the file"
-        if len(key) > KEY_SHOWN or not key.isprintable():  # a newline in a key would make this two lines
-            key = reprlib.repr(key)
-        rule = item["msg"].removeprefix("Value error, ")
-        holds = "is missing" if item["type"] == "missing" else f"holds {_shown(item['input'])}"
-        may = "unknown key" if item["type"] == "extra_forbidden" else rule[:1].lower() + rule[1:]
-        phrases.append(f"{key} {holds}: {may}")
-    if error.error_count() > PROBLEMS_SHOWN:
-        phrases.append(f"and {error.error_count() - PROBLEMS_SHOWN} more")
-    return "; ".join(phrases)
-
-
-def _shown(value: Any) -> str:
-    try:
-        return _brief.repr(value)
-    except ValueError:  # from Python's limit on the digits of a number that it writes out
-        return "a number of thousands of digits"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     python -m stages.train width        the pick of a family, as its section describes it
     python -m stages.train w10-20       one of the study, under its name there
     python -m stages.train depth-3
+    python -m stages.train small        one that was found, with the average that it names
 
 Reads params.yaml and data/fashion_mnist.npz; writes data/models/NAME/, whole or not at all: for every seed
 `seed-K.keras`, and for all of them `results.json`, `history.csv`, `layers.csv` (what stages/training/diagnosis.py
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> None:
         from stages.training.every_seed import train_every_seed  # with TensorFlow: seconds that bad input is spared
 
         check_imported()
-        train_every_seed(asked.name, asked.architecture, params.train, dataset)
+        train_every_seed(asked.name, asked.architecture, params.settings(asked), dataset)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,7 @@ def test_verdicts_are_those_of_the_families_in_order(made_up: Path) -> None:
         "width_has_an_optimum": "undecided",
         "depth_has_an_optimum": "not tested",
         "best_for_its_cost": "(8, 16)",
+        "together_beats_either_alone": "not tested",
     }
     assert verdicts["wide_networks_fail_to_start"]["sentence"].startswith(
         "started: (2, 4) 2 of 4, (8, 16) 4 of 4, (10, 20) 1 of 4; "

@@ -16,6 +16,7 @@ CONTENT = read_yaml(TEXT, "params.yaml")
 
 DEFAULTS = {  # of the keys that came later, and of the one that another decides on
     "average": 0, "kernel": 5, "stride": 1, "head": "dense", "normalization": "none", "dropout": 0, "dense_units": None,
+    "found": {},
 }  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def test_the_repository_s_file_gives_two_picks_and_nine_studied_architectures() 
     assert not any(named.is_pick for named in params.studied())
 
 
-WRONG = {
+WRONG: dict[str, tuple[Any, ...]] = {
     "data.validation": (-1, 2**32, "2", 2.0, True, None, [5], {"a": 1}),
     "data.seed": (-1, 2**32, "0", 0.0, False, None, [0]),
     "data.source": (
@@ -125,6 +126,7 @@ WRONG = {
     "train.average": (-0.1, 1, 1.0, "0.9", True, None, float("inf")),
     "depth.activation": ("softmax", "", None, 0, ["relu"]),
     "study.width": (None, [], "w2-4", [[2, 4]]),
+    "study.found": (None, [], "small", [2, 4], {"small": None}, {"small": [2, 4]}, {"small": {}}),
     "study.depth": ([1, 1], [0], [65], ["1"], [True], 1, None, {1: 2}),
 }
 
@@ -148,6 +150,7 @@ def test_a_wrong_value_is_refused_by_key(project: Path, key: str, value: Any) ->
         ("study.width", {}),
         ("study.width", {"A" + 39 * "z": [1, 1024]}),
         ("study.depth", [64]),
+        ("study.found", {}),
         ("width.kernel", 3),
         ("width.stride", 2),
         ("width.normalization", "batch"),
@@ -162,26 +165,14 @@ def test_the_ends_of_a_range_are_accepted(key: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "w1; touch x",
-        "$(touch x)",
-        "../x",
-        "a/b",
-        "width",
-        "depth",
-        "depth-1",
-        "1w",
-        "-w",
-        "",
-        "w.1",
-        "w" * 41,
-        "w1\n",
-        "ẃ",
-    ],
-)
+    ["w1; touch x", "$(touch x)", "../x", "a/b", "width", "depth", "found", "depth-1", "1w", "-w", "", "w.1", "w" * 41,
+     "w1\n", "ẃ"],
+)  # fmt: skip
 def test_a_study_s_name_that_is_no_safe_word_is_refused(name: str) -> None:
     write(changed("study.width", {name: [2, 4]}))
     assert "study.width." in refusal()
+    write(changed("study.found", {name: CONTENT["width"]}))
+    assert "study.found." in refusal()
 
 
 @pytest.mark.parametrize("section", ["data", "train", "width", "depth", "study"])

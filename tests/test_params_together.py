@@ -1,9 +1,11 @@
 """Keys of params.yaml of which one decides what another may hold."""
 
+import copy
 from typing import Any
 
 import pytest
 
+from stages.network.architecture import Architecture
 from stages.params import load_params
 from tests.test_params import CONTENT, changed, project, refusal, write
 
@@ -52,6 +54,71 @@ def test_a_study_s_blocks_may_differ_too_where_their_number_is_width_s() -> None
     assert "study.width.c holds [2, 4, 4, 4]: two numbers" in refusal()
     write(changed("depth", CONTENT["depth"] | {"blocks": 2, "filters": [6, 6, 8, 8]}))
     assert "depth.filters holds [6, 6, 8, 8]: two numbers, as study.depth varies the blocks" in refusal()
+
+
+MINE = {"filters": [4, 8], "blocks": 1, "pooling": "max", "dense_units": 16, "activation": "relu"}
+
+
+def with_found(**found: dict[str, Any]) -> dict[str, Any]:
+    return changed("study.found", found)
+
+
+def test_what_was_found_is_complete_and_may_name_an_average_of_its_own() -> None:
+    write(with_found(mine=MINE, averaged=MINE | {"average": 0.9}, plain=MINE | {"average": 0.5, "kernel": 3}))
+    params = load_params()
+    *_, mine, averaged, plain = params.studied()
+    assert [(one.name, one.family, one.key, one.label, one.is_pick) for one in (mine, averaged)] == [
+        ("mine", "found", "mine", "mine", False),
+        ("averaged", "found", "averaged", "averaged", False),
+    ]
+    assert mine.architecture == averaged.architecture == Architecture.model_validate(MINE)
+    assert plain.architecture.kernel == 3
+    assert [params.settings(one).average for one in (params.picks()[0], mine, averaged, plain)] == [0, 0, 0.9, 0.5]
+    assert params.settings(averaged) == params.train.model_copy(update={"average": 0.9})
+
+
+def test_train_s_average_holds_where_what_was_found_names_none_and_not_where_it_names_0() -> None:
+    content = with_found(mine=MINE, plain=MINE | {"average": 0})
+    content["train"] = CONTENT["train"] | {"average": 0.9}
+    write(content)
+    params = load_params()
+    assert [params.settings(one).average for one in params.studied()[-2:]] == [0.9, 0]
+
+
+def test_a_file_from_before_anything_could_be_found_is_read() -> None:
+    content = copy.deepcopy(CONTENT)
+    del content["study"]["found"]
+    write(content)
+    assert load_params().study.found == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        ({"mine": MINE | {"blocks": 0}}, "study.found.mine.blocks holds 0: "),
+        ({"mine": MINE | {"seeds": 0}}, "study.found.mine.seeds holds 0: unknown key"),
+        ({"mine": MINE | {"average": 1}}, "study.found.mine.average holds 1: "),
+        ({"mine": {"filters": [4, 8]}}, "study.found.mine.blocks is missing"),
+        ({"mine": MINE | {"filters": [4, 8, 16, 16]}}, "study.found.mine.filters holds [4, 8, 16, 16]: two numbers"),
+        ({"mine": MINE | {"dense_units": None}}, "study.found.mine.dense_units is missing: a head of kind dense has"),
+        ({"w2-4": MINE}, "study.found.w2-4 holds [4, 8]: a name that study.width does not hold"),
+        ({"mine": MINE, "again": MINE}, "study.found.again holds [4, 8]: an architecture that study.found.mine is not"),
+        ({"mine": MINE, "again": MINE | {"kernel": 5}}, "study.found.again holds [4, 8]: an architecture that"),
+        ({"mine": MINE, "again": MINE | {"average": 0}}, "study.found.again holds [4, 8]: an architecture that"),
+        (
+            {"mine": MINE | {"blocks": 2}, "again": MINE | {"blocks": 2, "filters": [4, 8, 4, 8]}},
+            "study.found.again holds [4, 8]: an architecture that study.found.mine is not",
+        ),
+    ],
+)
+def test_what_was_found_is_refused_by_its_key(found: dict[str, Any], reason: str) -> None:
+    write(with_found(**found))
+    assert reason in refusal()
+
+
+def test_what_the_study_varies_may_be_found_as_well() -> None:
+    write(with_found(mine=CONTENT["width"], other=CONTENT["depth"]))
+    assert len(load_params().studied()) == 9 + 2
 
 
 def test_the_same_architecture_under_two_names_is_refused() -> None:

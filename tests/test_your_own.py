@@ -16,7 +16,7 @@ from stages.data.class_names import CLASS_NAMES, read_class_names
 from stages.data.idx import FILES, TEST_IMAGES, TRAIN_LABELS, read_idx
 from stages.data.sources import SUMS
 from stages.params import load_params
-from tests.conftest import ENVIRONMENT, ROOT, edit_params, ran_stages, run
+from tests.conftest import ENVIRONMENT, ROOT, edit_params, ran_stages, run, with_a_smaller_study
 
 PAGE = (ROOT / "docs/your-own.md").read_text(encoding="utf-8")
 SHAPES = ("circle", "cross", "square")
@@ -53,10 +53,7 @@ def project(fresh: Path, tmp_path: Path) -> Path:
     """A clone with a study of one architecture a family, one epoch each, and pictures."""
     project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
     params = project / "params.yaml"
-    kept, _, study = params.read_text().partition("    w5-10:")
-    params.write_text(
-        (kept + study[study.index("  depth:") :].partition("  - 2")[0]).replace("epochs: 20", "epochs: 1")
-    )
+    params.write_text(with_a_smaller_study(params.read_text()).replace("epochs: 20", "epochs: 1"))
     run("git", "commit", "--quiet", "--all", "--message", "A small study", cwd=project)
     draw_pictures(project / "pictures")
     return project

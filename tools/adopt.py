@@ -17,7 +17,7 @@ from stages.params import PARAMS_FILE, load_params, read_params
 from stages.training.settings import FoundArchitecture
 from stages.trials.generations import best
 from stages.trials.settings import Search
-from stages.trials.summary import in_words
+from stages.trials.summary import briefly
 from stages.trials.table import read_trials
 from stages.trials.trial import Trial
 from tools.common.pipeline import SEARCH, opened
@@ -63,7 +63,7 @@ def main() -> None:
         read_params(text)
         write_text(PARAMS_FILE, text)
         for name, architecture in found.items():
-            print(f"study.found.{name}: {in_words(architecture)}")
+            print(f"study.found.{name}: {briefly(architecture)}")
         print("`make repro` trains and tests them; then commit params.yaml, dvc.lock, metrics and plots")
 
 

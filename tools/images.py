@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.errors import InputError
 from stages.common.places import DATA
+from stages.common.problems import problems
 from stages.data.idx import FILES
-from stages.params import problems
 from tools.own_images.arrays import read_arrays
 from tools.own_images.classes import classes_of, drawn, names_of, numbered
 from tools.own_images.folders import read_folders, subfolders

@@ -12,13 +12,14 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.places import PACKED
 from stages.network.architecture import Architecture
 from stages.params import PARAMS_FILE, Params, load_params, read_params
 from stages.training.kept import IDENTITY, Identity, states, store
+from stages.training.settings import Train
 from tools.common.git import file_at, git
 from tools.common.pipeline import opened
 from tools.comparing.lock import read_lock
@@ -53,16 +54,23 @@ class Asked(NamedTuple):
     def epochs_of(self, entry: Entry) -> set[int]:
         """The numbers of epochs that it would go on from, of those that the entry has; at most one."""
         made_by, train = entry.made_by, self.params.train
-        asked = [described.architecture for described in self.params.architectures()]
+        asked = [
+            (described.architecture, _told(self.params.settings(described)))
+            for described in self.params.architectures()
+        ]
         same = (
-            entry.architecture in asked
+            (entry.architecture, made_by["train"]) in asked
             and made_by["seed"] in train.seeds
-            and made_by["train"] == train.model_dump(exclude={"epochs", "seeds"}, exclude_defaults=True)
             and self.data in (None, made_by["data"])
             and all(sha256_at(self.revision, f"stages/{name}") == digest for name, digest in made_by["code"].items())
         )
         within = [epochs for epochs in states(entry.folder) if epochs <= train.epochs]
         return {max(within)} if same and within else set()
+
+
+def _told(settings: Train) -> dict[str, Any]:
+    """The settings as an identity has them."""
+    return settings.model_dump(exclude={"epochs", "seeds"}, exclude_defaults=True)
 
 
 def entries(place: Path) -> list[Entry]:

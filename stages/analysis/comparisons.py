@@ -27,6 +27,7 @@ class Compared(NamedTuple):
     overall: list[float]  # of all runs; one that diverged has none
     validation: list[float]  # validation accuracy of all runs; none where no images are held out
     correct: np.ndarray | None  # bool [test images]: what the first run that started gets right
+    notebooks_kind: bool  # as `reference.of_the_notebooks_kind` says
 
     @property
     def starts_sometimes(self) -> bool:

@@ -22,7 +22,7 @@ STUDY, SUMMARY, VERDICTS = METRICS / "study.json", METRICS / "summary.json", MET
 PAGE = PLOTS / "report.html"
 BEST = "best_for_its_cost"
 COLUMNS = 80  # of the terminal
-MOST_ROWS = 12  # of the table; with them, and every verdict decided, it is 25 lines long
+MOST_ROWS = 12  # of the table; with them, and every verdict decided, it is 26 lines long
 Numbers = dict[str, Any]  # of an architecture, by the names that `tables.summarize` gives them
 
 
@@ -54,12 +54,16 @@ def outcome(params: Params, page: Path = PAGE) -> str:
     Raises InputError where these lack a file, or the numbers of an architecture of `params`.
     """
     summary, study, verdicts = (_read(path) for path in (SUMMARY, STUDY, VERDICTS))
-    references = _references()
-    described = [one for family in FAMILIES for one in in_order(family, params.architectures())]
-    rows = [Row(one.label, _numbers(one, summary, study), references.get(one.label)) for one in described]
+    references = _references([family for family in FAMILIES if family in study])
+    rows = []
+    for family in FAMILIES:
+        ordered = in_order(family, params.architectures())
+        told = [Row(one.label, _numbers(one, summary, study), references.get(one.label)) for one in ordered]
+        rows += sorted(told, key=lambda row: row.numbers["parameters"]) if family == "found" else told
     best = verdicts[BEST]["verdict"]
     shown = _shown(rows, best)
-    parts = [_title(params), *_table(shown, best)]
+    varied = "kernels, blocks, found" if params.study.found else "kernels, blocks"
+    parts = [_title(params), *_table(shown, best, varied)]
     if more := len(rows) - len(shown):
         parts.append(f"  and {more} more, of lower validation accuracy: {STUDY}")
     decided = _decided(verdicts, len(params.train.seeds))
@@ -81,9 +85,9 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: missing; `make repro` makes it") from None
 
 
-def _references() -> dict[str, float]:
+def _references(families: list[Family]) -> dict[str, float]:
     """The notebook's test accuracies by label, of the architectures that it had on these data."""
-    rows = [row for family in FAMILIES for row in csv.DictReader(_text(accuracy_csv(family)).splitlines())]
+    rows = [row for family in families for row in csv.DictReader(_text(accuracy_csv(family)).splitlines())]
     return {row["architecture"]: float(row["reference"]) for row in rows if row.get("reference")}
 
 
@@ -118,7 +122,7 @@ def _title(params: Params) -> str:
     return textwrap.shorten(f"Test accuracy in %, {ran}, {drawn}, {params.data.source}", COLUMNS, placeholder=" ...")
 
 
-def _table(rows: list[Row], best: str) -> list[str]:
+def _table(rows: list[Row], best: str, varied: str) -> list[str]:
     told = [
         [
             f"{'*' if row.label == best else ' '} {row.label}",
@@ -130,7 +134,7 @@ def _table(rows: list[Row], best: str) -> list[str]:
         ]
         for row in rows
     ]
-    titles = ["  kernels, blocks", "parameters", "started", "accuracy", "95 % interval", "notebook"]
+    titles = [f"  {varied}", "parameters", "started", "accuracy", "95 % interval", "notebook"]
     used = [k for k in range(len(titles)) if any(cells[k] for cells in told)]  # no interval, no column of them
     lines = [[cells[k] for k in used] for cells in [titles, *told]]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -19,6 +19,7 @@ ABOUT: dict[str, tuple[Family, ...]] = {  # the families whose architectures a c
     "width_has_an_optimum": ("width",),
     "depth_has_an_optimum": ("depth",),
     "best_for_its_cost": FAMILIES,
+    "together_beats_either_alone": FAMILIES,
 }
 OPEN = ("undecided", "not tested")  # of verdicts
 
@@ -67,5 +68,8 @@ def _protocol(params: Params) -> tuple[Any, ...]:
     return params.data, params.train.model_copy(update={"seeds": [], "threads": 0})
 
 
-def _architectures(family: Family, params: Params) -> list[Architecture]:
-    return [described.architecture for described in in_order(family, params.architectures())]
+def _architectures(family: Family, params: Params) -> list[tuple[Architecture, float]]:
+    """With the average of the weights that each one's training takes."""
+    ordered = in_order(family, params.architectures())
+    trained = [(described.architecture, params.settings(described).average) for described in ordered]
+    return sorted(trained, key=repr)  # what was found is by its parameters elsewhere, whose number is not known here

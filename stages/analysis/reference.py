@@ -22,6 +22,17 @@ REFERENCE: list[tuple[Architecture, float]] = [
     for blocks, accuracy in _DEPTH.items()
 ]
 
+KIND = ("kernel", "stride", "head", "normalization", "dropout", "activation")  # what all of them have in common
+
+
+def of_the_notebooks_kind(architecture: Architecture, average: float) -> bool:
+    """Whether the notebook might have tried it: other numbers of blocks, kernels and hidden units, another pooling.
+
+    `average` is the momentum of its training's average of the weights, of which the notebook had none.
+    """
+    (first, _), *_ = REFERENCE
+    return average == 0 and all(getattr(architecture, key) == getattr(first, key) for key in KIND)
+
 
 def is_fashion_mnist(test: Split) -> bool:
     """Whether these are the test images and labels of Fashion-MNIST, wherever they come from."""

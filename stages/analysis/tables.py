@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from stages.analysis.comparisons import Compared
-from stages.analysis.reference import reference_accuracy
+from stages.analysis.reference import of_the_notebooks_kind, reference_accuracy
 from stages.analysis.runs import Trained, read_history, read_layers, read_predictions
 from stages.analysis.statistics import deviation, mean_interval, proportion_interval
 from stages.common.files import FRACTIONS
 from stages.data.dataset import Dataset
 from stages.network.cost import training_flops
 from stages.params import Family, StudyArchitecture
-from stages.training.results import Results
+from stages.training.results import HISTORY_COLUMNS, LAYER_COLUMNS, Results
 
 
 def summarize(results: Results, flops: int) -> dict[str, float | None]:
@@ -88,8 +88,11 @@ def best_run(every: list[Trained]) -> BestRun | None:
     return BestRun(described.label, seed, read_predictions(described.name, seed))
 
 
-def compared_runs(trained: Trained, dataset: Dataset) -> Compared:
-    """What the statistics need of one architecture. Raises InputError where its predictions are not to be had."""
+def compared_runs(trained: Trained, dataset: Dataset, average: float) -> Compared:
+    """What the statistics need of one architecture, whose training had that momentum of an average, or 0.
+
+    Raises InputError where its predictions are not to be had.
+    """
     described, results = trained
     runs = list(results.seeds.values())
     first = next((seed for seed, run in results.seeds.items() if run.started), None)
@@ -108,7 +111,11 @@ def compared_runs(trained: Trained, dataset: Dataset) -> Compared:
         overall=[run.test_accuracy for run in runs if run.test_accuracy is not None],
         validation=[run.validation_accuracy for run in runs if run.validation_accuracy is not None],
         correct=correct,
+        notebooks_kind=of_the_notebooks_kind(described.architecture, average),
     )
+
+
+ACCURACY_COLUMNS = ["name", "architecture", "parameters", "seed", "test_accuracy", "started", "reference"]
 
 
 def accuracy_table(every: list[Trained], fashion_mnist: bool) -> pd.DataFrame:
@@ -129,21 +136,24 @@ def accuracy_table(every: list[Trained], fashion_mnist: bool) -> pd.DataFrame:
             }
             for described, results in every
             for seed, result in results.seeds.items()
-        ]
+        ],
+        columns=ACCURACY_COLUMNS,
     ).astype({"test_accuracy": float, "reference": float})
 
 
 def curves_table(every: list[Trained]) -> pd.DataFrame:
     """One row an architecture, seed and epoch, with the training's and the watched part's loss and accuracy."""
-    return _together(every, read_history)
+    return _together(every, read_history, HISTORY_COLUMNS)
 
 
 def layers_table(every: list[Trained]) -> pd.DataFrame:
     """One row an architecture, seed, epoch and layer, with what stages/training/diagnosis.py measured."""
-    return _together(every, read_layers)
+    return _together(every, read_layers, LAYER_COLUMNS)
 
 
-def _together(every: list[Trained], read: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
+def _together(every: list[Trained], read: Callable[[str], pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    if not every:
+        return pd.DataFrame(columns=["name", "architecture", *columns])
     tables = []
     for described, _ in every:
         table = read(described.name)
@@ -154,9 +164,10 @@ def _together(every: list[Trained], read: Callable[[str], pd.DataFrame]) -> pd.D
 
 
 def members(family: Family, every: list[Trained]) -> list[Trained]:
-    """A family's architectures as `in_order` has them."""
+    """A family's architectures as `in_order` has them; what was found by its parameters."""
     by_name = {trained.described.name: trained for trained in every}
-    return [by_name[described.name] for described in in_order(family, [one.described for one in every])]
+    ordered = [by_name[described.name] for described in in_order(family, [one.described for one in every])]
+    return sorted(ordered, key=lambda one: one.results.parameters) if family == "found" else ordered
 
 
 def in_order(family: Family, every: list[StudyArchitecture]) -> list[StudyArchitecture]:

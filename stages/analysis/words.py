@@ -3,7 +3,7 @@
 import pandas as pd
 
 from stages.analysis.comparisons import MARGIN, Compared, mean
-from stages.analysis.statistics import SIGNIFICANT, Difference, Interval, deviation, seeds_to_settle
+from stages.analysis.statistics import SIGNIFICANT, Difference, Interval, deviation, difference, seeds_to_settle
 
 
 def about_steps(steps: pd.DataFrame, compared: list[Compared]) -> str:
@@ -75,14 +75,58 @@ def about_optimum(
     where = f"{best.label} is best over all runs, {percent(mean(best.overall), 2)} %, "
     where += "between the ends" if inside else "at an end"
     if not all(differences):
-        single = all(len(architecture.overall) == 1 for architecture in (best, *others))
-        return f"{where}; {'one run each gives' if single else 'too few runs, or none that differ, give'} no interval"
+        return f"{where}; {_no_interval([best, *others])}"
     ahead = [
         f"{points(between.estimate)} [{signed(between.low)}, {signed(between.high)}] points ahead of {other.label}, "
         f"{p_value(p)}"
         for between, other, p in zip(filter(None, differences), others, p_values, strict=True)
     ]
     return f"{where}: {', '.join(ahead)}"
+
+
+def _no_interval(compared: list[Compared]) -> str:
+    single = all(len(architecture.overall) == 1 for architecture in compared)
+    return f"{'one run each gives' if single else 'too few runs, or none that differ, give'} no interval"
+
+
+def about_choosing_together(
+    together: Compared,
+    best: Compared,
+    alone: list[Compared],
+    differences: list[Difference | None],
+    p_values: list[float],
+) -> str:
+    """How far what was found is from the best of each family, `alone`; `p_values` of the differences that there are."""
+    where = (
+        f"{together.label} has {together.parameters:,} parameters, where {best.label}, the study's best, has "
+        f"{best.parameters:,}, and {percent(mean(together.overall), 2)} % over all runs"
+    )
+    if not all(differences):
+        return f"{where}; {_no_interval([together, *alone])}"
+    against = [
+        f"{signed(between.estimate)} points [{signed(between.low)}, {signed(between.high)}] against {one.label}, "
+        f"{p_value(p)}"
+        for between, one, p in zip(filter(None, differences), alone, p_values, strict=True)
+    ]
+    return f"{where}: {', '.join(against)}"
+
+
+def no_candidate(best: Compared) -> str:
+    """Why nothing that was found is compared with the best of the study."""
+    return (
+        "study.found holds none of the notebook's kind that has an accuracy and no more than the "
+        f"{best.parameters:,} parameters of {best.label}, the study's best"
+    )
+
+
+def beyond(found: Compared, other: Compared) -> str:
+    """What an architecture of another kind than the notebook's brings, a sentence to follow another's text."""
+    apart, between = mean(found.overall) - mean(other.overall), difference(other.overall, found.overall)
+    interval = f" [{signed(between.low)}, {signed(between.high)}]" if between else ""
+    return (
+        f". Of any kind, with no more parameters than the study's best: {found.label}, {found.parameters:,} "
+        f"parameters, {percent(mean(found.overall), 2)} %, {signed(apart)} points{interval} against {other.label}"
+    )
 
 
 def about_cost(pick: Compared, best: Compared, error: float, held_out: int) -> str:

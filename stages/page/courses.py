@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 
 from stages.page.style import QUIET, colour_of, sized
+from stages.params import FAMILIES
 
 MOST_ROWS = 6000  # of learning curves; the page stays small however long the trainings were
 
@@ -31,7 +32,7 @@ def curves_chart(
             x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d")),
             y=alt.Y(f"{measure}:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=axis_format)),
             color=colour_of(names, None),
-            strokeDash=alt.StrokeDash("family:N", legend=None, scale=alt.Scale(domain=["width", "depth"])),
+            strokeDash=alt.StrokeDash("family:N", legend=None, scale=alt.Scale(domain=list(FAMILIES))),
             strokeWidth=wide,
             detail="seed:N",
             tooltip=["architecture", "seed", "epoch", alt.Tooltip(measure, format=".4f", title=title)],

@@ -26,9 +26,9 @@ from stages.data.dataset import PARTS, Dataset
 from stages.page.charts import accuracy_chart, cost_chart, errors_chart, start_chart
 from stages.page.courses import curves_chart, layers_chart
 from stages.page.mistakes import class_errors, confident_errors, names_of_classes, spans
-from stages.page.rows import architecture_columns, contrasted_runs, cost_table, mean_row, start_row
+from stages.page.rows import architecture_columns, contrasted_runs, cost_table, found_in_words, mean_row, start_row
 from stages.page.style import colours
-from stages.params import Params
+from stages.params import Family, Params
 from stages.training.results import STARTED_BELOW
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
@@ -42,6 +42,11 @@ SECTIONS = {
     "table": "All architectures",
     "errors": "Errors",
     "provenance": "Provenance",
+}
+AXES: dict[Family, str] = {
+    "width": "kernels of the two convolutions",
+    "depth": "blocks",
+    "found": "architectures of study.found",
 }
 FIRST_OF_ONE_SEED = ("table", "accuracy", "verdicts")
 PACKAGES = ("tensorflow", "keras", "numpy", "dvc")
@@ -77,6 +82,7 @@ def page(
         seeds_on_record=known.seeds,
         referenced=bool(tables["accuracy"]["reference"].notna().any()),
         labels=[architecture.label for architecture in compared],
+        found=found_in_words(compared, params),
         columns=architecture_columns(compared, tables["accuracy"], one_seed),
         toggles=dict(zip(architectures, colours(architectures), strict=True)),
         best=best,
@@ -110,7 +116,7 @@ def _charts(
     accuracy, curves, layers = tables["accuracy"], tables["curves"], tables["layers"]
     watched = "validation" if params.data.validation else "test"
     charts = {}
-    for family, title in (("width", "kernels of the two convolutions"), ("depth", "blocks")):
+    for family, title in AXES.items():
         means = pd.DataFrame([mean_row(architecture) for architecture in compared if architecture.family == family])
         if len(means):
             charts[f"accuracy-{family}"] = accuracy_chart(accuracy[accuracy["family"] == family], means, title)

@@ -17,7 +17,9 @@ from stages.params import Family
 VARIES = {
     "width": "kernels of the two convolutions",
     "depth": "blocks of convolution, pooling, convolution",
+    "found": "architectures of study.found",
 }
+NOTHING = "study.found holds no architecture"
 STARTED, FAILED, REFERENCE = "tab:blue", "tab:red", "0.4"
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -33,8 +35,11 @@ def accuracy_figure(table: pd.DataFrame, family: Family) -> Figure:
     """Test accuracy against what the family varies: every seed a point, failed starts and the reference marked.
 
     `table` is what `tables.accuracy_table` gives. The upper axes show the runs that started, the lower ones what
-    lies far below them; a seed that diverged has no accuracy and stands there at 0.
+    lies far below them; a seed that diverged has no accuracy and stands there at 0. Without architectures it says
+    so.
     """
+    if table.empty:
+        return _empty_figure()
     architectures = table.drop_duplicates("name").reset_index(drop=True)
     places = table["name"].map(dict(zip(architectures["name"], architectures.index, strict=True)))
     places += _side_by_side(table)
@@ -65,7 +70,7 @@ def accuracy_figure(table: pd.DataFrame, family: Family) -> Figure:
             panels[0].set_ylim(min(visible) - margin, max(visible) + margin)
             panels[0].tick_params(bottom=False)
             panels[1].set_ylim(-3, max(20, percent[~started].max() + 5))
-        panels[0].set_title(f"Accuracy against {family}")
+        panels[0].set_title(f"Accuracy {_against(family)}")
         panels[0].legend(handlelength=3)
         panels[0].set_ylabel("test accuracy, %")
         ticks = [f"{row.architecture}\n{row.parameters:,}" for row in architectures.itertuples()]
@@ -79,7 +84,10 @@ def curves_figure(table: pd.DataFrame, family: Family, dataset: Dataset, watched
     """Learning curves: training loss, and accuracy on the watched part (`watched` names it), every seed a line.
 
     `table` is what `tables.curves_table` gives. Whoever has learnt nothing stays at the entropy of the labels.
+    Without architectures it says so.
     """
+    if table.empty:
+        return _empty_figure()
     plateau = dataset.label_entropy
     even = plateau == math.log(dataset.classes)
     labels = dict(zip(table["name"], table["architecture"], strict=True))
@@ -107,7 +115,17 @@ def curves_figure(table: pd.DataFrame, family: Family, dataset: Dataset, watched
         left.set_ylim(bottom=0)
         handles, names = right.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside right center", title=VARIES[family].split()[0])
-        figure.suptitle(f"Learning curves against {family}")
+        figure.suptitle(f"Learning curves {_against(family)}")
+    return figure
+
+
+def _against(family: Family) -> str:
+    return "of what was found" if family == "found" else f"against {family}"
+
+
+def _empty_figure() -> Figure:
+    figure = Figure(figsize=(7, 1))
+    figure.text(0.5, 0.5, NOTHING, ha="center", va="center")
     return figure
 
 

@@ -8,6 +8,9 @@ import pandas as pd
 
 from stages.analysis.comparisons import Compared, mean, pareto_front
 from stages.analysis.statistics import Interval, deviation, mean_interval, proportion_interval
+from stages.analysis.words import counted
+from stages.network.architecture import Architecture
+from stages.params import Params
 
 
 def mean_row(architecture: Compared) -> dict[str, Any]:
@@ -100,6 +103,38 @@ def cost_table(compared: list[Compared]) -> pd.DataFrame:
             "training_flops": [architecture.training_flops for architecture in known],
             "training_flops_front": pareto_front([architecture.training_flops for architecture in known], accuracies),
         }
+    )
+
+
+def found_in_words(compared: list[Compared], params: Params) -> dict[str, str]:
+    """By its label every architecture of study.found in words, in the order of `compared`."""
+    described = {one.name: one for one in params.studied()}
+    return {
+        one.label: in_words(described[one.name].architecture, params.settings(described[one.name]).average)
+        for one in compared
+        if one.family == "found"
+    }
+
+
+def in_words(architecture: Architecture, average: float) -> str:
+    """Every key of it, and the momentum of the average of the weights that its training takes."""
+    pairs = dict.fromkeys(f"{first} and {second}" for first, second in architecture.block_filters)
+    if len(pairs) > 1:
+        kernels = ", then ".join(f"{first} and {second}" for first, second in architecture.block_filters)
+    else:
+        (kernels,) = pairs
+    size = f"{architecture.kernel}x{architecture.kernel}"
+    head = "mean of every channel" if architecture.head == "average" else f"{architecture.dense_units} hidden units"
+    return "; ".join(
+        [
+            f"{counted(architecture.blocks, 'block')} of {kernels} kernels, {size}",
+            f"{architecture.pooling} pooling at stride {architecture.stride}",
+            head,
+            architecture.activation,
+            f"{'batch' if architecture.normalization == 'batch' else 'no'} normalization",
+            f"dropout {architecture.dropout:g}" if architecture.dropout else "no dropout",
+            f"average of the weights, momentum {average:g}" if average else "no average of the weights",
+        ]
     )
 
 

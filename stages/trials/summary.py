@@ -81,7 +81,7 @@ def outcome(trials: Sequence[Trial], search: Search, exhausted: bool) -> str:
         for name, size in search.budgets.items()
         if (trial := best(trials, size))
         for line in textwrap.wrap(
-            f"{name}, up to {size:,} parameters: {in_words(trial.architecture)}", COLUMNS, subsequent_indent="  "
+            f"{name}, up to {size:,} parameters: {briefly(trial.architecture)}", COLUMNS, subsequent_indent="  "
         )
     ]
     ended = ["The space is exhausted: hardly any other architecture is in it."] if exhausted else []
@@ -100,7 +100,7 @@ def outcome(trials: Sequence[Trial], search: Search, exhausted: bool) -> str:
     )
 
 
-def in_words(architecture: FoundArchitecture) -> str:
+def briefly(architecture: FoundArchitecture) -> str:
     """All of it in one line; what is as in the notebook's architecture is left out."""
     filters = architecture.filters
     pairs = " / ".join(f"{first}, {second}" for first, second in zip(filters[::2], filters[1::2], strict=True))

@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.analysis.comparisons import Compared, steps_table
 from stages.analysis.verdicts import Verdict, judge
-from stages.params import Family
+from stages.params import PICKED, Family
 
 
 def runs(
@@ -19,6 +19,7 @@ def runs(
     parameters: int = 1,
     family: Family = "width",
     validation: list[float] | None = None,
+    notebooks_kind: bool = True,
 ) -> Compared:
     """An architecture with these test accuracies, so many runs at 10 % that never started, and so many that diverged.
 
@@ -37,6 +38,7 @@ def runs(
         overall=overall,
         validation=overall if validation is None else validation,
         correct=np.arange(1000) < 1000 * accuracies[0] if accuracies else None,
+        notebooks_kind=notebooks_kind,
     )
 
 
@@ -46,7 +48,10 @@ def around(mean: float, count: int = 5, spread: float = 0.002) -> list[float]:
 
 
 def verdicts(
-    width: Sequence[Compared] = (), depth: Sequence[Compared] = (), held_out: int = 5000
+    width: Sequence[Compared] = (),
+    depth: Sequence[Compared] = (),
+    held_out: int = 5000,
+    found: Sequence[Compared] = (),
 ) -> dict[str, Verdict]:
-    families: dict[Family, list[Compared]] = {"width": list(width), "depth": list(depth)}
-    return judge(families, {family: steps_table(members) for family, members in families.items()}, held_out)
+    families: dict[Family, list[Compared]] = {"width": list(width), "depth": list(depth), "found": list(found)}
+    return judge(families, {family: steps_table(families[family]) for family in PICKED}, held_out)

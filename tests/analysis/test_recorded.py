@@ -19,6 +19,7 @@ from tests.conftest import ROOT
 UNDECIDED = {claim: Verdict(claim, "undecided", "one run each gives no interval") for claim in ABOUT}
 HERE = UNDECIDED | {"best_for_its_cost": Verdict("best", "(10, 20)", "of one seed")}
 WIDTH = {"more_kernels_raise_accuracy", "wide_networks_fail_to_start", "width_has_an_optimum"}
+FOUND = "together_beats_either_alone"  # of which the record says nothing
 DEPTH = {"more_blocks_lower_accuracy", "depth_has_an_optimum"}
 
 
@@ -38,7 +39,7 @@ def committed(change: Callable[[dict[str, Any]], None] = lambda _: None) -> Para
 
 def test_every_claim_is_about_some_family() -> None:
     nothing = steps_table([])
-    assert set(ABOUT) == set(judge({"width": [], "depth": []}, {"width": nothing, "depth": nothing}, 0))
+    assert set(ABOUT) == set(judge({"width": [], "depth": [], "found": []}, {"width": nothing, "depth": nothing}, 0))
 
 
 def test_one_seed_of_the_very_study_has_all_that_five_have_decided_otherwise() -> None:
@@ -58,7 +59,8 @@ def test_what_is_decided_the_same_here_or_open_on_record_is_not_said_again() -> 
     on_record["depth_has_an_optimum"]["verdict"] = "undecided"
     on_record["width_has_an_optimum"]["verdict"] = "not tested"
     VERDICTS.write_text(json.dumps(on_record))
-    assert set(recorded(committed(), HERE).verdicts) == set(ABOUT) - {"depth_has_an_optimum", "width_has_an_optimum"}
+    known = set(ABOUT) - {FOUND, "depth_has_an_optimum", "width_has_an_optimum"}
+    assert set(recorded(committed(), HERE).verdicts) == known
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_other_data_another_training_or_as_many_seeds_have_no_use_for_the_record
 @pytest.mark.parametrize("seeds", [[3], [0, 1, 2, 3]])
 def test_fewer_seeds_and_other_threads_have(seeds: list[int]) -> None:
     params = committed(lambda params: params["train"].update(seeds=seeds, threads=1))
-    assert set(recorded(params, HERE).verdicts) == set(ABOUT)
+    assert set(recorded(params, HERE).verdicts) == set(ABOUT) - {FOUND}
 
 
 @pytest.mark.parametrize(
@@ -94,8 +96,9 @@ def test_fewer_seeds_and_other_threads_have(seeds: list[int]) -> None:
         (lambda params: params["width"].update(filters=[4, 8]), DEPTH),
         (lambda params: params["study"]["depth"].remove(4), WIDTH),
         (lambda params: params["depth"].update(filters=[6, 7]), WIDTH),
-        (lambda params: params["width"].update(filters=[10, 20]), set(ABOUT)),
-        (lambda params: params["depth"].update(blocks=3), set(ABOUT)),
+        (lambda params: params["width"].update(filters=[10, 20]), set(ABOUT) - {FOUND}),
+        (lambda params: params["depth"].update(blocks=3), set(ABOUT) - {FOUND}),
+        (lambda params: params["study"]["found"].update(mine=params["width"]), WIDTH | DEPTH),
     ],
 )
 def test_a_claim_is_known_where_its_families_are_the_very_architectures(
@@ -103,6 +106,22 @@ def test_a_claim_is_known_where_its_families_are_the_very_architectures(
 ) -> None:
     """Another pick that the study holds changes no claim; one that it does not hold is one more architecture."""
     assert set(recorded(committed(change), HERE).verdicts) == left
+
+
+def test_what_was_found_is_the_record_s_with_the_same_average_and_in_any_order() -> None:
+    def found(**average: float) -> Callable[[dict[str, Any]], None]:
+        """In the order of `average`: of one architecture, `one` and `two` differ in it alone."""
+        return lambda params: params["study"].update(
+            found={name: params["depth"] | {"average": value} for name, value in average.items()}
+        )
+
+    theirs = read_yaml(PARAMS.read_text(), str(PARAMS))
+    found(one=0.5, two=0.9)(theirs)
+    PARAMS.write_text(yaml_text(theirs))
+    for names in ({"one": 0.5, "two": 0.9}, {"two": 0.9, "one": 0.5}):
+        assert set(recorded(committed(found(**names)), HERE).verdicts) == set(ABOUT) - {FOUND}
+    for names in ({"one": 0.5, "two": 0.8}, {"one": 0.5}, {}):
+        assert set(recorded(committed(found(**names)), HERE).verdicts) == WIDTH | DEPTH
 
 
 def test_record_of_another_schema_decides_nothing_and_damaged_verdicts_are_told() -> None:

@@ -29,7 +29,7 @@ def test_curves_are_a_line_a_seed_of_the_measure_and_of_every_epoch(measure: str
     assert lines.drawn("color", "strokeDash", "detail", "x", "y") == list(expected.itertuples(index=False, name=None))
     assert lines.domain("color") == ["a", "1 block"]
     assert lines.encoding["color"]["scale"]["range"] == colours(["a", "1 block"])
-    assert lines.domain("strokeDash") == ["width", "depth"]
+    assert lines.domain("strokeDash") == ["width", "depth", "found"]
     assert next(entry for entry in chart.to_dict()["params"] if entry["name"] == "shown")["value"] == ["a", "1 block"]
 
 

@@ -26,6 +26,7 @@ def keep(project: Path, name: str, epochs: list[int], learning_rate: float = 0.0
     train = params.train.model_copy(update={"learning_rate": learning_rate})
     described: StudyArchitecture = next(one for one in params.architectures() if one.name == name)
     lock = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]["prepare"]
+    train = train.averaging(described.average)
     made_by = identity(described.architecture, train, 0, lock["outs"][0]["md5"], "p") | changes
     kept = Kept(made_by, project / STORE)
     with kept.held(lambda: None):
@@ -53,6 +54,21 @@ def test_list_has_every_training_and_marks_those_that_params_yaml_asks_for(proje
     ]
     assert total.startswith("4 trainings, 0.0 MB in ")
     assert total.endswith("2 of them, *, params.yaml asks for now")
+
+
+def test_what_was_found_is_asked_for_with_the_average_that_it_names(project: Path) -> None:
+    """The same architecture as a width of the study, which is asked for without one."""
+    found = "{filters: [2, 4], blocks: 1, pooling: max, dense_units: 80, activation: sigmoid, average: 0.9}"
+    edit_params(project, "  found: {} ", f"  found: {{mine: {found}}} ")
+    keep(project, "mine", [20])
+    keep(project, "w2-4", [20], train=identity_of_train(project) | {"average": 0.5})
+    _, *rows, _ = kept_tool(project)
+    assert sorted(row.endswith("*") for row in rows) == [False, True]
+
+
+def identity_of_train(project: Path) -> dict[str, object]:
+    train = read_params((project / "params.yaml").read_text()).train
+    return train.model_dump(exclude={"epochs", "seeds"}, exclude_defaults=True)
 
 
 def test_prune_keeps_what_working_tree_head_branches_and_queue_ask_for(project: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stages.params import problems
+from stages.common.problems import problems
 from stages.trials.settings import Search
 from tests.trials.made_up import SEARCH
 

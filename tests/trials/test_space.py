@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from stages.network.architecture import Architecture, build_model
 from stages.network.cost import parameter_count
-from stages.params import problems
+from stages.common.problems import problems
 from stages.trials.drawing import draw
 from stages.trials.space import Space
 from tests.trials.made_up import SPACE

@@ -4,7 +4,7 @@ from math import log
 
 import pytest
 
-from stages.trials.summary import dominated_area, front, generation_line, in_words, numbers, outcome
+from stages.trials.summary import dominated_area, front, generation_line, briefly, numbers, outcome
 from tests.trials.made_up import architecture, made_search, made_trial
 
 SEARCH = made_search(budgets={"small": 1000, "large": 10_000})
@@ -76,9 +76,9 @@ def test_an_architecture_is_told_in_words() -> None:
         filters=[2, 3, 4, 5], blocks=2, kernel=3, stride=2, head="average", dense_units=None, normalization="batch",
         dropout=0.1, average=0.998,
     )  # fmt: skip
-    assert in_words(told) == (
+    assert briefly(told) == (
         "(2, 3 / 4, 5), 3x3, max pooling at stride 2, average head, relu, batch normalization, dropout 0.1, "
         "average 0.998"
     )
-    assert in_words(architecture()) == "(4, 8), 5x5, max pooling at stride 1, 16 hidden units, relu"
-    assert in_words(architecture(filters=[4, 8], blocks=3)).startswith("3 x (4, 8), 5x5")
+    assert briefly(architecture()) == "(4, 8), 5x5, max pooling at stride 1, 16 hidden units, relu"
+    assert briefly(architecture(filters=[4, 8], blocks=3)).startswith("3 x (4, 8), 5x5")

@@ -10,7 +10,7 @@ from typing import Any
 from stages.common.errors import InputError
 from stages.common.places import PACKED
 from stages.common.strict_yaml import read_yaml, yaml_text
-from stages.params import FAMILIES, PARAMS_FILE
+from stages.params import PARAMS_FILE, PICKED
 from tools.comparing.lock import read_lock
 
 SAMPLE = {"data.source": "tests/sample", "data.validation": 100, "train.epochs": 2, "train.seeds": [0, 1]}
@@ -92,7 +92,7 @@ def _content(path: Path) -> bytes | None:
 def narrow_and_deep(project: Path) -> list[str]:
     """Of the project's study the narrowest and the deepest architecture, as stages; a pick where the study has none."""
     params = read_yaml((project / PARAMS_FILE).read_text(encoding="utf-8"), str(PARAMS_FILE))
-    width, depth = (params["study"][family] for family in FAMILIES)
+    width, depth = (params["study"][family] for family in PICKED)
     narrow = f"train_width@{min(width, key=lambda name: sum(width[name]))}" if width else "train@width"
     deep = f"train_depth@{max(depth)}" if depth else "train@depth"
     return [narrow, deep]

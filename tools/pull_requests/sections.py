@@ -10,7 +10,7 @@ import pandas as pd
 from stages.analysis.outcome import ACCURACY, STUDY, SUMMARY, VERDICTS
 from stages.common.places import PLOTS
 from stages.common.strict_yaml import read_yaml
-from stages.params import FAMILIES, PARAMS_FILE
+from stages.params import FAMILIES, PARAMS_FILE, PICKED, Family
 from tools.common.console import counted
 from tools.common.markdown import ABSENT, code, curve, folded, number, plain, table
 from tools.pull_requests.revisions import Side, dvc_diff, json_diff
@@ -114,7 +114,7 @@ def curves(old: Side, new: Side) -> Section:
     """The architectures whose learning curves are other, base and branch on one scale."""
     rows, changes = [], 0
     for family in FAMILIES:
-        before, after = (side.read(f"{PLOTS}/{family}_curves.csv", _by_architecture) for side in (old, new))
+        before, after = (_curves(side, family) for side in (old, new))
         if before is None or after is None:
             continue
         for architecture in unique([*after, *before]):
@@ -129,6 +129,13 @@ def curves(old: Side, new: Side) -> Section:
     what = "First epoch, the course, last epoch; means over all seeds, failed starts included."
     text = f"{what}\n\n{table(['', '', 'base', 'branch'], rows, ROWS)}"
     return Section("learning curve", changes, f"## Learning curves\n\n{text}")
+
+
+def _curves(side: Side, family: Family) -> dict[str, pd.DataFrame] | None:
+    path = f"{PLOTS}/{family}_curves.csv"
+    if family not in PICKED and side.text(path) is None:
+        return {}  # it is from before anything could be found
+    return side.read(path, _by_architecture)
 
 
 def _by_architecture(text: str) -> dict[str, pd.DataFrame]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from stages.analysis.statistics import difference
 from stages.common.places import PLOTS
-from stages.params import FAMILIES, PARAMS_FILE, read_params
+from stages.params import FAMILIES, PARAMS_FILE, PICKED, read_params
 from stages.training.results import EPOCH_COLUMNS
 from tools.common.markdown import number
 from tools.pull_requests.revisions import Side
@@ -20,12 +20,15 @@ def seed_values(side: Side) -> dict[str, list[float]]:
     """One value a seed of every metric that has them, by the metric's key; nothing of what could not be read."""
     params = side.read(str(PARAMS_FILE), read_params)
     values: dict[str, list[float]] = {}
+    held = {named.family for named in params.architectures()} if params else PICKED
     for family in FAMILIES:
+        if family not in held:
+            continue
         accuracy = side.read(f"{PLOTS}/{family}_accuracy.csv", read_accuracy)
         curves = side.read(f"{PLOTS}/{family}_curves.csv", read_curves)
         if params is None or accuracy is None or curves is None:
             continue
-        for named in [*params.picks(), *params.studied()]:
+        for named in params.architectures():
             key = named.family if named.is_pick else f"{named.family}.{named.key}"
             if named.family == family:
                 values |= _values(key, *(table[table["architecture"] == named.label] for table in (accuracy, curves)))
