@@ -1,7 +1,7 @@
 """List what is kept of trainings (stages/training/kept.py), or remove what nothing here asks for.
 
     python -m tools.kept             architecture, seed, epochs and size; `*` where params.yaml asks for it now
-    python -m tools.kept --prune     keep what the working tree, HEAD, a branch or the queue asks for
+    python -m tools.kept --prune     keep what the working tree, HEAD, a branch, the queue or a search asks for
 
 Removing any of it costs time alone: it would be trained again.
 """
@@ -16,10 +16,12 @@ from typing import Any, NamedTuple
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.places import PACKED
+from stages.data.packed import read_dataset
 from stages.network.architecture import Architecture
 from stages.params import PARAMS_FILE, Params, load_params, read_params
 from stages.training.kept import IDENTITY, Identity, states, store
 from stages.training.settings import Train
+from stages.trials.replay import asked_for
 from tools.common.git import file_at, git
 from tools.common.pipeline import opened
 from tools.comparing.lock import read_lock
@@ -109,6 +111,22 @@ def _data(lock: str) -> str | None:
     return None
 
 
+def searched_for(versions: list[Params]) -> set[tuple[Path, int]]:
+    """What the searches of these ask for, as `replay.asked_for` gives it. Raises InputError where there are no data."""
+    searches = {
+        f"{params.search} {params.train}": params for params in versions if params.search and params.data.validation
+    }
+    return set[tuple[Path, int]]().union(
+        *(asked_for(params.search, params.train, read_dataset(PACKED)) for params in searches.values() if params.search)
+    )
+
+
+def _reached(entry: Entry, asked: set[tuple[Path, int]]) -> set[int]:
+    """Of the states of an entry those from which a search goes on."""
+    rungs = [epochs for folder, epochs in asked if folder == entry.folder]
+    return {max(held) for rung in rungs if (held := [epochs for epochs in states(entry.folder) if epochs <= rung])}
+
+
 def listing(found: list[Entry], now: Asked) -> str:
     """A line a training, and one for all."""
     names: dict[str, list[str]] = {}
@@ -133,8 +151,9 @@ def listing(found: list[Entry], now: Asked) -> str:
 def prune(found: list[Entry]) -> str:
     """Remove the states that nothing asks for. A training that runs keeps all of its own."""
     everyone, removed, freed = list(asking()), 0, 0
+    trials = searched_for([asked.params for asked in everyone]) if found else set()
     for entry in found:
-        wanted = set[int]().union(*(asked.epochs_of(entry) for asked in everyone))
+        wanted = _reached(entry, trials).union(*(asked.epochs_of(entry) for asked in everyone))
         with (entry.folder / "lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -26,6 +26,7 @@ class Rungs:
         plateau: float,
         executor: Executor,
         train: Callable[[bytes], bytes],
+        *,
         travels: bool = False,
     ) -> None:
         """`travels`: the executor's processes do not find here what is kept, and are sent it."""
@@ -35,18 +36,23 @@ class Rungs:
         self.data, self.place, self.processor = data_md5(), store(), processor_kind()
 
     def __call__(self, trials: Sequence[Trial], epochs: int) -> list[Rung]:
-        """Every trial, trained up to so many epochs. Raises InputError where a state is not of the training asked for.
+        """Every trial, trained up to so many epochs. Raises InputError where a state is of another training."""
+        trainings = [self.training(trial, epochs) for trial in trials]
+        self._train([training for training in trainings if not training.ended])
+        return [training.rung(self.plateau) for training in trainings]
 
-        The dearest are begun first, so that no long one is left at the end.
-        """
-        trainings = [Training(self, trial, epochs) for trial in trials]
-        missing = [training for training in trainings if not training.ended]
+    def training(self, trial: Trial, epochs: int) -> "Training":
+        """What is kept of a trial on its way to a rung."""
+        return Training(self, trial, epochs)
+
+    def _train(self, missing: list["Training"]) -> None:
         futures: dict[Future[bytes], Training] = {}
-        for training in sorted(missing, key=lambda one: -one.trial.operations):
+        for training in sorted(
+            missing, key=lambda one: -one.trial.operations
+        ):  # so that no long one is left at the end
             futures[self.executor.submit(self.train, training.request(self.travels))] = training
         for future in as_completed(futures):
             self.trained_epochs += futures[future].take_back(future.result())
-        return [training.rung(self.plateau) for training in trainings]
 
 
 class Training:

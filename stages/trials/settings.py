@@ -29,7 +29,7 @@ class Search(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.trials % self.generation:
-            raise refusal(("search", "trials"), self.trials, f"a multiple of search.generation, {self.generation}")
+            raise refusal(("trials",), self.trials, f"a multiple of generation, {self.generation}")
         if self.epochs != sorted(set(self.epochs)):
-            raise refusal(("search", "epochs"), self.epochs, "rungs, each of more epochs than the one before")
+            raise refusal(("epochs",), self.epochs, "rungs, each of more epochs than the one before")
         return self

@@ -58,11 +58,40 @@ def generation_line(trials: Sequence[Trial], search: Search, left: float) -> str
 
 def outcome(trials: Sequence[Trial], search: Search, exhausted: bool) -> str:
     """The front in a table, what is best under each budget, and what to do next: at most 80 columns."""
-    lines = [["trial", "parameters", "Mflop", "epochs", "validation"]]
-    on_front = front(trials)
+    found = _by_budgets(trials, search)
+    ended = ["The space is exhausted: hardly any other architecture is in it."] if exhausted else []
+    described = [
+        line
+        for names, trial in found.items()
+        for line in textwrap.wrap(f"{names}: {briefly(trial.architecture)}", COLUMNS, subsequent_indent="  ")
+    ]
+    return "\n".join(
+        [
+            f"The front of {len(started(trials))} trained architectures that started, validation accuracy in %",
+            *_table(front(trials), {trial.number: names for names, trial in found.items()}),
+            *ended,
+            "",
+            *(described or ["No architecture that started is within a budget."]),
+            "",
+            "`make adopt` writes them into params.yaml; `make repro` trains and tests them.",
+        ]
+    )
+
+
+def _by_budgets(trials: Sequence[Trial], search: Search) -> dict[str, Trial]:
+    """Who is best under a budget, by the names of all budgets under which it is, the smallest first."""
+    names: dict[int, list[str]] = {}
+    known = {trial.number: trial for trial in trials}
+    for name, parameters in sorted(search.budgets.items(), key=lambda budget: budget[1]):
+        if trial := best(trials, parameters):
+            names.setdefault(trial.number, []).append(name)
+    return {", ".join(members): known[number] for number, members in names.items()}
+
+
+def _table(on_front: list[Trial], marks: dict[int, str]) -> list[str]:
+    """A line a trial, those of highest accuracy where there are many, with what it is best under."""
     shown = sorted(sorted(on_front, key=lambda trial: -trial.accuracy)[:MOST_ROWS], key=lambda trial: trial.parameters)
-    marks = {trial.number: name for name, size in search.budgets.items() if (trial := best(trials, size))}
-    lines += [
+    cells = [["trial", "parameters", "Mflop", "epochs", "validation"]] + [
         [
             str(trial.number),
             f"{trial.parameters:,}",
@@ -72,32 +101,11 @@ def outcome(trials: Sequence[Trial], search: Search, exhausted: bool) -> str:
         ]
         for trial in shown
     ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["  ".join(map(str.rjust, cells, widths)) for cells in lines]
-    named = [f"{line}  {marks.get(trial.number, '')}".rstrip() for line, trial in zip(table[1:], shown, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(map(str.rjust, row, widths)) for row in cells]
+    named = [f"{line}  {marks.get(trial.number, '')}".rstrip() for line, trial in zip(lines[1:], shown, strict=True)]
     more = [f"and {len(on_front) - len(shown)} more on the front"] if len(on_front) > len(shown) else []
-    best_ones = [
-        line
-        for name, size in search.budgets.items()
-        if (trial := best(trials, size))
-        for line in textwrap.wrap(
-            f"{name}, up to {size:,} parameters: {briefly(trial.architecture)}", COLUMNS, subsequent_indent="  "
-        )
-    ]
-    ended = ["The space is exhausted: hardly any other architecture is in it."] if exhausted else []
-    return "\n".join(
-        [
-            f"The front of {len(started(trials))} trained architectures that started, validation accuracy in %",
-            table[0],
-            *named,
-            *more,
-            *ended,
-            "",
-            *(best_ones or ["No architecture that started is within a budget."]),
-            "",
-            "`make adopt` writes them into params.yaml; `make repro` trains and tests them.",
-        ]
-    )
+    return [lines[0], *named, *more]
 
 
 def briefly(architecture: FoundArchitecture) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.network.architecture import Architecture
 from stages.common.locks import locked
+from stages.network.architecture import Architecture
 from stages.training.kept import IDENTITY, Identity, Kept, identity, states
 from stages.training.loop import State
 from stages.training.settings import Train

@@ -39,12 +39,19 @@ def made_search(**changed: Any) -> Search:
 
 
 def architecture(**changed: Any) -> FoundArchitecture:
-    keys = {"filters": [4, 8], "blocks": 1, "pooling": "max", "dense_units": 16, "activation": "relu", "average": 0.0}
+    keys: dict[str, Any] = {
+        "filters": [4, 8],
+        "blocks": 1,
+        "pooling": "max",
+        "dense_units": 16,
+        "activation": "relu",
+        "average": 0.0,
+    }
     return FoundArchitecture.model_validate(keys | changed)
 
 
 def made_trial(number: int, parameters: int, *accuracies: float | None, **changed: Any) -> Trial:
     """A trial that reached as many rungs as there are accuracies; None: it did not leave the plateau."""
     rungs = [Rung(epochs, one or 0.1, 1.0, one is not None) for epochs, one in enumerate(accuracies, start=1)]
-    held = {"generation": 0, "architecture": architecture(filters=[4, number + 1]), "operations": 1000}
+    held: dict[str, Any] = {"generation": 0, "architecture": architecture(filters=[4, number + 1]), "operations": 1000}
     return Trial(number=number, parameters=parameters, rungs=rungs, **held | changed)

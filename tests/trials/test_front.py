@@ -21,7 +21,9 @@ def test_equal_points_are_of_one_rank() -> None:
 
 
 @given(POINTS)
-def test_no_rank_holds_a_point_that_another_of_it_dominates_and_each_has_one_above_it(points: list[tuple]) -> None:
+def test_no_rank_holds_a_point_that_another_of_it_dominates_and_each_has_one_above_it(
+    points: list[tuple[int, int]],
+) -> None:
     found = ranks(points)
     for point, rank in zip(points, found, strict=True):
         others = [other for other, its in zip(points, found, strict=True) if its == rank]

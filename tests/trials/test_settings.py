@@ -14,10 +14,10 @@ from tests.trials.made_up import SEARCH
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"trials": 15}, "search.trials holds 15: a multiple of search.generation, 4"),
+        ({"trials": 15}, "trials holds 15: a multiple of generation, 4"),
         ({"trials": 0}, "trials holds 0: input should be greater than or equal to 1"),
-        ({"epochs": [3, 3]}, "search.epochs holds [3, 3]: rungs, each of more epochs than the one before"),
-        ({"epochs": [4, 3]}, "search.epochs holds [4, 3]: rungs, each of more epochs than the one before"),
+        ({"epochs": [3, 3]}, "epochs holds [3, 3]: rungs, each of more epochs than the one before"),
+        ({"epochs": [4, 3]}, "epochs holds [4, 3]: rungs, each of more epochs than the one before"),
         ({"epochs": []}, "epochs holds []: list should have at least 1 item"),
         ({"keep": 0}, "keep holds 0: input should be greater than 0"),
         ({"keep": 1.5}, "keep holds 1.5: input should be less than or equal to 1"),

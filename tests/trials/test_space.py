@@ -9,15 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from stages.common.problems import problems
 from stages.network.architecture import Architecture, build_model
 from stages.network.cost import parameter_count
-from stages.common.problems import problems
+from stages.training.settings import FoundArchitecture
 from stages.trials.drawing import draw
 from stages.trials.space import Space
 from tests.trials.made_up import SPACE
 
 
-def drawn(seed: int, **changed: Any) -> Architecture:
+def drawn(seed: int, **changed: Any) -> FoundArchitecture:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     return draw(study.ask(), Space.model_validate(SPACE | changed))
 

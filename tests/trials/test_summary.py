@@ -4,7 +4,7 @@ from math import log
 
 import pytest
 
-from stages.trials.summary import dominated_area, front, generation_line, briefly, numbers, outcome
+from stages.trials.summary import briefly, dominated_area, front, generation_line, numbers, outcome
 from tests.trials.made_up import architecture, made_search, made_trial
 
 SEARCH = made_search(budgets={"small": 1000, "large": 10_000})
@@ -60,7 +60,15 @@ def test_the_end_shows_the_front_the_best_and_what_to_do_next() -> None:
         ["4", "20,000", "0.0", "1", "96.00"],
     ]
     assert "The space is exhausted" in text
+    assert "\nsmall: (4, 2), 5x5" in text
+    assert "\nlarge: (4, 4), 5x5" in text
     assert "make adopt" in lines[-1]
+
+
+def test_what_is_best_under_two_budgets_is_told_once() -> None:
+    text = outcome(TRIALS[:3], SEARCH, exhausted=False)
+    assert "\nsmall, large: (4, 2), 5x5" in text
+    assert "80.00  small, large" in text
 
 
 def test_a_long_front_shows_its_most_accurate() -> None:

@@ -56,14 +56,19 @@ def run_study(scheduler: str, tasks: dict[str, Task], others: list[str], study: 
     tell(said)
 
 
+def check_packages() -> None:
+    """Raise InputError where a package is missing that only clusters need."""
+    if any(find_spec(module) is None for module in PACKAGES):
+        raise InputError(
+            f"{' and '.join(PACKAGES.values())} are needed, the optional group `cluster` of pyproject.toml: "
+            ".venv/bin/uv pip install --requirement pyproject.toml --extra cluster"
+        )
+
+
 def main() -> None:
     with reported_in_one_line("cluster"):
         scheduler, address = [*sys.argv[1:], "", ""][:2]
-        if any(find_spec(module) is None for module in PACKAGES):
-            raise InputError(
-                f"{' and '.join(PACKAGES.values())} are needed, the optional group `cluster` of pyproject.toml: "
-                ".venv/bin/uv pip install --requirement pyproject.toml --extra cluster"
-            )
+        check_packages()
         threads = load_params().train.threads
         tasks, others = planned(list(stale_stages()), threads)
         if tasks:

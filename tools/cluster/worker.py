@@ -74,7 +74,7 @@ def run_stage(stage: str, needs: list[str], study: Study, *before: Outcome) -> O
     if any(word in (FAILED, SKIPPED) for word, *_ in before):
         return ended(SKIPPED)
     say("running")
-    with _free_clone(Path(worker.local_directory)) as clone:
+    with free_clone(Path(worker.local_directory)) as clone:
         check_out(study, clone, say)
         if needs and not restored(study, clone, say, *needs):
             raise TransferError(f"the outputs of {', '.join(needs)} are not in the remote")
@@ -91,7 +91,7 @@ def run_stage(stage: str, needs: list[str], study: Study, *before: Outcome) -> O
 
 
 @contextmanager
-def _free_clone(folder: Path) -> Iterator[Path]:
+def free_clone(folder: Path) -> Iterator[Path]:
     """A clone for as long as the block lasts, one of as many as the worker runs stages at a time."""
     for number in count():
         with (folder / f"clone-{number}.lock").open("w") as lock:
