@@ -4,20 +4,33 @@ from itertools import accumulate
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from stages.page.pictures import FAILED, REFERENCE, STARTED, own_style
 from stages.trials.settings import Search
 from stages.trials.summary import front
 from stages.trials.trial import Trial
 
+RANGE = 15  # per cent of accuracy
+
 
 def front_figure(trials: list[Trial], search: Search) -> Figure:
-    """Validation accuracy against parameters: every trained trial a point, the front a line, budgets marked."""
+    """Validation accuracy against parameters: every trained trial a point, the front a line, budgets marked.
+
+    What is more than RANGE below the best is drawn at the lower edge.
+    """
     on_front = front(trials)
+    best = max((100 * trial.accuracy for trial in trials if trial.rungs), default=100.0)
+    bottom = max(min((100 * trial.accuracy for trial in trials if trial.started), default=0.0), best - RANGE)
     groups = [
         ([trial for trial in trials if trial.rungs and not trial.started], "X", FAILED, "never started"),
         *(
-            ([trial for trial in trials if trial.started and len(trial.rungs) == rung], ".", shade, f"{epochs} epochs")
+            (
+                [trial for trial in trials if trial.started and len(trial.rungs) == rung],
+                ".",
+                shade,
+                f"{epochs} epoch{'' if epochs == 1 else 's'}",
+            )
             for rung, (epochs, shade) in enumerate(zip(search.epochs, _shades(len(search.epochs)), strict=True), 1)
         ),
     ]
@@ -26,26 +39,28 @@ def front_figure(trials: list[Trial], search: Search) -> Figure:
         axes = figure.subplots()
         for members, marker, colour, label in groups:
             if members:
-                sizes, accuracies = [one.parameters for one in members], [100 * one.accuracy for one in members]
+                sizes = [one.parameters for one in members]
+                accuracies = [max(100 * one.accuracy, bottom) for one in members]
                 axes.plot(sizes, accuracies, ls="", marker=marker, ms=9, color=colour, label=label)
         axes.step(
             [trial.parameters for trial in on_front],
-            [100 * trial.accuracy for trial in on_front],
+            [max(100 * trial.accuracy, bottom) for trial in on_front],
             where="post",
             color=STARTED,
             label="the front",
         )
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         for name, parameters in search.budgets.items():
             axes.axvline(parameters, ls="--", color=REFERENCE, lw=0.8)
             axes.annotate(f"{name} ", (parameters, 0), xycoords=axes.get_xaxis_transform(), ha="right", color=REFERENCE)
-        learnt = [100 * trial.accuracy for trial in trials if trial.started]
-        if learnt:
-            axes.set_ylim(max(min(learnt), np.median(learnt) - 15) - 1, max(learnt) + 1)
+        margin = 0.3 + 0.05 * (best - bottom)
+        axes.set_ylim(bottom - margin, best + margin)
         axes.set_xlabel("parameters")
         axes.set_ylabel("validation accuracy, %")
         axes.set_title("What the search tried")
-        axes.legend()
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 0.06))
     return figure
 
 
@@ -56,9 +71,11 @@ def progress_figure(trials: list[Trial], search: Search) -> Figure:
     with own_style():
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.subplots()
-        for name, parameters in search.budgets.items():
+        for place, (name, parameters) in enumerate(search.budgets.items()):
             best = accumulate((_best_of(trials, number, parameters) for number in generations), max)
-            axes.step(trained, [100 * accuracy or np.nan for accuracy in best], where="post", marker=".", label=name)
+            percent = [100 * accuracy or np.nan for accuracy in best]
+            width = 1 + 2 * (len(search.budgets) - place)  # one below another can be seen
+            axes.step(trained, percent, where="post", marker=".", ms=3 * width, lw=width, label=name)
         axes.set_xlabel("epochs trained")
         axes.set_ylabel("best validation accuracy so far, %")
         axes.set_title("The best under each budget")
