@@ -9,19 +9,23 @@ from pathlib import Path
 import pytest
 
 from stages.common.strict_yaml import read_yaml
-from tests.conftest import commit, edit_params, give_environment, run
+from tests.conftest import commit, edit_params, give_environment, made_once, run
+from tests.in_process import called
+from tools.same import main
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def compared(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone without data, after its first `make same`: it keeps what the committed code writes. To be copied."""
-    project = tmp_path_factory.mktemp("same") / "project"
-    run("git", "clone", "--quiet", str(reduced), str(project), cwd=tmp_path_factory.getbasetemp())
-    give_environment(project)
-    replace(project, "stages/training/loop.py", "One Keras training", "A Keras training")
-    run("make", "same", cwd=project)
-    commit(project, "Another word")
-    return project
+
+    def make(place: Path) -> None:
+        run("git", "clone", "--quiet", str(reduced), str(place), cwd=reduced)
+        give_environment(place)
+        replace(place, "stages/training/loop.py", "One Keras training", "A Keras training")
+        run("make", "same", cwd=place)
+        commit(place, "Another word")
+
+    return made_once(tmp_path_factory, "compared", make)
 
 
 @pytest.fixture
@@ -36,8 +40,8 @@ def replace(project: Path, file: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def same(project: Path, *variables: str, status: int = 0) -> str:
-    return run("make", "same", *variables, cwd=project, status=2 if status else 0)
+def same(project: Path, *base: str, status: int = 0) -> str:
+    return called(main, project, *base, status=status)
 
 
 def test_comment_renamed_function_and_moved_module_pass_and_the_lock_is_up_to_date(project: Path) -> None:
@@ -98,7 +102,7 @@ def test_branch_whose_lock_was_edited_by_hand_is_found_out(project: Path) -> Non
     run("python", "-c", BY_HAND, cwd=project)
     commit(project, "Shorter numbers")
     assert "up to date" in run("make", "gate", cwd=project)
-    assert "data/models/w2-4 (layers.csv; sample data)" in same(project, "BASE=main", status=1)
+    assert "data/models/w2-4 (layers.csv; sample data)" in same(project, "main", status=1)
 
 
 def changed_parameter(project: Path) -> None:
@@ -142,7 +146,7 @@ def test_lock_whose_code_is_in_no_commit_is_refused(project: Path) -> None:
 
 
 def test_branch_that_changes_no_checksum_or_results_as_well_needs_no_comparison(project: Path) -> None:
-    assert same(project, "BASE=HEAD") == "same: no checksum of code in dvc.lock changed\n"
+    assert same(project, "HEAD") == "same: no checksum of code in dvc.lock changed\n"
     run("git", "switch", "--quiet", "--create", "branch", cwd=project)
     lock = (project / "dvc.lock").read_text()
     for file in ("stages/network/fast.py", "metrics/study.json"):
@@ -151,7 +155,7 @@ def test_branch_that_changes_no_checksum_or_results_as_well_needs_no_comparison(
         lock = lock.replace(found[1], "b" * 32)
     (project / "dvc.lock").write_text(lock)
     commit(project, "Results")
-    assert "same: dvc.lock has other results, by metrics/study.json" in same(project, "BASE=main")
+    assert "same: dvc.lock has other results, by metrics/study.json" in same(project, "main")
 
 
 def test_partial_clone_that_lacks_the_old_code_says_what_to_fetch(fresh: Path, tmp_path: Path) -> None:
