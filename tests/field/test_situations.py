@@ -2,7 +2,7 @@
 
 A situation is a row: what was reported, and where; the commands that bring a clone into it; the command that somebody
 then gives, with its exit status and what it is to say. No row may end in a traceback or without an end. What takes
-more than commands has a test of its own, which ELSEWHERE names.
+more than commands has a test of its own, which ELSEWHERE names. Over 200 lines, as it is one table.
 """
 
 import re
@@ -25,13 +25,13 @@ class Situation(NamedTuple):
 
 BRANCH = "git checkout --quiet -b branch; sed -i 's/0[.]9/0.8/' plots/width_curves.csv; git commit --quiet --all -m new"
 OWN = "cp -r tests/sample own; git add own; git commit --quiet -m own"
-FETCH_OWN = "dvc exp run -S data.source=own fetch && ls data/raw"
+FETCH_OWN = "sed -i 's/source: fashion-mnist/source: own/' params.yaml && python -m stages.fetch && ls data/raw"
 PARTIAL = "; git config uploadpack.allowFilter true; git clone --quiet --filter={} file://$PWD ../part"
 NOT_UTF_8 = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
 REPORT = "python -m tools.pull_requests.report"
 OTHER_OWNER = "https://github.com/casperdcl/git-fame/issues/81"
 PARTIAL_CLONE = "https://github.com/o2sh/onefetch/issues/1092"
-FETCHED = r"Running stage 'fetch'(.*\n)*t10k-images-idx3-ubyte\nt10k-labels"
+FETCHED = r"^(.*\n)*t10k-images-idx3-ubyte\nt10k-labels"
 WHOLE_AGAIN = "this clone is partial, `git fetch --refetch --no-filter` makes it whole"
 
 SITUATIONS = {
@@ -110,7 +110,7 @@ SITUATIONS = {
         f"{OWN}; cd own; gzip *-ubyte; sha256sum *.gz >SHA256SUMS",
         FETCH_OWN,
         "fetch: own/SHA256SUMS: names no train-images-idx3-ubyte; .*; of a gzipped file, the checksum of what is in it",
-        255,
+        1,
     ),
     "checksums with the ends of lines of Windows": Situation(
         "https://github.com/erikdarlingdata/PerformanceMonitor/issues/2383",
