@@ -45,7 +45,7 @@ def same(project: Path, *base: str, status: int = 0) -> str:
 
 
 def test_comment_renamed_function_and_moved_module_pass_and_the_lock_is_up_to_date(project: Path) -> None:
-    """Whole runs of the pipeline, as what they write is what is compared."""
+    """Whole runs of the pipeline, as what they write is what is compared; nothing shorter shows that it is the same."""
     before = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]
     replace(project, "stages/training/loop.py", "import numpy as np\n", "import numpy as np  # arrays\n")
     replace(project, "stages/network/fast.py", "_joined(", "_in_one(")
@@ -58,14 +58,14 @@ def test_comment_renamed_function_and_moved_module_pass_and_the_lock_is_up_to_da
         )
     assert "gate: dvc.lock is behind" in run("make", "gate", cwd=project, status=2)
 
-    said = same(project)
+    said = run("make", "same", cwd=project)
     assert re.search(r"No result changes: .* gives \d+ files of the same bytes as by the code of [0-9a-f]{7} ", said)
     assert run("make", "gate", cwd=project) == "gate: Data and pipelines are up to date.\n"
     after = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]
     for name, stage in after.items():
         assert stage["outs"] == before[name]["outs"]
         assert stage.get("params") == before[name].get("params")
-    assert same(project) == "same: dvc.lock names the code that lies here\n"
+    assert run("make", "same", cwd=project) == "same: dvc.lock names the code that lies here\n"
 
 
 BY_HAND = """
@@ -73,36 +73,29 @@ from tools.gate import stages_behind
 from tools.same import bring_up_to_date
 bring_up_to_date(stages_behind())
 """
-BYTES = {
-    "a constant of the loop": ("stages/network/architecture.py", "/ 127.5 - 1.0", "/ 127.0 - 1.0", "history.csv"),
-    "the order of a sum": (
+
+
+def test_other_bytes_are_named_and_nothing_is_changed_and_a_lock_edited_by_hand_is_found_out(project: Path) -> None:
+    """A whole run, in which only the last digits of a sum differ; nothing shorter shows that these are seen.
+
+    With the lock edited the gate is green on the branch, so only what the run wrote tells.
+    """
+    run("git", "switch", "--quiet", "--create", "branch", cwd=project)
+    replace(
+        project,
         "stages/network/fast.py",
         "*[[0, 0]] * (batch.shape.rank - 1)]), self.shards)",
         "*[[0, 0]] * (batch.shape.rank - 1)])[::-1], self.shards)",
-        "seed-0.keras",
-    ),
-}
-
-
-@pytest.mark.parametrize("what", BYTES)
-def test_other_bytes_are_named_and_nothing_is_changed(project: Path, what: str) -> None:
-    """A whole run, in which only the last digits of a sum differ."""
-    file, old, new, named = BYTES[what]
-    replace(project, file, old, new)
+    )
     lock = (project / "dvc.lock").read_bytes()
-    said = same(project, status=1)
-    assert re.search(rf"same: other bytes in .*data/models/w2-4 \([^)]*{named}[^)]*; sample data\)", said)
+    named = r"same: other bytes in .*data/models/w2-4 \([^)]*seed-0.keras[^)]*; sample data\)"
+    assert re.search(named, same(project, status=1))
     assert (project / "dvc.lock").read_bytes() == lock
 
-
-def test_branch_whose_lock_was_edited_by_hand_is_found_out(project: Path) -> None:
-    """The gate is green there, so only a whole run tells."""
-    run("git", "switch", "--quiet", "--create", "branch", cwd=project)
-    replace(project, "stages/training/results.py", '"%.5g"', '"%.4g"')
     run("python", "-c", BY_HAND, cwd=project)
-    commit(project, "Shorter numbers")
+    commit(project, "Another sum")
     assert "up to date" in run("make", "gate", cwd=project)
-    assert "data/models/w2-4 (layers.csv; sample data)" in same(project, "main", status=1)
+    assert re.search(named, same(project, "main", status=1))
 
 
 def changed_parameter(project: Path) -> None:
