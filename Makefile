@@ -1,5 +1,7 @@
 ACTIVATE := . .venv/bin/activate &&
 QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -S train.batch_size=32 -S train.threads=1
+# DVC reads and writes names in the locale's letters; with this in UTF-8, whatever the locale
+export PYTHONUTF8 := 1
 
 .PHONY: help setup repro cluster quick search adopt images test bench lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
 

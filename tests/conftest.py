@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.left_behind import Scratch
 from tests.made_up_study import write_study
 from tools.common.git import with_what_is_needed
 
@@ -93,12 +94,29 @@ def _short(content: bytes) -> str:
     return content.decode() if short else hashlib.sha256(content).hexdigest()
 
 
-def pytest_configure() -> None:
+LEFT = pytest.StashKey[list[str]]()
+SCRATCH = pytest.StashKey[Scratch]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Say what is needed where there is no repository of Git, in place of an error in every test."""
     command = ["git", "-C", str(ROOT), "rev-parse", "--git-dir"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise pytest.UsageError(with_what_is_needed(" ".join(done.stderr.split())))
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # those have what the process has that started them
+        config.stash[SCRATCH] = Scratch()
+        os.environ.update(config.stash[SCRATCH].variables)
+        ENVIRONMENT.update(config.stash[SCRATCH].variables)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that leaves something behind has failed."""
+    if SCRATCH in session.config.stash:
+        session.config.stash[LEFT] = session.config.stash[SCRATCH].left()
+        if session.config.stash[LEFT]:
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -117,8 +135,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests have recorded to be printed, such as random moments."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what the run has left behind, and what tests have recorded to be printed, such as random moments."""
+    if left := config.stash.get(LEFT, []):
+        terminalreporter.section("left behind", red=True)
+        terminalreporter.write_line("\n".join(left))
     for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
         lines = [str(value) for name, value in report.user_properties if name == "printed"]
         if lines and report.when == "call":

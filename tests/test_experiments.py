@@ -10,32 +10,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.conftest import commit, documented, edit_params, ran_stages, run
+from tests.conftest import commit, documented, edit_params, made_once, ran_stages, run
 
 
 def metrics(project: Path, name: str = "summary") -> dict[str, Any]:
     content: dict[str, Any] = json.loads((project / f"metrics/{name}.json").read_text())
     return content
-
-
-def test_another_pick_in_width_trains_that_pick_alone_and_is_compared(small: Path) -> None:
-    output = run(*documented("dvc exp run -S 'width.filters=[10,20]'"), cwd=small)
-    assert ran_stages(output) == ["train@width", "aggregate"]
-    assert metrics(small)["width"]["parameters"] == 780570
-    changed = run("git", "diff", "--unified=0", "params.yaml", cwd=small).splitlines()
-    assert [line for line in changed if line[0] in "+-" and line[:3] not in ("+++", "---")] == [
-        "-  - 8",
-        "-  - 16",
-        "+  - 10",
-        "+  - 20",
-    ]
-
-    assert "width.filters" in run(*documented("dvc params diff"), cwd=small)
-    assert json.loads(run("dvc", "params", "diff", "--json", cwd=small)) == {
-        "params.yaml": {"width.filters": {"old": "[8, 16]", "new": "[10, 20]"}}
-    }
-    run(*documented("dvc plots diff"), cwd=small)
-    check_plots((small / "dvc_plots/index.html").read_text())
 
 
 def check_plots(page: str) -> None:
@@ -78,6 +58,7 @@ def test_learning_rate_is_what_it_says_as_dvc_writes_it(small: Path) -> None:
 
 
 def test_more_seeds_train_every_architecture_from_each(small: Path) -> None:
+    """As many trainings as the command asks for: nothing less shows that none is left out."""
     output = run(*documented("dvc exp run -S 'train.seeds=[0,1,2]'"), cwd=small)
     assert len(ran_stages(output)) == 4 + 1
     assert [entry["seeds"] for entry in metrics(small).values()] == [3, 3]
@@ -86,16 +67,19 @@ def test_more_seeds_train_every_architecture_from_each(small: Path) -> None:
     assert curves.groupby("architecture")["loss"].nunique().eq(3).all(), "each seed its own training"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def learning(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`reduced` with a family of width that learns something within its one epoch. Not to be written to: copy it."""
-    project = Path(shutil.copytree(reduced, tmp_path_factory.mktemp("experiments") / "learning", symlinks=True))
-    edit_params(project, "learning_rate: 0.001", "learning_rate: 0.003")
-    path = project / "params.yaml"
-    path.write_text(path.read_text().replace("activation: sigmoid", "activation: relu", 1))
-    run("dvc", "repro", cwd=project)
-    commit(project, "Relu")
-    return project
+
+    def make(place: Path) -> None:
+        shutil.copytree(reduced, place, dirs_exist_ok=True, symlinks=True)
+        edit_params(place, "learning_rate: 0.001", "learning_rate: 0.003")
+        path = place / "params.yaml"
+        path.write_text(path.read_text().replace("activation: sigmoid", "activation: relu", 1))
+        run("dvc", "repro", cwd=place)
+        commit(place, "Relu")
+
+    return made_once(tmp_path_factory, "learning", make)
 
 
 @pytest.fixture
@@ -123,8 +107,28 @@ def pick_of(data: dict[str, Any]) -> list[str]:
     return [*accuracies, str(data["params"]["params.yaml"]["data"]["width"]["filters"])]
 
 
-def test_one_experiment_is_shown_with_what_it_changed_and_what_came_of_it(project: Path) -> None:
-    run(*documented("dvc exp run -S 'width.filters=[10,20]'"), cwd=project)
+def test_another_pick_in_width_trains_that_pick_alone_and_is_compared_and_shown_with_what_came_of_it(
+    project: Path,
+) -> None:
+    """The README's command and every way to look at what it did: a training, and seven commands that compare it."""
+    output = run(*documented("dvc exp run -S 'width.filters=[10,20]'"), cwd=project)
+    assert ran_stages(output) == ["train@width", "aggregate"]
+    assert metrics(project)["width"]["parameters"] == 780570
+    changed = run("git", "diff", "--unified=0", "params.yaml", cwd=project).splitlines()
+    assert [line for line in changed if line[0] in "+-" and line[:3] not in ("+++", "---")] == [
+        "-  - 8",
+        "-  - 16",
+        "+  - 10",
+        "+  - 20",
+    ]
+
+    assert "width.filters" in run(*documented("dvc params diff"), cwd=project)
+    assert json.loads(run("dvc", "params", "diff", "--json", cwd=project)) == {
+        "params.yaml": {"width.filters": {"old": "[8, 16]", "new": "[10, 20]"}}
+    }
+    run(*documented("dvc plots diff"), cwd=project)
+    check_plots((project / "dvc_plots/index.html").read_text())
+
     (changed,) = json.loads(run(*documented("dvc metrics diff"), "--json", cwd=project)).values()
     assert set(changed) >= {"width.validation_accuracy", "width.test_accuracy"}
     assert not [key for key in changed if not key.startswith("width.")]
@@ -135,6 +139,7 @@ def test_one_experiment_is_shown_with_what_it_changed_and_what_came_of_it(projec
 
 
 def test_queued_experiments_run_side_by_side_and_read_like_a_league_table(project: Path) -> None:
+    """Three experiments through DVC's queue, as only these have the names, places and order that the table shows."""
     run(*documented("dvc exp run --queue -S 'width.filters=[2,4],[5,10],[10,20]'"), cwd=project)
     run(*documented("dvc queue start -j 2"), cwd=project)
     deadline = time.monotonic() + 900

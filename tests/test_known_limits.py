@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages.common.errors import GO_BACK
-from tests.conftest import STORE, commit, documented, ran_stages, run
+from tests.conftest import STORE, commit, documented, edit_params, ran_stages, run
 
 PACKED = "data/fashion_mnist.npz"
 SAMPLE = ("dvc", "exp", "run", "-S", "data.source=tests/sample")
@@ -80,3 +80,16 @@ def test_path_with_a_letter_outside_ascii_stops_experiments_elsewhere_alone(fres
     shutil.rmtree(project / "data")
     output = run(*SAMPLE, "--temp", "fetch", cwd=project, status=255)
     assert "ERROR: unexpected error - 'ascii' codec can't encode character '\\xfc'" in output
+
+
+def test_folder_with_a_letter_outside_ascii_needs_python_to_be_told_of_utf_8_where_the_locale_is_another(
+    project: Path,
+) -> None:
+    shutil.copytree(project / "tests/sample", project / "größe")
+    edit_params(project, "source: fashion-mnist", "source: größe")
+    ascii_alone = ("env", "LC_ALL=C", "PYTHONUTF8=0", "PYTHONCOERCECLOCALE=0")
+    refused = run(*ascii_alone, "dvc", "repro", "fetch", cwd=project, status=255)
+    assert "ERROR: failed to reproduce 'fetch': 'ascii' codec can't encode characters in position " in refused
+    assert ran_stages(run(*ascii_alone, *documented("PYTHONUTF8=1 dvc repro"), "fetch", cwd=project)) == ["fetch"]
+    behind = run(*ascii_alone, "make", "gate", cwd=project, status=2)
+    assert "the metrics at aggregate, prepare: " in behind, "which follow `fetch`"

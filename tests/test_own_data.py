@@ -51,7 +51,7 @@ def test_file_that_changed_alone_is_refused(own: Path) -> None:
     replace_labels(own)
     shutil.copyfile(own / "tests/sample/SHA256SUMS", own / "own/SHA256SUMS")
     output = run("dvc", "repro", cwd=own, status=255)
-    assert f"fetch: {TRAIN_LABELS}: SHA-256 is " in output
+    assert f"fetch: own/{TRAIN_LABELS}: SHA-256 is " in output
 
 
 def test_folder_that_dvc_holds_is_there_in_an_experiment_s_own_copy_of_the_project(own: Path) -> None:

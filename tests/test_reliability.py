@@ -105,6 +105,15 @@ def test_way_back_from_a_refusal_works_where_git_takes_the_refused_value_for_the
     assert run("git", "status", "--porcelain", cwd=small) == ""
 
 
+def test_way_back_brings_gits_files_where_nothing_was_trained_yet(fresh: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
+    edit_params(project, "batch_size: 128", "batch_size: 0")
+    output = run("sh", "-c", GO_BACK, cwd=project, status=255)
+    assert "Checkout failed for following targets:" in output
+    assert "`Checkout failed for following targets:`" in (ROOT / "docs/experiments.md").read_text()
+    assert run("git", "status", "--porcelain", cwd=project) == ""
+
+
 def test_every_refusal_names_the_way_back(small: Path) -> None:
     edit_params(small, "batch_size: 128", "batch_size: 0")
     for module in ("params", "fetch", "prepare", "train", "aggregate"):

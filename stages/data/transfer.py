@@ -31,24 +31,24 @@ Wanted = Mapping[str, str]  # the SHA-256 of the uncompressed bytes, by file nam
 FAILURES = (OSError, subprocess.SubprocessError, InputError)  # of what is below; requests' are OSErrors
 
 
-def store(path: Path, name: str, expected: str) -> None:
+def store(path: Path, name: str, expected: str, called: str) -> None:
     """Write what `path` holds, unzipped where it is gzipped, to data/raw/NAME.
 
-    Raises InputError, and leaves no file, where the bytes are not as expected; no more is read than their header
-    promises.
+    Raises InputError, which names the file as the user knows it, `called`, and leaves no file, where the bytes are not
+    as expected; no more is read than their header promises.
     """
     digest, size, promised = hashlib.sha256(), 0, 0
     with path.open("rb") as file, whole_file(RAW / name) as unfinished, unfinished.open("wb") as stored:
         for chunk in unzipped(path, file):
-            promised = promised or promised_bytes(name, chunk)
+            promised = promised or promised_bytes(name, chunk, called)
             size += len(chunk)
             if size > promised:
-                raise InputError(f"{name}: holds more than the {promised} bytes that its header promises")
+                raise InputError(f"{called}: holds more than the {promised} bytes that its header promises")
             digest.update(chunk)
             stored.write(chunk)
         if digest.hexdigest() != expected:
             as_it_is = "; that is of the gzipped file, may be of what is in it" if sha256(path) == expected else ""
-            raise InputError(f"{name}: SHA-256 is {digest.hexdigest()}, expected {expected}{as_it_is}")
+            raise InputError(f"{called}: SHA-256 is {digest.hexdigest()}, expected {expected}{as_it_is}")
 
 
 def unzipped(path: Path, file: BinaryIO, chunk_bytes: int = CHUNK) -> Iterator[bytes]:
@@ -63,19 +63,19 @@ def unzipped(path: Path, file: BinaryIO, chunk_bytes: int = CHUNK) -> Iterator[b
         raise InputError(f"{path}: damaged, not a whole gzip file ({error})") from None
 
 
-def promised_bytes(name: str, start: bytes) -> int:
+def promised_bytes(name: str, start: bytes, called: str) -> int:
     """How long the file is by the header that it starts with. Raises InputError where that is none."""
     dimensions = DIMENSIONS[name]
-    return header_bytes(dimensions) + math.prod(read_header(start, dimensions, name))
+    return header_bytes(dimensions) + math.prod(read_header(start, dimensions, called))
 
 
-def from_folder(folder: Path, wanted: Wanted) -> None:
-    """From `folder`, where each file may be gzipped, and called as `usual_name` reads it."""
+def from_folder(folder: Path, wanted: Wanted, called: str = "") -> None:
+    """From `folder`, which the user knows as `called`; each file may be gzipped, and named as `usual_name` reads it."""
     for name, expected in wanted.items():
         path = file_of(folder, name)
         if not path:
-            raise InputError(f"{folder / name}: missing, or not a file")
-        store(path, name, expected)
+            raise InputError(f"{called or folder}/{name}: missing, or not a file")
+        store(path, name, expected, f"{called or folder}/{path.name}")
 
 
 def file_of(folder: Path, name: str) -> Path | None:
@@ -106,7 +106,7 @@ def from_address(address: str, wanted: Wanted) -> None:
             with session.get(f"{address}{name}.gz", stream=True, timeout=(10, 60)) as response:
                 response.raise_for_status()
                 _download(response.iter_content(CHUNK), download, name)
-            store(download, name, expected)
+            store(download, name, expected, name)
 
 
 def _download(chunks: Iterable[bytes], download: Path, name: str) -> None:
@@ -117,7 +117,7 @@ def _download(chunks: Iterable[bytes], download: Path, name: str) -> None:
             if file.tell() > most:
                 file.flush()
                 with download.open("rb") as begun:
-                    most = CHUNK + promised_bytes(name, next(unzipped(download, begun, HEADER_READ), b""))
+                    most = CHUNK + promised_bytes(name, next(unzipped(download, begun, HEADER_READ), b""), name)
                 if file.tell() > most:
                     raise InputError(f"{name}.gz: the server sends more than {most} bytes")
 
@@ -137,7 +137,7 @@ def from_debian(package: str, wanted: Wanted) -> None:
         found = sorted((here / "content").rglob(f"{next(iter(wanted))}*"))
         if not found:
             raise InputError(f"{package}: holds no {next(iter(wanted))}")
-        from_folder(found[0].parent, wanted)
+        from_folder(found[0].parent, wanted, package)
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_folder_with_right_checksums_is_stored_whole(folder: Path) -> None:
 
 def test_a_damaged_file_stops_the_command_in_one_line(folder: Path) -> None:
     (folder / TRAIN_LABELS).write_bytes(WRONG)
-    assert refused().startswith(f"fetch: {TRAIN_LABELS}: SHA-256 is ")
+    assert refused().startswith(f"fetch: images/{TRAIN_LABELS}: SHA-256 is ")
     assert TRAIN_LABELS not in stored()
 
 
@@ -167,7 +167,7 @@ def test_every_source_that_fails_is_named_with_its_reason(folder: Path, capsys: 
     assert all(name in str(caught.value) for name in (*FILES, str(BY_HAND)))
     first, second = capsys.readouterr().err.splitlines()
     assert first == f"fetch: not from an empty one: none/{TRAIN_IMAGES}: missing, or not a file"
-    assert second.startswith(f"fetch: not from b: {TRAIN_LABELS}: SHA-256 is ")
+    assert second.startswith(f"fetch: not from b: damaged/{TRAIN_LABELS}: SHA-256 is ")
 
 
 def test_the_first_source_that_works_ends_the_search(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,21 +48,21 @@ def test_wrong_bytes_are_refused_with_both_checksums(folder: Path, content: byte
     (folder / TRAIN_LABELS).write_bytes(content)
     line = refusal(folder)
     plain = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    assert line.startswith(f"{TRAIN_LABELS}: SHA-256 is {hashlib.sha256(plain).hexdigest()}, ")
+    assert line.startswith(f"images/{TRAIN_LABELS}: SHA-256 is {hashlib.sha256(plain).hexdigest()}, ")
     assert line.endswith(f"expected {WANTED[TRAIN_LABELS]}")
     assert TRAIN_LABELS not in stored()
 
 
 def test_a_longer_file_is_refused_by_what_its_header_promises(folder: Path) -> None:
     (folder / TRAIN_LABELS).write_bytes(LABELS + b"\0")
-    assert refusal(folder) == f"{TRAIN_LABELS}: holds more than the {len(LABELS)} bytes that its header promises"
+    assert refusal(folder) == f"images/{TRAIN_LABELS}: holds more than the {len(LABELS)} bytes that its header promises"
     assert TRAIN_LABELS not in stored()
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html>", gzip.compress(b"<!DOCTYPE html>", mtime=0)])
 def test_what_is_no_idx_file_is_refused_by_its_first_bytes(folder: Path, content: bytes) -> None:
     (folder / TRAIN_LABELS).write_bytes(content)
-    assert refusal(folder) == f"{TRAIN_LABELS}: starts with 3c21444f, an IDX file of it with 00000801"
+    assert refusal(folder) == f"images/{TRAIN_LABELS}: starts with 3c21444f, an IDX file of it with 00000801"
 
 
 def test_a_file_that_is_missing_is_named(folder: Path) -> None:
@@ -138,7 +138,9 @@ def test_a_gzip_bomb_is_stopped_at_what_its_header_promises(folder: Path) -> Non
     assert len(bomb) < 2_000_000
     (folder / TRAIN_IMAGES).unlink()
     (folder / f"{TRAIN_IMAGES}.gz").write_bytes(bomb)
-    assert refusal(folder) == f"{TRAIN_IMAGES}: holds more than the {len(start)} bytes that its header promises"
+    assert (
+        refusal(folder) == f"images/{TRAIN_IMAGES}.gz: holds more than the {len(start)} bytes that its header promises"
+    )
     assert stored() == {}
 
 

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,8 @@ from stages.params import StudyArchitecture, read_params
 from stages.training.kept import Kept, identity, states
 from stages.training.loop import State
 from tests.conftest import STORE, commit, edit_params, run
+from tests.in_process import called
+from tools.kept import main
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def keep(project: Path, name: str, epochs: list[int], learning_rate: float = 0.0
 
 
 def kept_tool(project: Path, *arguments: str, status: int = 0) -> list[str]:
-    return run(sys.executable, "-m", "tools.kept", *arguments, cwd=project, status=status).splitlines()
+    return called(main, project, *arguments, status=status).splitlines()
 
 
 def test_list_has_every_training_and_marks_those_that_params_yaml_asks_for(project: Path) -> None:

@@ -21,6 +21,7 @@ def pulled_without_training(clone: Path, expected: Path) -> None:
 
 
 def test_others_pull_the_same_bytes_and_train_nothing_again(first: Path, server: Server, reproduced: Path) -> None:
+    """Three clones and a real server: what one has pushed is told from what it has by another clone alone."""
     ask_for_two_blocks(first)
     assert ran_stages(run("dvc", "repro", cwd=first)) == ["aggregate"]  # they are in its cache
     run(*documented("dvc push --run-cache"), cwd=first)
@@ -36,6 +37,7 @@ def test_others_pull_the_same_bytes_and_train_nothing_again(first: Path, server:
 
 
 def test_shared_folder_does_so_too_and_experiments_travel(small: Path, reproduced: Path, tmp_path: Path) -> None:
+    """Three clones, for the same reason."""
     set_up(small, "folder", str(tmp_path / "shared"))
     run("git", "commit", "--quiet", "--all", "--message", "A remote", cwd=small)
     run("git", "clone", "--quiet", "--bare", str(small), str(tmp_path / "origin"), cwd=tmp_path)
@@ -58,6 +60,7 @@ def test_shared_folder_does_so_too_and_experiments_travel(small: Path, reproduce
 
 
 def test_server_that_refuses_or_is_down_is_told_and_nothing_is_lost(first: Path, server: Server) -> None:
+    """Real servers and DVC's own patience with them: each command may meet the failure at a place of its own."""
     run("dvc", "push", cwd=first)
     second = clone_of(first, "second", server.right | server.wrong)
     give(first, server.wrong)

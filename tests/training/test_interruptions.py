@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -16,23 +17,26 @@ import pytest
 from tests.conftest import ENVIRONMENT, MODELS, contents, edit_params, run, training
 from tests.training.conftest import await_state, forget, states
 
-KILLS = 21
+KILLS = (  # after how many epochs of what is then left of two times three
+    (signal.SIGKILL, 2),
+    (signal.SIGTERM, 0),
+    (signal.SIGINT, 1),
+    (signal.SIGKILL, 0),
+    (signal.SIGTERM, 1),
+)
 CORE = min(os.sched_getaffinity(0))
 PIN = f"import os, sys; os.sched_setaffinity(0, {{{CORE}}}); os.execv(sys.argv[1], sys.argv[1:])"
 ON_ONE_CORE = [sys.executable, "-c", PIN]
 
 
-@pytest.mark.parametrize("name", ["w2-4", "depth-1"])
-def test_one_loaded_core_gives_the_same_bytes_as_two_free_ones(project: Path, whole: Path, name: str) -> None:
-    busy = [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{CORE}}})\nwhile True: pass"]
-    load = [subprocess.Popen(busy) for _ in range(2)]
-    try:
-        run(*ON_ONE_CORE, *training(name), cwd=project)
-    finally:
-        for process in load:
-            process.kill()
-            process.wait()
-    assert contents(project / MODELS / name) == contents(whole / MODELS / name)
+def test_one_loaded_core_gives_the_same_bytes_as_two_free_ones(project: Path, whole: Path) -> None:
+    """Two trainings on it, each the other's load."""
+    names = ("w2-4", "depth-1")
+    shutil.rmtree(project / MODELS / "depth-1")
+    both = [subprocess.Popen([*ON_ONE_CORE, *training(name)], cwd=project, env=ENVIRONMENT) for name in names]
+    assert [process.wait() for process in both] == [0, 0]
+    for name in names:
+        assert contents(project / MODELS / name) == contents(whole / MODELS / name)
 
 
 @pytest.mark.parametrize("name", ["w2-4", "depth-1"])
@@ -56,39 +60,28 @@ def test_training_of_another_kind_killed_on_one_core_and_taken_up_on_two_ends_wi
 def test_training_killed_at_random_moments_ends_with_the_same_bytes(
     project: Path, whole: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """SIGKILL, SIGTERM and Ctrl-C in turn, at moments drawn over the length of a whole training."""
-    started = time.monotonic()
-    run(*training("w2-4"), cwd=project)
-    length = time.monotonic() - started
-    forget(project, "w2-4")
+    """SIGKILL, SIGTERM and Ctrl-C, in epochs of both seeds and in what goes before the first that is trained.
 
-    generator = random.Random()
-    signals = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
-    expected = contents(whole / MODELS / "w2-4")
-    kills = finished = resumed = 0
-    while kills < KILLS:
-        moment = generator.uniform(0.1, 1) * length
-        how = signals[kills % len(signals)]
+    Long, as every moment takes a process that begins; nothing less is killed as users' trainings are.
+    """
+    generator = random.Random(1)
+    for how, epochs in KILLS:
         process = subprocess.Popen(
             training("w2-4"), cwd=project, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        try:
-            output, _ = process.communicate(timeout=moment)
-        except subprocess.TimeoutExpired:
-            process.send_signal(how)
-            output, _ = process.communicate(timeout=60)
-            kills += 1
-            record_property("printed", f"{how.name} after {moment:.2f} of {length:.2f} s, {process.returncode}")
-            assert "Traceback" not in output, output
-            assert process.returncode in (-how, 128 + how) or "epoch 3/3" in output, output
-        resumed += "trained before" in output
-        if process.returncode == 0:
-            assert contents(project / MODELS / "w2-4") == expected
-            forget(project, "w2-4")
-            finished += 1
-    run(*training("w2-4"), cwd=project)
-    assert contents(project / MODELS / "w2-4") == expected
-    assert resumed
+        assert process.stdout
+        lines = list(islice((line for line in process.stdout if " epoch " in line), epochs))
+        moment = generator.uniform(0, 0.1) if epochs else generator.uniform(1, 4)
+        time.sleep(moment)
+        process.send_signal(how)
+        output, _ = process.communicate(timeout=60)
+        record_property("printed", f"{how.name} {moment:.2f} s after {lines[-1:]}, {process.returncode}")
+        assert process.returncode in (-how, 128 + how)
+        assert "Traceback" not in output, output
+        assert "waits for" not in output, "a killed training holds up nobody"
+    output = run(*training("w2-4"), cwd=project)
+    assert "w2-4 seed 0: 3 of 3 epochs were trained before" in output
+    assert contents(project / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
     assert not (project / "data/unfinished/w2-4").exists()
     assert {path.name for path in states(project)} == {"epoch-3.npz"}
 
@@ -125,11 +118,3 @@ def test_second_training_of_the_same_waits_and_takes_what_the_first_has_trained(
     assert "width seed 0: 3 of 3 epochs were trained before" in said
     assert "width seed 0 epoch" not in said
     assert contents(project / MODELS / "width") == contents(whole / MODELS / "w2-4")
-
-
-def test_killed_training_holds_up_nobody(project: Path) -> None:
-    first = subprocess.Popen(training("w2-4"), cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-    await_state(project, first)
-    first.kill()
-    first.wait()
-    assert "waits for" not in run(*training("w2-4"), cwd=project)

@@ -1,14 +1,13 @@
 """What a training takes up of what is kept, and what not."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ENVIRONMENT, MODELS, STORE, contents, edit_params, run, training
+from tests.conftest import ENVIRONMENT, MODELS, contents, edit_params, run, training
 from tests.training.conftest import states
 
 
@@ -16,15 +15,11 @@ def test_damaged_state_is_noticed_said_and_not_used(interrupted: Path, whole: Pa
     (state,) = states(interrupted)
     stored = state.read_bytes()
     middle = len(stored) // 2
-    flipped = stored[:middle] + bytes([stored[middle] ^ 1]) + stored[middle + 1 :]
-    for damaged in (b"", stored[:middle], flipped):
-        shutil.rmtree(interrupted / STORE)
-        state.parent.mkdir(parents=True)
-        state.write_bytes(damaged)
-        output = run(*training("w2-4"), cwd=interrupted)
-        assert re.search(rf"w2-4 seed 0: \S*{state.name} is damaged and not used", output)
-        assert "w2-4 seed 0 epoch 1/3:" in output
-        assert contents(interrupted / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
+    state.write_bytes(stored[:middle] + bytes([stored[middle] ^ 1]) + stored[middle + 1 :])
+    output = run(*training("w2-4"), cwd=interrupted)
+    assert re.search(rf"w2-4 seed 0: \S*{state.name} is damaged and not used", output)
+    assert "w2-4 seed 0 epoch 1/3:" in output
+    assert contents(interrupted / MODELS / "w2-4") == contents(whole / MODELS / "w2-4")
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def one_epoch(values: list[float | None]) -> str:
 
 
 def test_report_on_a_trained_branch_to_the_line_without_data(small: Path) -> None:
+    """Two trainings, as numbers that were made up could not differ in all that trainings change."""
     run("git", "checkout", "--quiet", "-b", "branch", cwd=small)
     run("dvc", "exp", "run", "-S", "width.filters=[10,20]", "-S", "depth.activation=relu", cwd=small)
     commit(small, "Wider, and relu")
