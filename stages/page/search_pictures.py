@@ -54,7 +54,13 @@ def front_figure(trials: list[Trial], search: Search) -> Figure:
         axes.xaxis.set_minor_formatter(NullFormatter())
         for name, parameters in search.budgets.items():
             axes.axvline(parameters, ls="--", color=REFERENCE, lw=0.8)
-            axes.annotate(f"{name} ", (parameters, 0), xycoords=axes.get_xaxis_transform(), ha="right", color=REFERENCE)
+            axes.annotate(
+                f"{name}, {parameters:,} ",
+                (parameters, 0),
+                xycoords=axes.get_xaxis_transform(),
+                ha="right",
+                color=REFERENCE,
+            )
         margin = 0.3 + 0.05 * (best - bottom)
         axes.set_ylim(bottom - margin, best + margin)
         axes.set_xlabel("parameters")

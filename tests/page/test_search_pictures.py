@@ -25,7 +25,7 @@ def test_every_trained_trial_is_a_point_at_its_last_rung_and_the_front_is_a_line
     assert drawn["1 epoch"] == [(1000, pytest.approx(80)), (9000, pytest.approx(79)), (20_000, pytest.approx(85))]
     assert drawn["2 epochs"] == [(500, pytest.approx(70)), (900, pytest.approx(70))]
     assert drawn["the front"] == [(500, pytest.approx(70)), (1000, pytest.approx(80)), (20_000, pytest.approx(85))]
-    assert {text.get_text().strip() for text in axes.texts} == {"small", "large"}
+    assert {text.get_text().strip() for text in axes.texts} == {"small, 1,000", "large, 10,000"}
 
 
 def test_the_best_so_far_never_falls_and_is_drawn_against_all_epochs_trained() -> None:
