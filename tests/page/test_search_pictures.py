@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from stages.page.search_pictures import front_figure, progress_figure
 from tests.trials.made_up import made_search, made_trial
@@ -18,28 +19,36 @@ TRIALS = [
 ]
 
 
+def lines(figure: Figure) -> dict[str, list[tuple[float, float]]]:
+    """The points of every line by its label."""
+    (axes,) = figure.axes
+    return {
+        str(line.get_label()): [(float(x), round(float(y), 6)) for x, y in np.asarray(line.get_xydata())]
+        for line in axes.get_lines()
+    }
+
+
 def test_every_trained_trial_is_a_point_at_its_last_rung_and_the_front_is_a_line() -> None:
-    (axes,) = front_figure(TRIALS, SEARCH).axes
-    drawn = {line.get_label(): list(zip(*line.get_data(), strict=True)) for line in axes.get_lines()}
-    assert drawn["never started"] == [(200, pytest.approx(70))], "far below: at the lower edge"
-    assert drawn["1 epoch"] == [(1000, pytest.approx(80)), (9000, pytest.approx(79)), (20_000, pytest.approx(85))]
-    assert drawn["2 epochs"] == [(500, pytest.approx(70)), (900, pytest.approx(70))]
-    assert drawn["the front"] == [(500, pytest.approx(70)), (1000, pytest.approx(80)), (20_000, pytest.approx(85))]
-    assert {text.get_text().strip() for text in axes.texts} == {"small, 1,000", "large, 10,000"}
+    figure = front_figure(TRIALS, SEARCH)
+    drawn = lines(figure)
+    assert drawn["never started"] == [(200, 70.0)], "far below: at the lower edge"
+    assert drawn["1 epoch"] == [(1000, 80.0), (9000, 79.0), (20_000, 85.0)]
+    assert drawn["2 epochs"] == [(500, 70.0), (900, 70.0)]
+    assert drawn["the front"] == [(500, 70.0), (1000, 80.0), (20_000, 85.0)]
+    assert {text.get_text().strip() for text in figure.axes[0].texts} == {"small, 1,000", "large, 10,000"}
 
 
 def test_the_best_so_far_never_falls_and_is_drawn_against_all_epochs_trained() -> None:
-    (axes,) = progress_figure(TRIALS, SEARCH).axes
-    drawn = {line.get_label(): line.get_data() for line in axes.get_lines()}
-    for x, _ in drawn.values():
-        assert list(x) == [2 + 1 + 2, 5 + 1 + 1, 7 + 1]
-    assert np.allclose(drawn["small"][1], [80, 80, 80])
-    assert np.allclose(drawn["large"][1], [80, 80, 80]), "the dearer one is over the budget"
+    drawn = lines(progress_figure(TRIALS, SEARCH))
+    for points in drawn.values():
+        assert [x for x, _ in points] == [2 + 1 + 2, 5 + 1 + 1, 7 + 1]
+    assert np.allclose([y for _, y in drawn["small"]], [80, 80, 80])
+    assert np.allclose([y for _, y in drawn["large"]], [80, 80, 80]), "the dearer one is over the budget"
 
 
 def test_a_budget_that_nothing_is_within_yet_has_no_point() -> None:
-    (axes,) = progress_figure([made_trial(0, 5000, 0.5), made_trial(1, 900, 0.4, generation=1)], SEARCH).axes
-    drawn = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
-    assert np.isnan(drawn["small"][0])
-    assert drawn["small"][1] == pytest.approx(40)
-    assert np.allclose(drawn["large"], [50, 50])
+    drawn = lines(progress_figure([made_trial(0, 5000, 0.5), made_trial(1, 900, 0.4, generation=1)], SEARCH))
+    (_, none), (_, later) = drawn["small"]
+    assert np.isnan(none)
+    assert later == pytest.approx(40)
+    assert np.allclose([y for _, y in drawn["large"]], [50, 50])

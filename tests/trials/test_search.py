@@ -15,76 +15,9 @@ import numpy as np
 import pytest
 
 from stages.common.strict_yaml import read_yaml, yaml_text
-from tests.conftest import ENVIRONMENT, STORE, commit, documented, made_once, ran_stages, run
+from tests.conftest import ENVIRONMENT, STORE, commit, documented, ran_stages, run
 from tests.tools.test_repro import processes_below
-
-OUTPUTS = ("metrics/search.json", "plots/search_front.png", "plots/search_progress.png", "plots/search_trials.csv")
-SEARCH: dict[str, Any] = {
-    "trials": 4,
-    "generation": 2,
-    "epochs": [2, 3],
-    "keep": 0.5,
-    "budgets": {"small": 3000, "large": 400_000},
-    "space": {
-        "filters": {"low": 4, "high": 12},
-        "blocks": [1, 2],
-        "kernel": [3],
-        "pooling": ["max"],
-        "stride": [2],
-        "head": ["average", "dense"],
-        "dense_units": [16],
-        "activation": ["relu"],
-        "normalization": ["none", "batch"],
-        "average": [0.9],
-    },
-}
-
-
-def write_params(project: Path, **search: Any) -> None:
-    """The small search on the sample, with these keys of its own."""
-    path = project / "params.yaml"
-    content = read_yaml(path.read_text(), "params.yaml")
-    content["data"] |= {"source": "tests/sample", "validation": 100}
-    content["train"] |= {"batch_size": 20, "threads": 1, "epochs": 3}
-    content["search"] |= SEARCH | search
-    path.write_text(yaml_text(content))
-
-
-def search(project: Path, jobs: int, status: int = 0) -> str:
-    command = ["env", f"JOBS={jobs}", sys.executable, "-m", "stages.search"]
-    return run(*command, cwd=project, status=status)
-
-
-def written(project: Path) -> dict[str, str]:
-    return {name: hashlib.sha256((project / name).read_bytes()).hexdigest() for name in OUTPUTS}
-
-
-def rows(project: Path) -> list[str]:
-    return (project / "plots/search_trials.csv").read_text().splitlines()[1:]
-
-
-def states(project: Path) -> dict[str, int]:
-    """When every kept state was written, by its place."""
-    return {str(path): path.stat().st_mtime_ns for path in (project / STORE).glob("*/epoch-*.npz")}
-
-
-@pytest.fixture(scope="session")
-def searched(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose search has ended, by the documented command. Not to be written to: copy it."""
-
-    def make(place: Path) -> None:
-        shutil.copytree(fresh, place, dirs_exist_ok=True, symlinks=True)
-        write_params(place)
-        (place / "search/dvc.lock").unlink(missing_ok=True)
-        (place / "search.log").write_text(run(*documented("make search"), cwd=place))
-        commit(place, "A search")
-
-    return made_once(tmp_path_factory, "searched", make)
-
-
-@pytest.fixture
-def project(searched: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(searched, tmp_path / "searched", symlinks=True))
+from tests.trials.conftest import OUTPUTS, rows, search, states, write_params, written
 
 
 def test_it_tells_its_generations_and_its_end_and_leaves_small_files_that_git_holds(searched: Path) -> None:
@@ -143,12 +76,12 @@ def test_what_was_trained_is_found_again_and_more_trials_train_only_what_is_new(
     before, known = states(project), rows(project)
     for name in OUTPUTS:
         (project / name).unlink()
-    output = search(project, jobs=2)
+    output = run(*documented("make search JOBS=2"), cwd=project)
     assert states(project) == before
     assert rows(project) == known
     assert "trials 2/4" not in output, "a line is for what was trained"
-    write_params(project, trials=6)
-    search(project, jobs=2)
+    command = documented("dvc exp run -S search.trials=24 search/dvc.yaml")
+    assert "search/dvc.yaml:search" in ran_stages(run(*[word.replace("24", "6") for word in command], cwd=project))
     assert rows(project)[: len(known)] == known
     now = states(project)
     assert {place: now[place] for place in before} == before
@@ -168,32 +101,6 @@ def test_what_a_search_asks_for_is_not_pruned(project: Path) -> None:
     assert len(states(project)) < len(before)
 
 
-def test_the_best_are_adopted_once_and_trained_as_the_study_is(project: Path) -> None:
-    assert "study.found." in run(*documented("make adopt"), cwd=project)
-    text = (project / "params.yaml").read_text()
-    found = read_yaml(text, "params.yaml")["study"]["found"]
-    accuracies = json.loads((project / "metrics/search.json").read_text())["validation_accuracy"]
-    assert 1 <= len(found) <= len(accuracies)
-    assert all(architecture["average"] == 0.9 for architecture in found.values())
-    run("dvc", "params", "diff", cwd=project)
-    assert run("dvc", "status", "search/dvc.yaml", cwd=project).strip() == "Data and pipelines are up to date."
-    name = next(iter(found))
-    output = run("dvc", "repro", "--single-item", f"train_found@{name}", cwd=project)
-    assert "3 of 3 epochs were trained before" in output or "2 of 3 epochs were trained before" in output
-    assert run(*documented("make adopt"), cwd=project)
-    assert (project / "params.yaml").read_text() == text
-
-
-def test_adoption_of_a_search_of_other_params_is_refused(project: Path) -> None:
-    before = (project / "params.yaml").read_text()
-    write_params(project, seed=5)
-    changed = (project / "params.yaml").read_text()
-    assert before != changed
-    said = run("make", "adopt", cwd=project, status=2)
-    assert "search/dvc.yaml: what it found is not of this params.yaml and this code; `make search` first" in said
-    assert (project / "params.yaml").read_text() == changed
-
-
 def test_the_study_neither_runs_nor_waits_for_the_search(searched: Path) -> None:
     behind = run(sys.executable, "-m", "tools.gate", cwd=searched, status=1)
     assert "train@width" in behind
@@ -203,6 +110,15 @@ def test_the_study_neither_runs_nor_waits_for_the_search(searched: Path) -> None
     )
     assert "train@width" in asked
     assert "search" not in asked
+
+
+def test_another_space_is_a_parameter(project: Path) -> None:
+    command = documented("dvc exp run -S 'search.budgets={notebook: 623834}' -S 'search.space={filters: {low: 2, high: 30}, blocks: {low: 1, high: 4}, pooling: [max, average], dense_units: {low: 16, high: 128}, activation: [sigmoid]}' search/dvc.yaml")  # fmt: skip  # noqa: E501
+    few = ["-S", "search.trials=2", "-S", "search.epochs=[1]"]
+    run(*command[:-1], *few, command[-1], cwd=project)
+    trials = [row.split(",") for row in rows(project)]
+    assert {(row[10], row[12]) for row in trials} == {("sigmoid", "0")}
+    assert list(json.loads((project / "metrics/search.json").read_text())["validation_accuracy"]) in ([], ["notebook"])
 
 
 @pytest.mark.parametrize(
