@@ -13,6 +13,7 @@ def test_a_point_is_of_the_rank_after_those_that_dominate_it() -> None:
     #         front    behind (1, 5)  front   behind two  front
     points = [(1, 5), (2, 5), (2, 7), (3, 5), (9, 9)]
     assert ranks(points) == [0, 1, 0, 2, 0]
+    assert ranks([(2, 5), (2, 7)]) == [1, 0], "at the same cost"
 
 
 def test_equal_points_are_of_one_rank() -> None:
