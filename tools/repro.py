@@ -68,6 +68,8 @@ class Stages:
             status = process.wait()
             del self.running[stage]
             self.display.remove_task(line)
+        if status:
+            _signal_group(process, signal.SIGKILL)  # what it has started goes on where DVC itself was killed
         if self.stopping:
             return
         if status:

@@ -105,6 +105,13 @@ def test_failed_stage_ends_the_others_and_shows_its_own_error(project: Path) -> 
     assert processes_below(project) == []
 
 
+def test_stage_whose_dvc_is_killed_leaves_nothing_of_its_own_running(project: Path) -> None:
+    kills = f"'[ ${{item}} != e ] || {{ {MEET.format(4)} kill -9 $PPID; }}; "
+    with_stages(project, f"{kills}touch data/${{item}}.started; sleep 600'")
+    assert "repro: part@e failed" in run(*SIDE_BY_SIDE, "8", cwd=project, status=1)
+    assert processes_below(project) == []
+
+
 def test_after_a_failed_stage_none_starts_that_waited_for_its_turn(project: Path) -> None:
     with_stages(project, "'[ ${item} != e ] || exit 3; touch data/${item}.started; sleep 600'")
     output = run(*SIDE_BY_SIDE, "1", cwd=project, status=1)
@@ -118,7 +125,7 @@ def test_interrupted_run_leaves_no_process_behind(project: Path, number: signal.
     with_stages(project, f"{MEET.format(4)} sleep 600")
     process = subprocess.Popen([*SIDE_BY_SIDE, "8"], cwd=project, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     while len(list((project / "data").glob("*.started"))) < len(FEW):
-        assert process.poll() is None
+        assert process.poll() is None, process.communicate()[1]
         time.sleep(0.1)
     os.kill(process.pid, number)
     _, message = process.communicate(timeout=60)
