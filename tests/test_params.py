@@ -52,7 +52,8 @@ def plain(content: dict[str, Any]) -> str:
         }
         for name in ("train", "width", "depth")
     }
-    return json.dumps(content | sections, sort_keys=True)
+    known = {name: section for name, section in content.items() if name != "search"}  # tests/trials have that one
+    return json.dumps(known | sections, sort_keys=True)
 
 
 def refused_line(error: InputError) -> str:
