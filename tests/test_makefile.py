@@ -13,6 +13,8 @@ def test_make_alone_lists_the_targets_with_a_line_each(fresh: Path) -> None:
         "repro",
         "cluster",
         "quick",
+        "search",
+        "adopt",
         "images",
         "test",
         "bench",

@@ -53,7 +53,8 @@ def plain(content: dict[str, Any]) -> str:
         for name in ("train", "width", "depth")
     }
     known = {name: section for name, section in content.items() if name != "search"}  # tests/trials have that one
-    return json.dumps(known | sections, sort_keys=True)
+    study = {key: value for key, value in content["study"].items() if key != "found" or value}
+    return json.dumps(known | sections | {"study": study}, sort_keys=True)
 
 
 def refused_line(error: InputError) -> str:

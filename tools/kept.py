@@ -112,7 +112,9 @@ def _data(lock: str) -> str | None:
 
 
 def searched_for(versions: list[Params]) -> set[tuple[Path, int]]:
-    """What the searches of these ask for, as `replay.asked_for` gives it. Raises InputError where there are no data."""
+    """What the searches of these ask for, as `replay.asked_for` gives it; nothing in a clone without data."""
+    if not PACKED.exists():
+        return set()
     searches = {
         f"{params.search} {params.train}": params for params in versions if params.search and params.data.validation
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.common.libraries import read_libraries
-from stages.common.places import AGGREGATE_LIBRARIES, LIBRARIES
+from stages.common.places import AGGREGATE_LIBRARIES, LIBRARIES, SEARCH_LIBRARIES
 from tests.conftest import ROOT, run
 from tools.lock import LOCK, out_of_step
 
@@ -15,7 +15,7 @@ from tools.lock import LOCK, out_of_step
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Only what the tool reads."""
-    for path in (LOCK, LIBRARIES, AGGREGATE_LIBRARIES):
+    for path in (LOCK, LIBRARIES, AGGREGATE_LIBRARIES, SEARCH_LIBRARIES):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, tmp_path / path)
     return tmp_path
