@@ -13,11 +13,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from stages.data.dataset import Split
 from stages.page.mistakes import class_errors, confident_errors
 from stages.page.style import COLOURS, colours
-from tests.conftest import ROOT
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-SCREENSHOTS = ROOT / "data/screenshots"  # kept, to be looked at
 browser_wanted = pytest.mark.skipif(
     CHROMIUM is None, reason="no chromium on the PATH; Debian has a package of that name"
 )
@@ -67,11 +65,11 @@ def opened(browser: Browser, path: Path, width: int, scheme: str = "light") -> t
     ("name", "width", "scheme"), [("wide", 1440, "light"), ("phone", 360, "light"), ("dark", 1440, "dark")]
 )
 def test_page_is_drawn_without_network_complaints_or_overlaps(
-    browser: Browser, request: pytest.FixtureRequest, study: str, name: str, width: int, scheme: str
+    browser: Browser, request: pytest.FixtureRequest, tmp_path: Path, study: str, name: str, width: int, scheme: str
 ) -> None:
+    """To look at the pages: pytest -o tmp_path_retention_policy=all, which keeps the screenshots."""
     page, complaints = opened(browser, request.getfixturevalue(study) / "plots/report.html", width, scheme)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{study}-{name}.png", full_page=True)
+    page.screenshot(path=tmp_path / f"{study}-{name}.png", full_page=True)
     assert complaints == []
     assert page.evaluate(OVERLAPS) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
