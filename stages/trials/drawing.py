@@ -6,7 +6,7 @@ import optuna
 
 from stages.common.files import DECIMALS
 from stages.training.settings import FoundArchitecture
-from stages.trials.space import Space
+from stages.trials.space import Range, Space
 
 LOGARITHMIC = ("filters", "dense_units")  # without a step these are drawn so that doubling is as likely everywhere
 
@@ -14,15 +14,23 @@ LOGARITHMIC = ("filters", "dense_units")  # without a step these are drawn so th
 def draw(trial: optuna.Trial, space: Space) -> FoundArchitecture:
     """The architecture that the trial proposes, in its one form."""
 
-    def one(key: str, name: str = "") -> Any:
-        return _drawn(trial, name or key, key, getattr(space, key))
+    def one(key: str) -> Any:
+        return _drawn(trial, key, key, getattr(space, key))
 
     drawn = {key: one(key) for key in Space.model_fields if key not in ("filters", "dense_units")}
     drawn["dense_units"] = one("dense_units") if drawn["head"] == "dense" else None
-    places = [(block, number) for block in range(1, drawn["blocks"] + 1) for number in (1, 2)]
-    return FoundArchitecture(
-        **drawn, filters=[one("filters", f"filters of block {block}, {number}") for block, number in places]
-    )
+    filters = [
+        _drawn(trial, f"filters of block {block}, {number}", "filters", _of_block(block, space.filters))
+        for block in range(1, drawn["blocks"] + 1)
+        for number in (1, 2)
+    ]
+    return FoundArchitecture(**drawn, filters=filters)
+
+
+def _of_block(block: int, choice: Any) -> Any:
+    """Ranges are of the blocks in order, and the last one of all others."""
+    ranges = isinstance(choice, list) and isinstance(choice[0], Range)
+    return choice[min(block, len(choice)) - 1] if ranges else choice
 
 
 def _drawn(trial: optuna.Trial, name: str, key: str, choice: Any) -> Any:

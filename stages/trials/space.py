@@ -1,6 +1,5 @@
-"""What a search draws from: for every key of an architecture its choices, or a range of numbers."""
+"""What a search draws from: of every key of an architecture choices or a range, and of filters also one a block."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -42,11 +41,15 @@ class Range(Section):
 
 
 def _form(value: Any) -> str:
+    if isinstance(value, list):
+        return "[ranges]" if any(isinstance(one, dict | Range) for one in value) else "[choices]"
     return "[range]" if isinstance(value, dict | Range) else "[choices]"
 
 
 Choice = Annotated[
-    Annotated[list[Any], Field(min_length=1), Tag("[choices]")] | Annotated[Range, Tag("[range]")],
+    Annotated[list[Any], Field(min_length=1), Tag("[choices]")]
+    | Annotated[Range, Tag("[range]")]
+    | Annotated[list[Range], Tag("[ranges]")],
     Discriminator(_form),
 ]
 
@@ -58,7 +61,7 @@ def _only(value: Any) -> Any:
 class Space(Section):
     """A key that is left out has its value of the notebook's architecture."""
 
-    filters: Choice  # of every convolution, each its own
+    filters: Choice  # of every convolution, each its own; ranges are of the blocks in order, the last of all others
     blocks: Choice
     kernel: Choice = _only(5)
     pooling: Choice
@@ -74,15 +77,19 @@ class Space(Section):
     @classmethod
     def _of_values_that_the_key_may_hold(cls, choice: Any, info: ValidationInfo) -> Any:
         key = str(info.field_name)
-        if isinstance(choice, Range):
+        parts = choice if isinstance(choice, list) else [choice]
+        ranges = [part for part in parts if isinstance(part, Range)]
+        values: list[Any] = [end for one in ranges for end in (one.low, one.high)]
+        if ranges:
             if key not in NUMBERS:
                 raise ValueError("a list of choices")
-            numbers = [choice.low, choice.high, *([choice.step] if choice.step else [])]
+            if isinstance(choice, list) and key != "filters":
+                raise ValueError("a list of choices, or one range")
+            numbers = [*values, *(one.step for one in ranges if one.step)]
             if key not in ("dropout", "average") and any(type(number) is not int for number in numbers):
                 raise ValueError("low, high and step are whole numbers")
-            values: Sequence[Any] = (choice.low, choice.high)
-        else:
-            values = choice or []
+        elif choice is not None:
+            values = choice
             if any(value in values[:place] for place, value in enumerate(values)):
                 raise ValueError("each choice once")
         try:

@@ -1,6 +1,7 @@
 """What can be searched among, and that whatever is drawn can be built, or is told to be out of bounds."""
 
 import re
+import tempfile
 from typing import Any
 
 import optuna
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from stages.common.problems import problems
 from stages.network.architecture import Architecture, build_model
+from stages.network.backend import keras
 from stages.network.cost import parameter_count
 from stages.training.settings import FoundArchitecture
 from stages.trials.drawing import draw
@@ -34,14 +36,20 @@ def test_whatever_is_drawn_is_an_architecture_of_the_space(seed: int) -> None:
     assert found.dropout in (0.0, 0.1, 0.2, 0.3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(28, 28), (9, 14)]))
-def test_what_fits_is_built_with_as_many_parameters_as_are_counted_without_building_it(
-    seed: int, shape: tuple[int, int]
-) -> None:
+def test_what_fits_is_built_with_as_many_parameters_as_are_counted_and_saved(seed: int, shape: tuple[int, int]) -> None:
+    """Some of the space's kinds come together in one of a hundred architectures only."""
     alone = drawn(seed, filters={"low": 1, "high": 5}, dense_units=[3, 8]).architecture
-    if min(alone.image_sizes(*shape)[-1]) >= 1:
-        assert parameter_count(alone, shape, 7) == build_model(alone, shape, 7).count_params()
+    if min(alone.image_sizes(*shape)[-1]) < 1:
+        with pytest.raises(ValueError, match="negative dimension|must be positive|Computed output size would be"):
+            build_model(alone, shape, 7)
+        return
+    keras.utils.clear_session()
+    model = build_model(alone, shape, 7)
+    assert parameter_count(alone, shape, 7) == model.count_params()
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(f"{folder}/it.keras")
 
 
 def test_a_key_that_is_left_out_has_the_value_of_the_notebook() -> None:
@@ -52,6 +60,13 @@ def test_a_key_that_is_left_out_has_the_value_of_the_notebook() -> None:
         filters=[4, 4], blocks=1, pooling="max", dense_units=16, activation="relu"
     )
     assert found.average == 0
+
+
+def test_each_block_has_a_range_of_its_own_and_the_last_is_of_all_others() -> None:
+    ranges = [{"low": 2, "high": 4}, {"low": 10, "high": 14, "step": 2}]
+    many = [drawn(seed, filters=ranges, blocks=[3]).block_filters for seed in range(40)]
+    first, second, third = ({number for found in many for number in found[block]} for block in range(3))
+    assert (first, second, third) == ({2, 3, 4}, {10, 12, 14}, {10, 12, 14})
 
 
 @pytest.mark.parametrize(
@@ -66,6 +81,15 @@ def test_a_key_that_is_left_out_has_the_value_of_the_notebook() -> None:
         ({"filters": {"low": 2, "high": 7, "step": 2}}, "filters holds .*: high is a whole number of steps above low"),
         ({"filters": {"low": 2.5, "high": 7}}, "filters holds .*: low, high and step are whole numbers"),
         ({"filters": {"low": 2}}, "filters.high is missing"),
+        (
+            {"filters": [{"low": 2, "high": 4}, {"low": 0, "high": 4}]},
+            "filters holds .*: input should be greater than ",
+        ),
+        ({"filters": [{"low": 2, "high": 4}, {"low": 2}]}, "filters.1.high is missing"),
+        ({"filters": [{"low": 2, "high": 4}, 8]}, "filters.1 holds 8: input should be a valid dictionary or "),
+        ({"filters": [{"low": 2, "high": 4.5}]}, "filters holds .*: low, high and step are whole numbers"),
+        ({"blocks": [{"low": 1, "high": 2}]}, "blocks holds .*: a list of choices, or one range"),
+        ({"kernel": [{"low": 3, "high": 5}]}, "kernel holds .*: a list of choices"),
         ({"filters": {"low": 2, "high": 4, "log": True}}, "filters.log holds True: unknown key"),
         ({"blocks": [1, 1]}, "blocks holds [1, 1]: each choice once"),
         ({"dropout": {"low": 0, "high": 1}}, "dropout holds .*: input should be less than 1"),
