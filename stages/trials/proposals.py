@@ -66,7 +66,9 @@ class Proposals:
             return optuna.samplers.RandomSampler(seed=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of `multivariate` and `group`
-            return optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed)
+            return optuna.samplers.TPESampler(
+                n_startup_trials=self.search.generation, multivariate=True, group=True, seed=seed
+            )
 
     def _trial(self, number: int, generation: int, asked: optuna.Trial, architecture: FoundArchitecture) -> Trial:
         alone = architecture.architecture

@@ -42,7 +42,7 @@ def test_copy_holds_what_lies_here_committed_or_not_and_leaves_it_alone(project:
         "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
     }  # fmt: skip
     assert run("git", "status", "--porcelain", cwd=project) == before
-    assert run("git", "log", "--format=%s", cwd=copy) == "The working tree\n"
+    assert run("git", "log", "--format=%s", cwd=copy) == "the code here\n"
 
 
 def test_project_in_a_subfolder_of_a_repository_is_copied_alone(project: Path) -> None:
