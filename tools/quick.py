@@ -14,30 +14,29 @@ from tempfile import mkdtemp
 
 from stages.common.errors import reported_in_one_line
 from tools.common.git import git
-from tools.comparing.versions import working_tree
+from tools.comparing.versions import Version, working_tree
 from tools.repro import LOGS
 
 FIRST = "fetch"  # the stage that is run with the options, which are in params.yaml from then on
 SETTINGS = {"user.name": "quick", "user.email": "quick@localhost", "commit.gpgSign": "false", "core.autocrlf": "false"}
 
 
-def committed_copy() -> Path:
-    """A temporary folder with the working tree, committed. Raises GitError where Git does not know this folder."""
-    tree = working_tree()
-    folder = Path(mkdtemp(prefix="quick-"))
-    tree.export(folder)
+def committed(version: Version, folder: Path) -> Path:
+    """The folder, with the version's files in a repository of its own."""
+    version.export(folder)
     there = ("-C", str(folder))
     git(*there, "init", "--quiet", "--initial-branch=main")
     for key, value in SETTINGS.items():
         git(*there, "config", key, value)
     git(*there, "add", "--all", "--force")
-    git(*there, "commit", "--quiet", "--no-verify", "--message", "The working tree")
+    git(*there, "commit", "--quiet", "--no-verify", "--message", version.name)
     return folder
 
 
 def main() -> None:
     with reported_in_one_line("quick"):
-        folder = committed_copy()
+        tree = working_tree()
+        folder = committed(tree, Path(mkdtemp(prefix="quick-")))
         log = folder / LOGS / f"{FIRST}.log"
         log.parent.mkdir(parents=True)
         command = ["dvc", "exp", "run", "--single-item", *sys.argv[1:], FIRST]

@@ -62,7 +62,7 @@ def version_of(lock: Lock) -> Version:
         if committed is None or _code_at(commit, checksums) != checksums:
             continue
         if not other_keys(params, _flat(read_yaml(committed.decode(errors="replace"), str(PARAMS_FILE)), list(params))):
-            return Version(commit[:7], _files_at(commit))
+            return Version(commit[:7], files_at(commit))
     raise InputError("dvc.lock: no commit has the code and the parameters that it names; `make repro` makes it anew")
 
 
@@ -88,7 +88,7 @@ def _md5_of(blob: str) -> str:
     return hashlib.md5(git_bytes("cat-file", "blob", blob), usedforsecurity=False).hexdigest()
 
 
-def _files_at(commit: str) -> dict[str, bytes]:
+def files_at(commit: str) -> dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(git_bytes("archive", commit))) as members:
         return {member.name: members.extractfile(member).read() for member in members if member.isfile()}  # type: ignore[union-attr]
 
