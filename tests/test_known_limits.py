@@ -4,6 +4,7 @@ What DVC mends in a later release fails here, and leaves the page.
 """
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ def test_gc_takes_what_head_names_after_an_experiment_but_nothing_that_is_kept_o
     assert ran_stages(run("dvc", "repro", "prepare", cwd=project)) == ["prepare"]
     assert (project / PACKED).read_bytes() == packed
     assert kept.exists()
+
+
+def test_experiment_that_is_killed_leaves_git_on_no_branch_and_a_word_brings_it_back(project: Path) -> None:
+    pipeline = project / "dvc.yaml"
+    pipeline.write_text(pipeline.read_text().replace("python -m stages.fetch", "kill $PPID"))
+    commit(project, "A stage that ends the DVC that runs it")
+    run(*SAMPLE, "fetch", cwd=project, status=-signal.SIGTERM)
+    assert run("git", "branch", "--show-current", cwd=project) == ""
+    run(*documented("git switch -"), cwd=project)
+    assert run("git", "branch", "--show-current", cwd=project) == "main\n"
+    assert "source: tests/sample" in (project / "params.yaml").read_text()
 
 
 def test_remote_with_two_refspecs_stops_experiments_elsewhere_until_the_second_has_a_remote_of_its_own(
