@@ -4,7 +4,7 @@ from itertools import accumulate
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from stages.page.pictures import FAILED, REFERENCE, STARTED, own_style
 from stages.trials.settings import Search
@@ -50,15 +50,19 @@ def front_figure(trials: list[Trial], search: Search) -> Figure:
             label="the front",
         )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         for name, parameters in search.budgets.items():
             axes.axvline(parameters, ls="--", color=REFERENCE, lw=0.8)
             axes.annotate(
-                f"{name}, {parameters:,} ",
+                f"{name}, {parameters:,}",
                 (parameters, 0),
+                xytext=(-3, 4),
                 xycoords=axes.get_xaxis_transform(),
+                textcoords="offset points",
                 ha="right",
+                rotation="vertical",
                 color=REFERENCE,
             )
         margin = 0.3 + 0.05 * (best - bottom)
@@ -66,7 +70,7 @@ def front_figure(trials: list[Trial], search: Search) -> Figure:
         axes.set_xlabel("parameters")
         axes.set_ylabel("validation accuracy, %")
         axes.set_title("What the search tried")
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 0.06))
+        figure.legend(loc="outside lower center", ncols=len(groups) + 1)
     return figure
 
 
