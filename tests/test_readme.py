@@ -10,7 +10,7 @@ from stages.analysis.outcome import outcome
 from stages.analysis.reference import reference_accuracy
 from stages.params import load_params
 from tests.conftest import ROOT, documented, edit_params, run
-from tests.recorded import numbers_in, study_of
+from tests.recorded import in_one_line, numbers_in, study_of
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MOST_LINES = 150
@@ -54,6 +54,18 @@ def test_findings_are_those_of_the_record() -> None:
     width = study_of("records/study")["width"]
     failed = [f"{width[name]['seeds'] - width[name]['started']} of 5" for name in ("w10-20", "w15-30")]
     assert f"(10, 20) in {failed[0]} runs, (15, 30) in {failed[1]}." in fails
+
+
+def test_what_the_search_found_is_that_of_its_record_and_beats_the_study_in_both() -> None:
+    found = study_of("records/found")["found"]["small"]
+    assert found["seeds"] == 5
+    for page in ("README.md", "docs/search.md"):
+        told = in_one_line(page).replace("**", "")
+        assert f"one of {found['parameters']:,}" in told
+        assert f"{of_started(found)} % of the test images" in told
+    studied = [numbers for family in ("width", "depth") for numbers in study_of("records/study")[family].values()]
+    assert found["parameters"] < min(numbers["parameters"] for numbers in studied)
+    assert found["test_accuracy_started"] > max(numbers.get("test_accuracy_started") or 0 for numbers in studied)
 
 
 def test_end_of_a_run_is_that_of_the_committed_results() -> None:

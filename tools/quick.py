@@ -13,24 +13,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from stages.common.errors import reported_in_one_line
-from tools.common.git import git
-from tools.comparing.versions import Version, working_tree
+from tools.comparing.versions import committed, working_tree
 from tools.repro import LOGS
 
 FIRST = "fetch"  # the stage that is run with the options, which are in params.yaml from then on
-SETTINGS = {"user.name": "quick", "user.email": "quick@localhost", "commit.gpgSign": "false", "core.autocrlf": "false"}
-
-
-def committed(version: Version, folder: Path) -> Path:
-    """The folder, with the version's files in a repository of its own."""
-    version.export(folder)
-    there = ("-C", str(folder))
-    git(*there, "init", "--quiet", "--initial-branch=main")
-    for key, value in SETTINGS.items():
-        git(*there, "config", key, value)
-    git(*there, "add", "--all", "--force")
-    git(*there, "commit", "--quiet", "--no-verify", "--message", version.name)
-    return folder
 
 
 def main() -> None:

@@ -18,6 +18,12 @@ from stages.params import PARAMS_FILE
 from tools.common.git import file_at, git, git_bytes
 from tools.comparing.lock import Lock, named_code, named_params, other_keys
 
+SETTINGS = {  # of the repository that a version gets
+    "user.name": "quick",
+    "user.email": "quick@localhost",
+    "commit.gpgSign": "false",
+    "core.autocrlf": "false",
+}
 NO_SAY = re.compile(r"^tools/|^docs/|^tests/.*\.py$|\.md$|^dvc\.lock$")  # files that no stage reads
 
 
@@ -46,6 +52,18 @@ class Version:
         for path, content in self.files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
+
+
+def committed(version: Version, folder: Path) -> Path:
+    """The folder, with the version's files in a repository of its own."""
+    version.export(folder)
+    there = ("-C", str(folder))
+    git(*there, "init", "--quiet", "--initial-branch=main")
+    for key, value in SETTINGS.items():
+        git(*there, "config", key, value)
+    git(*there, "add", "--all", "--force")
+    git(*there, "commit", "--quiet", "--no-verify", "--message", version.name)
+    return folder
 
 
 def working_tree() -> Version:

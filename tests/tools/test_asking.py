@@ -7,7 +7,7 @@ import pytest
 
 from stages.common.errors import InputError
 from tests.conftest import run
-from tools.measuring.asking import Asked, asked, page, questions
+from tools.asking import Asked, asked, page, questions
 
 
 def test_epochs_that_were_trained_are_counted_and_no_other_line(tmp_path: Path) -> None:
@@ -40,5 +40,5 @@ def test_more_epochs_are_asked_for_and_then_as_many_as_at_first() -> None:
     ],
 )
 def test_no_revision_is_refused_in_one_line(fresh: Path, words: list[str], said: str) -> None:
-    (line,) = run(sys.executable, "-m", "tools.measuring.asking", *words, cwd=fresh, status=1).splitlines()
+    (line,) = run(sys.executable, "-m", "tools.asking", *words, cwd=fresh, status=1).splitlines()
     assert line.startswith(said)

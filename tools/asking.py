@@ -1,6 +1,6 @@
 """What the next question costs: seconds and epochs of the code that lies here and of an older revision, in turn.
 
-    python -m tools.measuring.asking REVISION OPTION ...
+    python -m tools.asking REVISION OPTION ...
 
 Both ask the same of the project one after the other, each in a copy of its own, made as `make quick` makes one; the
 options, such as `-S train.epochs=15`, are those of `dvc exp run`. Writes records/asking/README.md.
@@ -18,9 +18,8 @@ from stages.common.errors import InputError, reported_in_one_line
 from stages.common.files import write_text
 from tools.common.git import git
 from tools.common.markdown import code, table
-from tools.comparing.versions import Version, files_at, working_tree
+from tools.comparing.versions import Version, committed, files_at, working_tree
 from tools.measuring.machine import machine
-from tools.quick import committed
 
 RECORD = Path("records/asking/README.md")
 TRAINED = re.compile(r"^\S+ seed \d+ epoch \d+/\d+: ", flags=re.MULTILINE)
@@ -83,7 +82,7 @@ def main() -> None:
         for question in questions(options):
             rows.append((question, [asked(question, copy) for copy in copies]))
             print(f"{' '.join(question)}: {rows[-1][1]}", flush=True)
-        command = f"python -m tools.measuring.asking {commit} {' '.join(options)}"
+        command = f"python -m tools.asking {commit} {' '.join(options)}"
         write_text(RECORD, page(command, [commit, "here"], rows))
         print(f"record: {RECORD}")
 
