@@ -51,7 +51,7 @@ def questions(options: list[str]) -> list[list[str]]:
 def asked(command: list[str], copy: Path) -> Asked:
     """Ask it there, and count the epochs that it trained. Raises InputError where it fails."""
     began = perf_counter()
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=copy, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         raise InputError(f"{' '.join(command)} failed in {copy}:\n{done.stdout}{done.stderr}")
     return Asked(perf_counter() - began, len(TRAINED.findall(done.stdout)))
