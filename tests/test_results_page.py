@@ -48,14 +48,25 @@ def test_verdicts_are_those_of_the_record() -> None:
 
 
 def test_sentence_on_why_it_fails_is_that_of_the_record() -> None:
-    layers = pd.read_csv(ROOT / "records/study/layers/w10-20.csv")
-    layers = layers[layers["epoch"] == 1].set_index(["layer", "seed"])
-    saturated = {seed: float(layers["saturated"]["hidden", seed]) for seed in (0, 2, 4)}
-    gradient = {seed: float(layers["gradient_norm"]["block1_conv2", seed]) for seed in (0, 2, 4)}
-    assert saturated[2] == saturated[4] == 1
-    assert f"has a norm of {gradient[4]:.0e}; in seed 0," in TEXT
-    assert f"{100 * saturated[0]:.0f} % are saturated and it is {gradient[0]:.1f} (" in TEXT
-    assert f"seed 2 was as far, with {gradient[2]:.0e}," in TEXT
+    (failed, its_gradients), (saturated, gradients) = (after_the_first_epoch(name) for name in ("w15-30", "w10-20"))
+    assert len(failed) == 5
+    assert set(failed) == {saturated[2], saturated[4]} == {1}
+    assert f"has a norm of {max(its_gradients):.0e} at most; in seed 0 of (10, 20)," in TEXT
+    assert f"{100 * saturated[0]:.0f} % are saturated and it is {gradients[0]:.1f} (" in TEXT
+    losses = pd.read_csv(ROOT / "records/study/plots/width_curves.csv").query(
+        "architecture == '(10, 20)' and loss < 2.2"
+    )
+    started = losses.groupby("seed")["epoch"].min()
+    assert (started[0], started[2]) == (1, 2)
+    late = f"of (10, 20) seed 4 was as far, with {gradients[4]:.0e}, and started in its epoch {started[4]}"
+    assert f"{late}, and seed 2, with {gradients[2]:.0e}, in its second." in TEXT
+
+
+def after_the_first_epoch(name: str) -> tuple[list[float], list[float]]:
+    """Of each seed on record: the share of the hidden layer that is saturated, the second convolution's gradient."""
+    layers = pd.read_csv(ROOT / "records/study/layers" / f"{name}.csv").query("epoch == 1").sort_values("seed")
+    hidden, convolution = (layers[layers["layer"] == layer] for layer in ("hidden", "block1_conv2"))
+    return list(hidden["saturated"]), list(convolution["gradient_norm"])
 
 
 def test_sentences_on_other_activations_are_those_of_the_records() -> None:

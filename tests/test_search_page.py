@@ -1,0 +1,25 @@
+"""The numbers of docs/search.md are those of the records."""
+
+import pandas as pd
+from scipy.stats import spearmanr
+
+from stages.params import load_params
+from tests.conftest import ROOT
+from tests.recorded import in_one_line
+
+
+def test_what_an_early_epoch_says_of_the_last_is_what_the_record_says() -> None:
+    """Of the runs whose training loss has fallen below the plateau's by then, of all families in one."""
+    curves = pd.concat(pd.read_csv(ROOT / f"records/study/plots/{family}_curves.csv") for family in ("width", "depth"))
+    runs = [run.set_index("epoch") for _, run in curves.groupby(["architecture", "seed"])]
+    correlation = {}
+    for epoch in (1, 2, 3, 8):
+        started = [run["val_accuracy"] for run in runs if run["loss"][:epoch].min() < 2.2]
+        correlation[epoch] = spearmanr([run[epoch] for run in started], [run[20] for run in started]).statistic
+    first, second, third, last = (f"{value:.2f} after {epoch}" for epoch, value in correlation.items())
+    page = in_one_line("docs/search.md")
+    assert f"is {first} epoch, {second}, {third} and {last}." in page
+    assert (
+        f"The first rung is {load_params().search.epochs[0]} epochs, the last {load_params().search.epochs[-1]}:"
+        in page
+    )
