@@ -3,7 +3,7 @@ QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -
 # DVC reads and writes names in the locale's letters; with this in UTF-8, whatever the locale
 export PYTHONUTF8 := 1
 
-.PHONY: help setup repro cluster quick search adopt images test bench lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
+.PHONY: help setup repro cluster quick search adopt images test bench mutants lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 12
@@ -37,6 +37,9 @@ test: lint  ## the same environment, lint, types and tests; SLOW=1: those of a c
 
 bench: setup  ## time our training against other ways; FULL=1: the whole study; KINDS=1: other networks; PIECES=1: our layers
 	$(ACTIVATE) python -m tools.measuring.benchmark $(if $(FULL),--full) $(if $(KINDS),--kinds) $(if $(PIECES),--pieces)
+
+mutants: setup  ## which small wrong changes of the modules that only compute do the tests let pass? takes half an hour
+	@$(ACTIVATE) python -m tools.mutants
 
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy

@@ -18,6 +18,7 @@ def test_make_alone_lists_the_targets_with_a_line_each(fresh: Path) -> None:
         "images",
         "test",
         "bench",
+        "mutants",
         "lint",
         "gate",
         "same",

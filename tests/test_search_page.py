@@ -17,9 +17,7 @@ def test_what_an_early_epoch_says_of_the_last_is_what_the_record_says() -> None:
         started = [run["val_accuracy"] for run in runs if run["loss"][:epoch].min() < 2.2]
         correlation[epoch] = spearmanr([run[epoch] for run in started], [run[20] for run in started]).statistic
     first, second, third, last = (f"{value:.2f} after {epoch}" for epoch, value in correlation.items())
-    page = in_one_line("docs/search.md")
+    search, page = load_params().search, in_one_line("docs/search.md")
+    assert search is not None
     assert f"is {first} epoch, {second}, {third} and {last}." in page
-    assert (
-        f"The first rung is {load_params().search.epochs[0]} epochs, the last {load_params().search.epochs[-1]}:"
-        in page
-    )
+    assert f"The first rung is {search.epochs[0]} epochs, the last {search.epochs[-1]}:" in page

@@ -1,0 +1,55 @@
+"""What mutmut prints, as a score by module and a list of what no test has seen."""
+
+import tomllib
+
+import pytest
+
+from stages.common.errors import InputError
+from tests.conftest import ROOT
+from tools.mutants import alive, by_module, change, mutmut, scores
+
+RESULTS = """\
+    stages.trials.front.x_ranks__mutmut_1: killed
+    stages.trials.front.x_ranks__mutmut_2: survived
+    stages.trials.front.xǁPointǁbeats__mutmut_1: timeout
+    stages.params.x_named__mutmut_1: no tests
+    stages.params.x_named__mutmut_10: killed
+    stages.params.x_named__mutmut_2: segfault
+    stages.params.x_named__mutmut_3: not checked
+"""
+
+
+def test_score_counts_what_a_test_has_ended_and_nothing_that_none_has_run() -> None:
+    rows = scores(by_module(RESULTS)).splitlines()[2:]
+    assert rows == [
+        "| `stages.params` | 4 | 2 | 50.0 |",
+        "| `stages.trials.front` | 3 | 2 | 66.7 |",
+        "| all | 7 | 4 | 57.1 |",
+    ]
+
+
+def test_every_mutant_that_lives_is_named_with_what_became_of_it() -> None:
+    assert alive(by_module(RESULTS)) == [
+        ("stages.params.x_named__mutmut_1", "no tests"),
+        ("stages.params.x_named__mutmut_3", "not checked"),
+        ("stages.trials.front.x_ranks__mutmut_2", "survived"),
+    ]
+
+
+def test_change_is_the_lines_that_differ() -> None:
+    shown = "# a: survived\n--- a.py\n+++ a.py\n@@ -1,3 +1,3 @@\n def f():\n-    return  a - 1\n+    return a + 1\n"
+    assert change(shown) == ["return a - 1", "return a + 1"]
+
+
+def test_mutmut_that_fails_is_told_with_its_words() -> None:
+    with pytest.raises(InputError, match=r"^mutmut nothing failed:\n(.*\n)*.*No such command 'nothing'"):
+        mutmut(ROOT, "nothing")
+
+
+def test_all_that_mutmut_is_told_of_is_there() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    tests = told["pytest_add_cli_args_test_selection"]
+    for path in [*told["source_paths"], *told["also_copy"], *tests, told["pytest_add_cli_args"][-1]]:
+        assert (ROOT / path).exists(), path
+    for pattern in told["only_mutate"]:
+        assert list(ROOT.glob(pattern)), pattern
