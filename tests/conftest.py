@@ -131,6 +131,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Each process begins with its share of the tests and takes over some of the others' when it is done.
     """
+    for item in items:
+        if {"reproduced", "made_up"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("after_a_run")
     items.sort(
         key=lambda item: (not item.get_closest_marker("longest"), "reproduced" in getattr(item, "fixturenames", ()))
     )

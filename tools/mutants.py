@@ -3,12 +3,14 @@
     python -m tools.mutants
 
 mutmut makes all mutants of the modules that pyproject.toml names under [tool.mutmut], in a copy of what lies here, and
-runs for each the tests that reach it. Writes records/mutants/README.md: a row a module, and every mutant that lives.
+runs for each the tests that reach it. Writes records/mutants/README.md: a row a module, every mutant that the tests let
+pass, and the functions that none of them reaches.
 """
 
 import re
 import subprocess
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +24,7 @@ from tools.measuring.machine import machine
 RECORD = Path("records/mutants/README.md")
 RESULT = re.compile(r"^ +(\S+)\.(\S+): ([\w ]+)$", flags=re.MULTILINE)  # module, mutant, what became of it
 KILLED = {"killed", "timeout", "segfault"}
+UNREACHED = "no tests"
 CHANGED = re.compile(r"^[-+](?![-+]{2} )(.*)$", flags=re.MULTILINE)
 
 
@@ -42,14 +45,24 @@ def scores(modules: dict[str, list[tuple[str, str]]]) -> str:
     return table(["module", "mutants", "killed", "%"], rows)
 
 
-def alive(modules: dict[str, list[tuple[str, str]]]) -> list[tuple[str, str]]:
-    """The mutants that no test has killed, each with what became of it."""
+def alive(modules: dict[str, list[tuple[str, str]]]) -> list[str]:
+    """The mutants that tests have run and not killed."""
     return [
-        (f"{module}.{mutant}", became)
+        f"{module}.{mutant}"
         for module, mutants in sorted(modules.items())
         for mutant, became in mutants
-        if became not in KILLED
+        if became not in {*KILLED, UNREACHED}
     ]
+
+
+def unreached(modules: dict[str, list[tuple[str, str]]]) -> dict[str, int]:
+    """The functions that no test reaches, as mutmut writes their names, and how many mutants each has."""
+    return Counter(
+        f"{module}.{mutant.rpartition('__mutmut_')[0]}"
+        for module, mutants in sorted(modules.items())
+        for mutant, became in mutants
+        if became == UNREACHED
+    )
 
 
 def change(shown: str) -> list[str]:
@@ -65,23 +78,34 @@ def mutmut(copy: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def page(copy: Path) -> str:
+    """The record of what mutmut has done there."""
+    modules = by_module(mutmut(copy, "results", "--all", "true"))
+    living = alive(modules)
+    with ThreadPoolExecutor(usable_cores()) as threads:
+        shown = threads.map(lambda name: mutmut(copy, "show", name), living)
+        changes = [[code(name), *map(code, change(text)[:2])] for name, text in zip(living, shown, strict=True)]
+    parts = [
+        "# mutants",
+        "Made by `make mutants`: all mutants of each module, by the tests of pyproject.toml's `[tool.mutmut]`.",
+        scores(modules).rstrip(),
+        "## Let pass",
+        table(["mutant", "instead of", "it has"], changes).rstrip(),
+        "## Reached by none of these tests",
+        table(
+            ["function", "mutants"], [[code(name), str(count)] for name, count in unreached(modules).items()]
+        ).rstrip(),
+        "\n".join(f"- {what}: {value}" for what, value in machine().items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def main() -> None:
     with reported_in_one_line("mutants"), TemporaryDirectory(prefix="mutants-") as folder:
         copy = committed(working_tree(), Path(folder))
         if subprocess.run(["mutmut", "run", "--max-children", str(usable_cores())], cwd=copy, check=False).returncode:
             raise InputError("mutmut run failed; what it says is above")
-        modules = by_module(mutmut(copy, "results", "--all", "true"))
-        living = alive(modules)
-        changes = [[code(name), became, *map(code, change(mutmut(copy, "show", name))[:2])] for name, became in living]
-        parts = [
-            "# mutants",
-            "Made by `make mutants`: all mutants of each module, and the tests of pyproject.toml's `[tool.mutmut]`.",
-            scores(modules).rstrip(),
-            f"Not killed: {dict(Counter(became for _, became in living))}.",
-            table(["mutant", "", "instead of", "it has"], changes).rstrip(),
-            "\n".join(f"- {what}: {value}" for what, value in machine().items()),
-        ]
-        write_text(RECORD, "\n\n".join(parts) + "\n")
+        write_text(RECORD, page(copy))
         print(f"record: {RECORD}")
 
 
