@@ -76,10 +76,10 @@ def version_of(lock: Lock) -> Version:
     """The newest commit whose code and parameters are those that the lock names. Raises InputError where none is."""
     checksums, params = named_code(lock), named_params(lock)
     for commit in git("rev-list", "HEAD", "--", "dvc.lock", str(PARAMS_FILE), *checksums).split():
-        committed = file_at(commit, str(PARAMS_FILE))
-        if committed is None or _code_at(commit, checksums) != checksums:
+        held = file_at(commit, str(PARAMS_FILE))
+        if held is None or _code_at(commit, checksums) != checksums:
             continue
-        if not other_keys(params, _flat(read_yaml(committed.decode(errors="replace"), str(PARAMS_FILE)), list(params))):
+        if not other_keys(params, _flat(read_yaml(held.decode(errors="replace"), str(PARAMS_FILE)), list(params))):
             return Version(commit[:7], files_at(commit))
     raise InputError("dvc.lock: no commit has the code and the parameters that it names; `make repro` makes it anew")
 
