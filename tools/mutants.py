@@ -11,6 +11,8 @@ import re
 import subprocess
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
+from operator import eq
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,6 +27,7 @@ RECORD = Path("records/mutants/README.md")
 RESULT = re.compile(r"^ +(\S+)\.(\S+): ([\w ]+)$", flags=re.MULTILINE)  # module, mutant, what became of it
 KILLED = {"killed", "timeout", "segfault"}
 UNREACHED = "no tests"
+BEFORE = 30  # characters that are shown of what two lines have in common
 CHANGED = re.compile(r"^[-+](?![-+]{2} )(.*)$", flags=re.MULTILINE)
 
 
@@ -66,8 +69,13 @@ def unreached(modules: dict[str, list[tuple[str, str]]]) -> dict[str, int]:
 
 
 def change(shown: str) -> list[str]:
-    """The lines that a mutant takes away and puts in their place, of what `mutmut show` prints."""
-    return [" ".join(line.split()) for line in CHANGED.findall(shown)]
+    """The line that a mutant takes away and the one in its place, from shortly before they differ.
+
+    `shown` is what `mutmut show` prints.
+    """
+    lines = [" ".join(line.split()) for line in CHANGED.findall(shown)][:2]
+    begin = sum(1 for _ in takewhile(lambda pair: eq(*pair), zip(*lines, strict=False))) - BEFORE
+    return [f"…{line[begin:]}" if begin > 0 else line for line in lines]
 
 
 def mutmut(copy: Path, *arguments: str) -> str:
@@ -84,7 +92,7 @@ def page(copy: Path) -> str:
     living = alive(modules)
     with ThreadPoolExecutor(usable_cores()) as threads:
         shown = threads.map(lambda name: mutmut(copy, "show", name), living)
-        changes = [[code(name), *map(code, change(text)[:2])] for name, text in zip(living, shown, strict=True)]
+        changes = [[code(name), *map(code, change(text))] for name, text in zip(living, shown, strict=True)]
     parts = [
         "# mutants",
         "Made by `make mutants`: all mutants of each module, by the tests of pyproject.toml's `[tool.mutmut]`.",

@@ -33,9 +33,12 @@ def test_mutants_that_live_are_named_and_functions_that_no_test_reaches_apart() 
     assert unreached(by_module(RESULTS)) == {"stages.params.x_named": 1}
 
 
-def test_change_is_the_lines_that_differ() -> None:
-    shown = "# a: survived\n--- a.py\n+++ a.py\n@@ -1,3 +1,3 @@\n def f():\n-    return  a - 1\n+    return a + 1\n"
-    assert change(shown) == ["return a - 1", "return a + 1"]
+def test_change_is_the_lines_that_differ_from_shortly_before() -> None:
+    shown = (
+        "# a: survived\n--- a.py\n+++ a.py\n@@ -1,3 +1,3 @@\n def f():\n-    return  {0}a - 1\n+    return {0}a + 1\n"
+    )
+    assert change(shown.format("")) == ["return a - 1", "return a + 1"]
+    assert change(shown.format("x" * 90 + " + ")) == [f"…{'x' * 25} + a {sign} 1" for sign in "-+"]
 
 
 def test_mutmut_that_fails_is_told_with_its_words() -> None:
