@@ -12,7 +12,6 @@ import subprocess
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
-from operator import eq
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -74,7 +73,7 @@ def change(shown: str) -> list[str]:
     `shown` is what `mutmut show` prints.
     """
     lines = [" ".join(line.split()) for line in CHANGED.findall(shown)][:2]
-    begin = sum(1 for _ in takewhile(lambda pair: eq(*pair), zip(*lines, strict=False))) - BEFORE
+    begin = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*lines, strict=False))) - BEFORE
     return [f"…{line[begin:]}" if begin > 0 else line for line in lines]
 
 
