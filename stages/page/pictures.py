@@ -104,7 +104,7 @@ def curves_figure(table: pd.DataFrame, family: Family, dataset: Dataset, watched
                 right.plot(epochs["epoch"], 100 * epochs["val_accuracy"], **line)
         left.axhline(plateau, ls="--", color=REFERENCE)
         left.annotate(
-            f"{f'ln {dataset.classes}' if even else 'entropy of the labels'}: nothing learnt", (1, plateau), (-2, -12),
+            f"{f'ln {dataset.classes}' if even else 'entropy of the labels'}: nothing learnt", (1, plateau), (-2, 4),
             xycoords=left.get_yaxis_transform(), textcoords="offset points", ha="right", color=REFERENCE,
         )  # fmt: skip
         left.set_ylabel("training loss, nats")
@@ -112,7 +112,7 @@ def curves_figure(table: pd.DataFrame, family: Family, dataset: Dataset, watched
         for axes in (left, right):
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
-        left.set_ylim(bottom=0)
+        left.set_ylim(0, max(left.get_ylim()[1], 1.1 * plateau))
         handles, names = right.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside right center", title=VARIES[family].split()[0])
         figure.suptitle(f"Learning curves {_against(family)}")
