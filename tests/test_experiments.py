@@ -31,11 +31,13 @@ def check_plots(page: str) -> None:
 
 
 def test_another_activation_in_depth_trains_that_family_alone(small: Path) -> None:
+    """The documented command: which stages run is DVC's to say."""
     output = run(*documented("dvc exp run -S depth.activation=relu"), cwd=small)
     assert set(ran_stages(output)) == {"train@depth", "train_depth@1", "aggregate"}
 
 
 def test_one_more_architecture_adds_one_stage_and_leaves_nothing_when_reverted(small: Path) -> None:
+    """There and back: that nothing is left is told by a run after the way back alone."""
     output = run(*documented("dvc exp run -S '+study.width.w12-24=[12,24]'"), cwd=small)
     assert ran_stages(output) == ["train_width@w12-24", "aggregate"]
     assert metrics(small, "study")["width"]["w12-24"]["parameters"] == 937_706

@@ -27,6 +27,7 @@ def test_folder_that_is_not_there_is_told_by_dvc_in_its_own_words(project: Path)
 
 
 def test_gc_takes_what_head_names_after_an_experiment_but_nothing_that_is_kept_of_trainings(project: Path) -> None:
+    """Three experiments and two collections: what the second takes follows from what the first has left."""
     kept = project / STORE / "training/epoch-1.npz"
     kept.parent.mkdir(parents=True)
     kept.write_text("a state\n")
@@ -76,6 +77,7 @@ def test_remote_with_two_refspecs_stops_experiments_elsewhere_until_the_second_h
 
 
 def test_partial_clone_is_whole_after_a_fetch_without_a_filter(project: Path, tmp_path: Path) -> None:
+    """DVC's own command, which has no end: it is given twenty seconds to have one."""
     (project / "metrics/accuracy.json").write_text("{}\n")
     commit(project, "No numbers")
     run("git", "config", "uploadpack.allowFilter", "true", cwd=project)

@@ -74,6 +74,7 @@ def test_next_questions_cost_what_is_new_in_them(small: Path, tmp_path: Path) ->
     ],
 )
 def test_what_changes_bytes_trains_all_anew(small: Path, file: str, old: str, new: str) -> None:
+    """A stage as DVC runs it, with its code's file changed: only a process of its own reads that."""
     path = small / file
     path.write_text(path.read_text().replace(old, new))
     output = run("dvc", "repro", "-s", "train_width@w2-4", cwd=small)

@@ -9,6 +9,7 @@ from tests.test_experiments import metrics
 
 
 def test_another_kind_of_layer_in_width_trains_that_family_and_is_compared(small: Path) -> None:
+    """The documented command, to the tables: only a training has layers of that kind."""
     output = run(*documented("dvc exp run -S width.normalization=batch"), cwd=small)
     assert set(ran_stages(output)) == {"train@width", "train_width@w2-4", "aggregate"}
     assert metrics(small)["width"]["parameters"] == 623834 + 3 * (8 + 16)  # 4 a channel, in the place of a bias
@@ -16,6 +17,7 @@ def test_another_kind_of_layer_in_width_trains_that_family_and_is_compared(small
 
 
 def test_a_network_whose_blocks_differ_is_asked_for_in_one_command(small: Path) -> None:
+    """The documented command, to the page: only a training has layers of such blocks."""
     output = run(
         *documented("dvc exp run -S 'width.filters=[8,8,16,16]' -S width.blocks=2 -S width.stride=2 -S width.kernel=3"),
         cwd=small,

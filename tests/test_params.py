@@ -141,6 +141,28 @@ def test_a_wrong_value_is_refused_by_key(project: Path, key: str, value: Any) ->
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "rule"),
+    [
+        ("data.source", "../outside", "the path of a folder inside the project, from there"),
+        ("data.source", "link", "the path of a folder inside the project, from there"),
+        ("data.source", "plots", "a folder that the pipeline does not write into"),
+        ("data.source", ".", "a folder that the pipeline does not write into"),
+        ("study.width", {"depth-9": [2, 4]}, "a name other than width, depth, found and depth-N, which are taken"),
+        ("study.found", {"width": CONTENT["width"]}, "a name other than width, depth, found and depth-N, which are"),
+        ("study.found", {"w2-4": CONTENT["width"]}, "study.found.w2-4 holds [8, 16]: a name that study.width does not"),
+        *(
+            ("search.budgets", {name: 1000}, f"search.budgets.{name} holds 1000: a name that study.found may hold")
+            for name in ("w2-4", "width", "found", "depth-3")
+        ),
+    ],
+)
+def test_a_refusal_says_what_may_stand_there(project: Path, key: str, value: Any, rule: str) -> None:
+    (project / "link").symlink_to("/etc")
+    write(changed(key, value))
+    assert rule in refusal()
+
+
+@pytest.mark.parametrize(
     ("key", "value"),
     [
         ("data.validation", 0),

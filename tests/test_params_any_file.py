@@ -79,6 +79,7 @@ def garbled(draw: st.DrawFn) -> str:
 def test_any_file_is_read_as_it_stands_or_refused_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
+    """Many files, as a rare one is what is looked for."""
     monkeypatch.chdir(tmp_path)
     PARAMS_FILE.write_text(text, encoding="utf-8", newline="")
     try:

@@ -78,6 +78,7 @@ def rewritten(draw: st.DrawFn) -> str:
 @settings(max_examples=1_000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(text=rewritten())
 def test_loader_and_dvc_agree_or_the_loader_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Many files, each read by DVC as well, as a rare one is what is looked for."""
     monkeypatch.chdir(tmp_path)
     PARAMS_FILE.write_text(text, encoding="utf-8", newline="")
     try:

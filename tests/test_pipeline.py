@@ -59,6 +59,7 @@ def test_lock_file_is_up_with_the_code_and_the_parameters(fresh: Path) -> None:
 def test_gate_finds_a_lock_file_that_is_behind(
     full: Path, tmp_path: Path, file: str, old: str, new: str, stale: set[str]
 ) -> None:
+    """Two projects each time, with data and without, and three times what DVC makes of them."""
     run("git", "clone", "--quiet", str(full), str(tmp_path / "clone"), cwd=tmp_path)
     assert UP_TO_DATE in gate(tmp_path / "clone")
     for project in (full, tmp_path / "clone"):

@@ -64,6 +64,7 @@ def go(commands: str, folder: Path) -> str:
 
 
 def test_ten_commands_at_most_lead_from_pictures_to_the_page(project: Path) -> None:
+    """The whole walk of the page: that each command finds what those before it have left is a matter of all of them."""
     assert len(WALK.splitlines()) <= 10
     output = go(WALK, project)
     (said,) = (text for _, text in BLOCKS if text.startswith("images: "))

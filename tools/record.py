@@ -2,9 +2,9 @@
 
     python -m tools.record NAME COMMAND
 
-Writes records/NAME/: params.yaml, metrics/ and plots/ (CSV with every seed's values, PNG, and the page, of about 1 MB,
-which needs the models to be made), layers/ (what happened inside the networks of the study), and a README.md with the
-command that made them, the machine, and the verdicts.
+Writes records/NAME/, in the place of one that is there: params.yaml, metrics/ and plots/ (CSV with every seed's values,
+PNG, and the page, of about 1 MB, which needs the models to be made), layers/ (what happened inside the networks of the
+study), and a README.md with the command that made them, the machine, and the verdicts.
 Refused where dvc.lock is behind params.yaml or the code.
 """
 
@@ -13,11 +13,13 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.files import write_text
-from stages.common.places import METRICS, MODELS, PLOTS
-from stages.params import NAME, PARAMS_FILE, load_params
+from stages.common.places import METRICS, MODELS
+from stages.common.strict_yaml import read_yaml
+from stages.params import NAME, PARAMS_FILE, Params, load_params
 from tools.common.markdown import ABSENT, table
 from tools.common.pipeline import stale_stages
 from tools.measuring.machine import machine
@@ -59,6 +61,23 @@ def readme(name: str, command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def compared(params: Params) -> list[Path]:
+    """What the comparison has written, but for the empty tables and pictures where nothing is found."""
+    stages = read_yaml(Path("dvc.lock").read_text(encoding="utf-8"), "dvc.lock")["stages"]
+    paths = [Path(out["path"]) for out in stages["aggregate"]["outs"]]
+    return [path for path in paths if params.study.found or not path.name.startswith("found_")]
+
+
+def write_record(place: Path, params: Params, command: str) -> None:
+    """All of it, in a new folder."""
+    sources = {path: path for path in [PARAMS_FILE, *compared(params)]}
+    sources |= {Path(LAYERS) / f"{one.name}.csv": MODELS / one.name / "layers.csv" for one in params.studied()}
+    for path, source in sources.items():
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, place / path)
+    write_text(place / "README.md", readme(place.name, command))
+
+
 def main() -> None:
     with reported_in_one_line("record"):
         if len(sys.argv) != 3 or not re.fullmatch(NAME, sys.argv[1]):
@@ -68,17 +87,10 @@ def main() -> None:
         if stale := ", ".join(stale_stages()):
             raise InputError(f"dvc.lock: is behind params.yaml, the data or the code at {stale}; `dvc repro` first")
         place = RECORDS / name
-        place.mkdir(parents=True, exist_ok=True)
-        for folder in (METRICS, PLOTS):
-            for path in sorted(folder.iterdir()):
-                if path.suffix in (".json", ".csv", ".png", ".html"):
-                    (place / folder).mkdir(exist_ok=True)
-                    shutil.copyfile(path, place / path)
-        (place / LAYERS).mkdir(exist_ok=True)
-        for named in params.studied():
-            shutil.copyfile(MODELS / named.name / "layers.csv", place / LAYERS / f"{named.name}.csv")
-        shutil.copyfile(PARAMS_FILE, place / PARAMS_FILE)
-        write_text(place / "README.md", readme(name, command))
+        with TemporaryDirectory(dir=RECORDS, prefix=".") as scratch:
+            write_record(Path(scratch) / name, params, command)
+            shutil.rmtree(place, ignore_errors=True)  # so that no file of an older one stays
+            (Path(scratch) / name).rename(place)
         print(f"record: {place}")
 
 

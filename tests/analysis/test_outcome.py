@@ -16,6 +16,7 @@ from stages.analysis.outcome import (
 )
 from stages.common.errors import InputError
 from stages.params import FAMILIES, Params, read_params
+from stages.training.settings import FoundArchitecture
 from tests.conftest import ROOT
 
 CLAIM = "Past some width training becomes unstable, then fails to start"
@@ -170,12 +171,43 @@ def test_pick_that_the_study_does_not_hold_has_a_line_in_its_place() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_what_was_found_follows_by_its_parameters_with_the_names_of_the_classes() -> None:
+    params = params_of({"w2-4": [2, 4]}, [1], seeds=[0, 1])
+    one = FoundArchitecture.model_validate(params.width.model_dump())
+    found = dict.fromkeys(["huge", "tiny", "mine"], one)
+    params = params.model_copy(update={"study": params.study.model_copy(update={"found": found})})
+    sizes = {"huge": 900_000, "tiny": 90, "mine": 1_000}
+    study = {"width": {"w2-4": numbers(0.7)}, "depth": {"1": numbers(0.6)}}
+    write(study | {"found": {name: numbers(0.8, parameters=size) for name, size in sizes.items()}})
+    classes = Path("data/raw/classes.txt")
+    classes.parent.mkdir(parents=True)
+    names = ["coat", "bag", "a name that is long", *(f"sandal-{k}" for k in range(9))]
+    classes.write_text("".join(f"{name}\n" for name in names))
+    assert outcome(params).splitlines() == [
+        "Test accuracy in %, 20 epochs, 2 seeds, fashion-mnist",
+        "  kernels, blocks, found  parameters  started  accuracy  notebook",
+        "* (2, 4)                       1,000   1 of 1     70.00     88.80",
+        "  1 block                      1,000   1 of 1     60.00     89.03",
+        "  tiny                            90   1 of 1     80.00",
+        "  mine                         1,000   1 of 1     80.00",
+        "  huge                       900,000   1 of 1     80.00",
+        "* best for its cost.",
+        "Classes: coat, bag, a name that is long, sandal-0, sandal-1, sandal-2, ...",
+        "",
+        "No claim is decided by these seeds.",
+        "",
+        "All of it: plots/report.html",
+    ]
+
+
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
         (STUDY, None, "metrics/study.json: missing; `make repro` makes it"),
         (STUDY, "{", "metrics/study.json: not JSON"),
         (STUDY, '{"width": {"w2-4": {}}}', "metrics/study.json: holds nothing of w5-10, which params.yaml names"),
+        (STUDY, "{}", "metrics/study.json: holds nothing of w2-4, which params.yaml names"),
     ],
 )
 def test_metrics_that_are_behind_or_damaged_are_told(file: Path, content: str | None, said: str) -> None:

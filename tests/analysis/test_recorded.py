@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stages.analysis.comparisons import steps_table
-from stages.analysis.recorded import ABOUT, PARAMS, VERDICTS, recorded
+from stages.analysis.recorded import ABOUT, PARAMS, VERDICTS, Recorded, recorded
 from stages.analysis.verdicts import Verdict, judge
 from stages.common.errors import InputError
 from stages.common.strict_yaml import read_yaml, yaml_text
@@ -78,7 +78,7 @@ def test_what_is_decided_the_same_here_or_open_on_record_is_not_said_again() -> 
 def test_other_data_another_training_or_as_many_seeds_have_no_use_for_the_record(
     section: str, key: str, value: object
 ) -> None:
-    assert recorded(committed(lambda params: params[section].update({key: value})), HERE).verdicts == {}
+    assert recorded(committed(lambda params: params[section].update({key: value})), HERE) == Recorded(5, {})
 
 
 @pytest.mark.parametrize("seeds", [[3], [0, 1, 2, 3]])
@@ -127,9 +127,13 @@ def test_what_was_found_is_the_record_s_with_the_same_average_and_in_any_order()
 def test_record_of_another_schema_decides_nothing_and_damaged_verdicts_are_told() -> None:
     whole = PARAMS.read_text()
     PARAMS.write_text(whole.replace("  batch_size: 128\n", ""))
-    assert recorded(committed(), HERE).verdicts == {}
+    assert recorded(committed(), HERE) == Recorded(0, {})
     PARAMS.write_text(whole)
-    for damaged in ("{", "[1]", '{"more_kernels_raise_accuracy": {"claim": "x"}}'):
+    for damaged, why in (
+        ("{", "Expecting property name enclosed in double quotes"),
+        ("[1]", "'list' object has no attribute 'items'"),
+        ('{"more_kernels_raise_accuracy": {"claim": "x"}}', "missing 2 required positional arguments"),
+    ):
         VERDICTS.write_text(damaged)
-        with pytest.raises(InputError, match=f"^{VERDICTS}: no verdicts: "):
+        with pytest.raises(InputError, match=f"^{VERDICTS}: no verdicts: .*{why}"):
             recorded(committed(), HERE)

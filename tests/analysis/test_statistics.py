@@ -110,6 +110,32 @@ def test_enough_seeds_settle_a_difference_and_one_less_does_not() -> None:
     assert seeds_to_settle(1e-9, 0.01, 0.01) is None
 
 
+@pytest.mark.parametrize(
+    ("effect", "deviations", "count"),
+    [
+        (1.0, (0.01, 0.01), 2),
+        (0.0899, (0.01, 0), 2),  # one side alone differs: Student's t of n - 1, 12.7062 x 0.01 / sqrt(2) = 0.08985
+        (0.0898, (0.01, 0), 3),
+        (0.0249, (0, 0.01), 3),  # 4.3027 x 0.01 / sqrt(3) = 0.02484
+        (0.0248, (0, 0.01), 4),
+        (1.9612 * math.sqrt(2 / 1000) + 1e-6, (1, 1), 1000),  # t of 1,998 is 1.96115
+        (1.9611 * math.sqrt(2 / 1000), (1, 1), None),  # 1,001 would do
+    ],
+)
+def test_seeds_that_settle_are_the_fewest_whose_interval_is_no_wider_than_the_effect(
+    effect: float, deviations: tuple[float, float], count: int | None
+) -> None:
+    assert seeds_to_settle(effect, *deviations) == count
+    assert seeds_to_settle(-effect, *deviations[::-1]) == count
+
+
+@pytest.mark.filterwarnings("error")
+def test_side_that_is_constant_is_compared_without_a_warning() -> None:
+    told = difference([0.1] * 5, [0.90, 0.91, 0.89])
+    assert told is not None
+    assert told.estimate == pytest.approx(0.8)
+
+
 @pytest.mark.parametrize(("trials", "probability"), [(5, 0.5), (20, 0.9), (20, 0.02)])
 def test_proportion_interval_covers_the_truth_at_least_as_often_as_it_says(trials: int, probability: float) -> None:
     rng = np.random.default_rng(1)

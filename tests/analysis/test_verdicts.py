@@ -198,3 +198,56 @@ def test_every_claim_has_a_verdict_whatever_ran() -> None:
             assert verdict.verdict
             assert verdict.sentence
             assert "nan" not in verdict.sentence
+
+
+def test_verdict_says_of_which_claim_it_is() -> None:
+    studied = [runs(name, around(0.9)) for name in "abc"]
+    for members in ([], studied[:1], [runs("a", [], diverged=1)] * 3, studied):
+        for found in ([], [runs("d", around(0.9), family="found")]):
+            for held_out in (0, 100):
+                judged = verdicts(members, members, held_out, found)
+                assert [verdict.claim for verdict in judged.values()] == [
+                    "More kernels raise accuracy",
+                    "Past some width training becomes unstable, then fails to start",
+                    "Adding identical blocks lowers accuracy",
+                    "The number of kernels has an optimum",
+                    "The number of blocks has an optimum",
+                    "Which architecture is best for its cost",
+                    "Choosing layers and kernels together beats choosing either alone",
+                ]
+
+
+def test_claim_that_is_not_tested_says_what_is_missing() -> None:
+    found = [runs("d", around(0.9), family="found")]
+    assert [(verdict.verdict, verdict.sentence) for verdict in verdicts(held_out=0, found=found).values()] == [
+        ("not tested", "the study holds fewer than two architectures of this family"),
+        ("not tested", "the study holds fewer than two widths"),
+        ("not tested", "the study holds fewer than two architectures of this family"),
+        ("not tested", "the study holds fewer than three architectures of this family"),
+        ("not tested", "the study holds fewer than three architectures of this family"),
+        ("not tested", "data.validation is 0: no images are held out to pick it on"),
+        ("not tested", "data.validation is 0: no images are held out to choose on"),
+    ]
+    failing = [runs(name, [], failed=2) for name in "ab"]
+    assert verdicts(failing)["more_kernels_raise_accuracy"].sentence == "no two neighbours have runs that started"
+
+
+@pytest.mark.parametrize("accuracies", [[LOW, HIGH], [MIDDLE, HIGH]])
+def test_optimum_at_the_last_place_is_compared_with_the_last_but_one(accuracies: list[list[float]]) -> None:
+    members = [runs("a", around(0.70)), *(runs(name, each) for name, each in zip("bc", accuracies, strict=True))]
+    assert " points ahead of b, p < 0.001" in verdicts(members)["width_has_an_optimum"].sentence
+    mirrored = verdicts(members[::-1])["width_has_an_optimum"].sentence
+    assert " points ahead of b, p < 0.001" in mirrored
+    assert "ahead of a" not in mirrored
+
+
+def test_of_two_widths_told_apart_it_is_the_rates_that_tell_which_starts_less_often() -> None:
+    members = [runs("a", [0.9] * 3, failed=17), runs("b", [0.9] * 30, failed=10)]  # 15 % and 75 %
+    assert verdicts(members)["wide_networks_fail_to_start"].verdict == "refuted"
+    rarer = [runs("a", [0.9] * 9), runs("b", [0.9] * 10, failed=40)]  # more runs that started, of more runs
+    assert verdicts(rarer)["wide_networks_fail_to_start"].verdict == "confirmed in part"
+
+
+def test_of_equals_in_operations_and_parameters_the_more_accurate_is_best_for_its_cost() -> None:
+    members = [runs("worse", around(0.9099)), runs("better", around(0.9100))]
+    assert best_for_its_cost(*members) == best_for_its_cost(*members[::-1]) == "better"

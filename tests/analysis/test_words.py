@@ -133,3 +133,8 @@ def test_best_for_its_cost_is_told_with_validation_accuracy_and_reported_on_the_
         "the highest, 91.00 % of best, for 11 % of its training operations; on the test images 90.70 %; "
         "2 runs that diverged are in no mean"
     )
+
+
+def test_difference_that_the_fewer_seeds_of_one_side_leave_open_asks_for_what_that_side_lacks() -> None:
+    members = [runs("a", [0.88]), runs("b", around(0.89))]
+    assert verdicts(members)[KERNELS].sentence.startswith("a to b: +1.00 points, McNemar's p")

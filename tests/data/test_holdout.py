@@ -127,7 +127,11 @@ def test_any_count_is_held_out_to_the_image_or_refused(sizes: list[int], data: s
 def test_parts_that_make_no_data_set_are_refused_by_file(tmp_path: Path) -> None:
     five = Split(TRAIN.images, np.full_like(TRAIN.labels, 5))
     for train, test, named in (
-        (TRAIN, Split(TEST.images[:, 1:], TEST.labels), TEST_IMAGES),
+        (
+            TRAIN,
+            Split(TEST.images[:, 1:], TEST.labels),
+            f"{TEST_IMAGES}: holds images of (27, 28) pixels, the training images have (28, 28)",
+        ),
         (TRAIN, Split(TEST.images, TEST.labels + np.uint8(1)), f"{TEST_LABELS}: holds label 10"),
         (five, Split(TEST.images, np.full_like(TEST.labels, 5)), f"{TRAIN_LABELS}: holds one class only, label 5"),
     ):
@@ -135,6 +139,7 @@ def test_parts_that_make_no_data_set_are_refused_by_file(tmp_path: Path) -> None
             check_parts(train, test)
         assert named in line_of(caught)
     check_parts(TRAIN, TEST)
+    check_parts(Split(TRAIN.images, TRAIN.labels % 2), Split(TEST.images, TEST.labels % 2))
     (tmp_path / TRAIN_IMAGES).write_bytes((SAMPLE / TRAIN_IMAGES).read_bytes())
     (tmp_path / TRAIN_LABELS).write_bytes((SAMPLE / TEST_LABELS).read_bytes())
     with pytest.raises(InputError) as caught:

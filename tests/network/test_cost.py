@@ -4,7 +4,7 @@ import pytest
 
 from stages.network.architecture import build_model
 from stages.network.backend import tf
-from stages.network.cost import forward_flops, training_flops
+from stages.network.cost import forward_flops, parameter_count, training_flops
 from stages.params import load_params
 from tests.kinds import KINDS
 
@@ -30,6 +30,12 @@ def test_forward_operations_are_those_that_tensorflow_counts(name: str) -> None:
             )
             counted[operation.name] = figures.total_float_ops
     assert list(counted.values()) == forward_flops(ARCHITECTURES[name], (28, 28), 10)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_parameters_are_those_that_keras_counts(name: str) -> None:
+    model = build_model(ARCHITECTURES[name], (28, 30), 7)
+    assert parameter_count(ARCHITECTURES[name], (28, 30), 7) == model.count_params()
 
 
 def test_training_takes_three_times_forward_but_for_the_images_gradient() -> None:

@@ -4,15 +4,24 @@ import json
 import sys
 from pathlib import Path
 
-from tests.conftest import edit_params, run
+from tests.conftest import ROOT, edit_params, run
 from tools.record import results_table
 
 RECORD = [sys.executable, "-m", "tools.record"]
 
 
 def test_record_holds_what_made_it_and_what_came_out(small: Path) -> None:
-    run(*RECORD, "sample", "dvc exp run", cwd=small)
     place = small / "records/sample"
+    place.mkdir()
+    (place / "of-before.csv").touch()
+    run(*RECORD, "sample", "dvc exp run", cwd=small)
+    assert sorted(path.name for path in place.iterdir()) == ["README.md", "layers", "metrics", "params.yaml", "plots"]
+    assert sorted(path.stem for path in (place / "plots").glob("*.csv")) == [
+        "depth_accuracy", "depth_curves", "width_accuracy", "width_curves",
+    ]  # fmt: skip
+    assert {path.name for path in small.joinpath("records").iterdir()} == {
+        "sample", *(path.name for path in ROOT.joinpath("records").iterdir()),
+    }  # fmt: skip
     written = ("metrics/study.json", "metrics/verdicts.json", "plots/width_accuracy.csv", "plots/report.html")
     for name in ("params.yaml", *written):
         assert (place / name).read_bytes() == (small / name).read_bytes()

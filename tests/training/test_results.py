@@ -2,7 +2,9 @@
 
 import json
 import math
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,7 @@ from stages.data.dataset import Dataset, Split
 from stages.network.architecture import Architecture
 from stages.training.loop import State
 from stages.training.loop import Tested as Outcome  # pytest would take what is called Test... for tests
-from stages.training.results import Output, seed_result, started_epoch
+from stages.training.results import Output, save_model, seed_result, started_epoch
 
 ARCHITECTURE = Architecture(filters=[2, 4], blocks=1, pooling="max", dense_units=3, activation="sigmoid")
 LAYERS = ["block1_conv1", "block1_conv2", "hidden", "probabilities"]
@@ -38,6 +40,7 @@ def trained(losses: list[float], *, diverged: int | None = None) -> State:
         ([2.3026, 2.3026], LN10, None),
         ([2.2001], LN10, None),
         ([2.1999], LN10, 1),
+        ([2.2], LN10, None),
         ([], LN10, None),
         ([1.0, 2.5], LN10, 1),  # it may go up again
         ([0.3251, 0.3251], NINE_TO_ONE, None),  # always the class of 90 %: below ln 2, and nothing learnt
@@ -104,3 +107,66 @@ def test_tables_have_every_epoch_of_every_seed_the_layers_from_before_training_o
     results = json.loads((tmp_path / "results.json").read_text())
     assert (results["parameters"], results["classes"], list(results["seeds"])) == (77, 3, ["5", "0", "8"])
     assert results["architecture"] == ARCHITECTURE.model_dump(exclude_defaults=True)
+
+
+class Saved:
+    """What saves itself as Keras's models do: an archive with its date, and with addresses as marks of objects."""
+
+    def __init__(self, first: int, second: int) -> None:
+        shared = {"module": "keras", "config": {"seed": None}, "shared_object_id": first}
+        self.config = {"layers": [shared, {"inner": [{"shared_object_id": second}, shared]}, {"name": "last"}]}
+
+    def save(self, path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("metadata.json", json.dumps({"keras_version": "3", "date_saved": "2026-01-01@00:00:00"}))
+            archive.writestr("config.json", json.dumps(self.config))
+            archive.writestr("model.weights.h5", b"\x00weights")
+
+
+def test_model_s_file_has_no_date_and_small_numbers_for_addresses_and_is_the_same_twice(tmp_path: Path) -> None:
+    first: Any = Saved(140_001, 140_777)
+    second: Any = Saved(155_003, 155_001)
+    for name, model in (("a.keras", first), ("b.keras", second)):
+        save_model(tmp_path / name, model)
+    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        content = {name: archive.read(name) for name in archive.namelist()}
+    assert list(content) == ["metadata.json", "config.json", "model.weights.h5"]
+    assert json.loads(content["metadata.json"]) == {"keras_version": "3"}
+    assert json.loads(content["config.json"]) == Saved(0, 1).config
+    assert content["model.weights.h5"] == b"\x00weights"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.keras", "b.keras"]
+
+
+def test_training_that_was_tested_leaves_its_model_and_predictions_under_its_seed(tmp_path: Path) -> None:
+    probabilities = np.array([[0.25, 0.75], [1, 0]], dtype=np.float32)
+    model: Any = Saved(140_001, 140_777)
+    output = Output(tmp_path, ARCHITECTURE, dataset_of([0, 1]), parameters=77)
+    output.add(5, trained([0.6, 0.1 + 0.2]), Outcome(model, probabilities, loss=0.5, accuracy=0.75))
+    output.add(0, trained([0.6], diverged=2), None)
+    assert [path.name for path in tmp_path.iterdir()] == ["seed-5.keras"]
+    output.write_tables()
+    predictions = np.load(tmp_path / "predictions.npz", allow_pickle=False)
+    assert predictions.files == ["seed-5"]
+    np.testing.assert_array_equal(predictions["seed-5"], probabilities)
+    seeds = json.loads((tmp_path / "results.json").read_text())["seeds"]
+    assert (seeds["5"]["test_accuracy"], seeds["5"]["test_loss"]) == (0.75, 0.5)
+    assert (seeds["0"]["test_accuracy"], seeds["0"]["diverged_epoch"]) == (None, 2)
+
+
+def test_layers_are_written_with_five_digits(tmp_path: Path) -> None:
+    state = trained([0.5])
+    state.layers[0][1] = [1 / 3, 2e-9 / 3, 123456.7]
+    output = Output(tmp_path, ARCHITECTURE, dataset_of([0, 1]), parameters=77)
+    output.add(0, state, None)
+    output.write_tables()
+    assert (tmp_path / "layers.csv").read_text().splitlines()[2] == "0,0,block1_conv2,0.33333,6.6667e-10,1.2346e+05"
+
+
+def test_layers_of_another_architecture_are_not_taken_for_its_own(tmp_path: Path) -> None:
+    output = Output(tmp_path, ARCHITECTURE, dataset_of([0, 1]), parameters=77)
+    state = trained([0.5])
+    state.layers[0] = state.layers[0][:3]
+    with pytest.raises(ValueError, match="zip"):
+        output.add(0, state, None)

@@ -75,6 +75,7 @@ def with_other_test_labels(project: Path) -> None:
 
 
 def test_what_was_trained_is_found_again_and_more_trials_train_only_what_is_new(project: Path) -> None:
+    """Two searches more, by the documented commands: what is not trained again is told by what they leave."""
     before, known = states(project), rows(project)
     for name in OUTPUTS:
         (project / name).unlink()
@@ -115,6 +116,7 @@ def test_the_study_neither_runs_nor_waits_for_the_search(searched: Path) -> None
 
 
 def test_another_space_is_a_parameter(project: Path) -> None:
+    """The documented command, on a search of its own, as its space is another."""
     command = documented("dvc exp run -S '+search.budgets.notebook=623834' -S 'search.space.kernel=[5]' -S 'search.space.stride=[1]' -S 'search.space.head=[dense]' -S 'search.space.activation=[sigmoid]' -S 'search.space.normalization=[none]' -S search.space.dropout.high=0 -S 'search.space.average=[0]' -S search.space.blocks.low=1 -S 'search.space.filters=[{low:2,high:30}]' search/dvc.yaml")  # fmt: skip  # noqa: E501
     write_params(project, space=DEFAULT["space"])
     few = ["-S", "search.trials=2", "-S", "search.epochs=[1]"]

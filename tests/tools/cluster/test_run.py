@@ -30,6 +30,7 @@ def test_failed_stage_ends_with_its_own_error_and_the_others_are_kept(
 
 
 def test_cluster_of_this_machine_needs_neither_scheduler_nor_remote(short: Path) -> None:
+    """A cluster of real processes, twice: that the second has nothing to do only the second shows."""
     output = run(*documented("make cluster"), cwd=short)
     assert (short / "metrics/whole.txt").read_text().split() == ["a", "b", "c"]
     assert "; dashboard: http://" in output
@@ -101,6 +102,7 @@ def test_missing_remote_is_refused(short: Path, cluster: Cluster) -> None:
 def test_scheduler_that_does_not_answer_is_refused(
     short: Path, cluster: Cluster, request: pytest.FixtureRequest
 ) -> None:
+    """The time that Dask gives a scheduler to answer, once."""
     cluster.give_remote(short, bucket(request))
     assert "SCHEDULER holds 'tcp://127.0.0.1:1'" in refused(short, cluster, "tcp://127.0.0.1:1")
     assert "SCHEDULER holds 'cheese://'" in refused(short, cluster, "cheese://")

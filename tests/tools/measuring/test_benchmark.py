@@ -25,6 +25,7 @@ def dataset() -> Dataset:
 
 @pytest.mark.parametrize("named", [NAMED, OTHER_KINDS[1]], ids=["studied", "another kind"])
 def test_every_way_trains_an_epoch_a_round(dataset: Dataset, named: StudyArchitecture) -> None:
+    """Every way is a process of its own that trains two epochs, as the benchmark's are."""
     ways = ["ours", "stock", "notebook", *(piece.__name__ for piece in PIECES), "sgemm"]
     times = measure(named, dataset, 1, load_params().train, ways)
     ways.remove("notebook")  # whose epochs come first, in one go

@@ -1,0 +1,56 @@
+"""Which architectures and data have a number of the notebook beside them."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from stages.analysis import reference
+from stages.analysis.reference import REFERENCE, is_fashion_mnist, of_the_notebooks_kind, reference_accuracy
+from stages.data.dataset import Split
+from stages.network.architecture import Architecture
+
+OTHER = {
+    "kernel": 3,
+    "stride": 2,
+    "normalization": "batch",
+    "dropout": 0.1,
+    "activation": "relu",
+}
+
+
+def other(**keys: object) -> Architecture:
+    """The notebook's (2, 4) with other values of these keys."""
+    return Architecture.model_validate(REFERENCE[0][0].model_dump() | keys)
+
+
+@pytest.mark.parametrize("key", OTHER)
+def test_another_kind_than_the_notebook_s_has_another_value_of_one_key(key: str) -> None:
+    assert not of_the_notebooks_kind(other(**{key: OTHER[key]}), average=0)
+
+
+def test_another_head_or_an_average_is_no_notebook_s() -> None:
+    assert not of_the_notebooks_kind(other(head="average", dense_units=None), average=0)
+    assert not of_the_notebooks_kind(REFERENCE[0][0], average=0.9)
+
+
+def test_other_numbers_and_another_pooling_are_of_the_notebook_s_kind() -> None:
+    for architecture, _ in REFERENCE:
+        assert of_the_notebooks_kind(architecture, average=0)
+    assert of_the_notebooks_kind(other(filters=[3, 9, 4, 2], blocks=2, pooling="average", dense_units=7), average=0)
+
+
+def test_each_architecture_has_its_own_number_and_any_other_none() -> None:
+    numbers = [0.8880, 0.9020, 0.9077, 0.9053, 0.1000, 0.8903, 0.8620, 0.8424, 0.7616]
+    assert [reference_accuracy(architecture) for architecture, _ in REFERENCE] == numbers
+    assert reference_accuracy(other(dense_units=81)) is None
+
+
+def test_data_are_known_by_their_test_images_and_labels_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    test = Split(np.arange(12, dtype=np.uint8).reshape(2, 3, 2), np.array([3, 1], dtype=np.uint8))
+    files = (bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 2, *range(12)]), bytes([0, 0, 8, 1, 0, 0, 0, 2, 3, 1]))
+    assert not is_fashion_mnist(test)
+    monkeypatch.setattr(reference, "TEST_SHA256", tuple(hashlib.sha256(file).hexdigest() for file in files))
+    assert is_fashion_mnist(test)
+    assert not is_fashion_mnist(test._replace(labels=np.array([3, 2], dtype=np.uint8)))
+    assert not is_fashion_mnist(test._replace(images=test.images[::-1]))
