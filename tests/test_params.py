@@ -1,3 +1,8 @@
+"""What params.yaml may hold, key by key, and the line that refuses what it may not.
+
+Over 200 lines, as most of it is one table of wrong values.
+"""
+
 import copy
 import json
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Every sentence of the rules, on made-up runs of which another reading gives another verdict."""
+"""Every sentence of the rules, on made-up runs of which another reading gives another verdict.
+
+Over 200 lines, as the rules that it goes through are one text.
+"""
 
 import pytest
 
