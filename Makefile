@@ -6,7 +6,11 @@ export PYTHONUTF8 := 1
 .PHONY: help setup repro cluster quick search adopt images test bench mutants lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
 
 help:  ## list these targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 12
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { count = split($$2, words, " "); line = sprintf("%-11s", $$1); \
+	  for (k = 1; k <= count; k++) { \
+	    if (length(line " " words[k]) > 80) { print line; line = sprintf("%11s", "") } \
+	    line = line " " words[k] } \
+	  print line }' Makefile
 
 setup: .venv/ready  ## make the environment: .venv, with the packages of requirements.lock
 

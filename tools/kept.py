@@ -146,7 +146,8 @@ def listing(found: list[Entry], now: Asked) -> str:
             f"{what:44.44} {entry.made_by['seed']:>10}  {epochs:12} {entry.size / MEGABYTE:6.1f} {'*' * asked}".rstrip()
         )
     total = sum(entry.size for entry in found) / MEGABYTE
-    lines.append(f"{len(found)} trainings, {total:.1f} MB in {store()}; {wanted} of them, *, params.yaml asks for now")
+    lines.append(f"{len(found)} trainings, {total:.1f} MB; {wanted} of them, *, params.yaml asks for now")
+    lines.append(f"in {store()}")
     return "\n".join(lines)
 
 

@@ -45,7 +45,7 @@ def test_list_has_every_training_and_marks_those_that_params_yaml_asks_for(proje
     keep(project, "w2-4", [5, 20, 25])
     keep(project, "w2-4", [20], seed=3)
     keep(project, "depth-2", [25])
-    head, *rows, total = kept_tool(project)
+    head, *rows, total, place = kept_tool(project)
     assert head.split() == ["architecture", "seed", "epochs", "MB"]
     assert sorted(re.sub(r" {2,}", " | ", row) for row in rows) == [
         "depth-2 | 0 | 25 | 0.0",
@@ -53,8 +53,8 @@ def test_list_has_every_training_and_marks_those_that_params_yaml_asks_for(proje
         "w2-4 | 3 | 20 | 0.0",
         "width, w8-16 | 0 | 20 | 0.0 *",
     ]
-    assert total.startswith("4 trainings, 0.0 MB in ")
-    assert total.endswith("2 of them, *, params.yaml asks for now")
+    assert total == "4 trainings, 0.0 MB; 2 of them, *, params.yaml asks for now"
+    assert place == f"in {project / STORE}"
 
 
 def test_what_was_found_is_asked_for_with_the_average_that_it_names(project: Path) -> None:
@@ -63,7 +63,7 @@ def test_what_was_found_is_asked_for_with_the_average_that_it_names(project: Pat
     edit_params(project, "  found: {} ", f"  found: {{mine: {found}}} ")
     keep(project, "mine", [20])
     keep(project, "w2-4", [20], train=identity_of_train(project) | {"average": 0.5})
-    _, *rows, _ = kept_tool(project)
+    _, *rows, _, _ = kept_tool(project)
     assert sorted(row.endswith("*") for row in rows) == [False, True]
 
 
@@ -104,7 +104,8 @@ def test_prune_leaves_a_training_that_runs_alone(project: Path) -> None:
 
 def test_nothing_kept_is_an_empty_list(project: Path) -> None:
     assert kept_tool(project)[1:] == [
-        f"0 trainings, 0.0 MB in {project / STORE}; 0 of them, *, params.yaml asks for now"
+        "0 trainings, 0.0 MB; 0 of them, *, params.yaml asks for now",
+        f"in {project / STORE}",
     ]
 
 

@@ -117,7 +117,7 @@ def test_the_study_neither_runs_nor_waits_for_the_search(searched: Path) -> None
 
 def test_another_space_is_a_parameter(project: Path) -> None:
     """The documented command, on a search of its own, as its space is another."""
-    command = documented("dvc exp run -S '+search.budgets.notebook=623834' -S 'search.space.kernel=[5]' -S 'search.space.stride=[1]' -S 'search.space.head=[dense]' -S 'search.space.activation=[sigmoid]' -S 'search.space.normalization=[none]' -S search.space.dropout.high=0 -S 'search.space.average=[0]' -S search.space.blocks.low=1 -S 'search.space.filters=[{low:2,high:30}]' search/dvc.yaml")  # fmt: skip  # noqa: E501
+    command = documented("dvc exp run -S '+search.budgets.notebook=780570' -S 'search.space.kernel=[5]' -S 'search.space.stride=[1]' -S 'search.space.head=[dense]' -S 'search.space.activation=[sigmoid]' -S 'search.space.normalization=[none]' -S search.space.dropout.high=0 -S 'search.space.average=[0]' -S search.space.blocks.low=1 -S 'search.space.filters=[{low:2,high:30}]' search/dvc.yaml")  # fmt: skip  # noqa: E501
     write_params(project, space=DEFAULT["space"])
     few = ["-S", "search.trials=2", "-S", "search.epochs=[1]"]
     run(*command[:-1], *few, command[-1], cwd=project)
