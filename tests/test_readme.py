@@ -16,6 +16,7 @@ from tests.recorded import in_one_line, numbers_in, study_of
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MOST_LINES = 150
+BEST = ("width", "w10-20")  # of the study, by validation accuracy
 
 
 def test_readme_is_read_in_ten_minutes() -> None:
@@ -72,6 +73,23 @@ def test_what_the_search_found_is_that_of_its_record_and_beats_the_study_in_both
     studied = [numbers for family in ("width", "depth") for numbers in study_of("records/study")[family].values()]
     assert found["parameters"] < min(numbers["parameters"] for numbers in studied)
     assert found["test_accuracy_started"] > max(numbers.get("test_accuracy_started") or 0 for numbers in studied)
+
+
+def test_claim_about_choosing_together_is_told_as_it_was_judged_on_the_study_s_own_runs() -> None:
+    record, own = study_of("records/found"), study_of("records/study")
+    assert {family: record[family] for family in own if family != "found"} == {
+        family: numbers for family, numbers in own.items() if family != "found"
+    }
+    judged = json.loads((ROOT / "records/found/metrics/verdicts.json").read_text())["together_beats_either_alone"]
+    assert judged["verdict"] == "refuted"
+    found, best = (100 * record[family][name]["test_accuracy"] for family, name in (("found", "notebook"), BEST))
+    assert f"{found:.2f} % where (10, 20) has {best:.2f}." in in_one_line("README.md")
+    parameters = f"{record['found']['notebook']['parameters']:,}"
+    assert f"{parameters} parameters, which has" in in_one_line("docs/search.md")
+    assert f"and {found:.2f} % of the test images after 20" in in_one_line("docs/search.md")
+    told = in_one_line("docs/results.md").split("refuted [where the found take part]")[1].split(": it is layers")[0]
+    signs = judged["sentence"].replace("-", "").replace("+", "")
+    assert numbers_in(told.replace("(10, 20)", "").replace("12,009", "")) <= numbers_in(signs)
 
 
 def test_end_of_a_run_is_that_of_the_committed_results() -> None:
