@@ -75,7 +75,7 @@ def rewritten(draw: st.DrawFn) -> str:
 
 
 @pytest.mark.filterwarnings("ignore::ruamel.yaml.error.ReusedAnchorWarning")  # DVC's reading; ours says nothing
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(text=rewritten())
 def test_loader_and_dvc_agree_or_the_loader_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Many files, each read by DVC as well, as a rare one is what is looked for."""
