@@ -8,6 +8,7 @@ from tests.conftest import documented, ran_stages, run
 def test_make_alone_lists_the_targets_in_80_columns(fresh: Path) -> None:
     lines = run("make", cwd=fresh).splitlines()
     assert max(map(len, lines)) <= 80
+    assert all(len(line.split()) > 1 for line in lines if not line.startswith(" ")), "each says what it is for"
     assert "JOBS=n: n trainings at a time cluster the" in " ".join(" ".join(lines).split())  # long ones go on below
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
         "help",

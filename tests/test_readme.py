@@ -87,6 +87,8 @@ def test_claim_about_choosing_together_is_told_as_it_was_judged_on_the_study_s_o
     parameters = f"{record['found']['notebook']['parameters']:,}"
     assert f"{parameters} parameters, which has" in in_one_line("docs/search.md")
     assert f"and {found:.2f} % of the test images after 20" in in_one_line("docs/search.md")
+    searched = json.loads((ROOT / "records/search-notebook/metrics/search.json").read_text())["validation_accuracy"]
+    assert f"which has {100 * searched['notebook']:.2f} % of the validation images" in in_one_line("docs/search.md")
     told = in_one_line("docs/results.md").split("refuted [where the found take part]")[1].split(": it is layers")[0]
     signs = judged["sentence"].replace("-", "").replace("+", "")
     assert numbers_in(told.replace("(10, 20)", "").replace("12,009", "")) <= numbers_in(signs)
