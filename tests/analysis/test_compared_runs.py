@@ -1,11 +1,17 @@
-"""What the statistics and the page are given of trainings on disk, of a made-up study."""
+"""What the statistics and the page are given of trainings on disk, of a made-up study.
 
+Over 200 lines, as every table has its rows written out.
+"""
+
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from stages.analysis.runs import Trained, read_predictions, trained
+from stages.analysis.runs import Trained, read_predictions, read_results, trained
 from stages.analysis.tables import (
     accuracy_table,
     best_run,
@@ -88,6 +94,14 @@ def test_best_run_is_picked_on_the_test_images_where_none_are_held_out(every: di
     assert (best.label, best.seed) == ("(8, 16)", 2)
 
 
+def test_of_equal_runs_the_first_is_best_and_one_without_a_right_image_is_not(every: dict[str, Trained]) -> None:
+    none_right = with_seeds(every["w2-4"], validation_accuracy=0.0)
+    equal = [with_seeds(every[name], validation_accuracy=0.5) for name in ("w10-20", "depth-1", "width")]
+    best = best_run([none_right, *equal])
+    assert best is not None
+    assert (best.label, best.seed) == ("(10, 20)", SEEDS[0])
+
+
 def test_no_run_is_best_where_all_diverged(every: dict[str, Trained]) -> None:
     nothing = {"test_accuracy": None, "test_loss": None, "validation_accuracy": None, "validation_loss": None}
     assert best_run([with_seeds(every["w2-4"], **nothing)]) is None
@@ -167,10 +181,27 @@ def test_predictions_are_those_of_the_seed_and_a_seed_without_any_is_told(every:
         "data/models/w2-4/predictions.npz: holds seed-7, seed-0, seed-1, no seed-2; "
         "`dvc checkout --force data/models/w2-4`, or `rm -r data/models/w2-4` and `dvc repro`, brings it back"
     )
+    Path("data/models/w2-4/predictions.npz").write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"predictions\.npz: .*; `dvc checkout --force data/models/w2-4`, or `rm"):
+        read_predictions("w2-4", 1)
     np.savez(Path("data/models/w2-4/predictions.npz"))
     with pytest.raises(InputError, match=r"predictions\.npz: holds nothing, no seed-1; `dvc checkout"):
         read_predictions("w2-4", 1)
     assert every
+
+
+@pytest.mark.parametrize(
+    ("change", "key"), [(lambda content: content["seeds"]["7"].pop("started"), "seeds.7.started"), (None, "the file")]
+)
+def test_results_of_another_shape_are_told_with_the_key(
+    every: dict[str, Trained], change: Callable[[Any], None] | None, key: str
+) -> None:
+    content = every["w2-4"].results.model_dump(mode="json")
+    if change:
+        change(content)
+    Path("data/models/w2-4/results.json").write_text(json.dumps(content if change else []))
+    with pytest.raises(InputError, match=rf"^data/models/w2-4/results\.json: {key}: .*; `dvc checkout --force "):
+        read_results("w2-4")
 
 
 def test_results_of_other_seeds_or_another_architecture_are_refused_with_both(every: dict[str, Trained]) -> None:

@@ -147,6 +147,7 @@ def test_without_validation_images_the_test_accuracy_ranks_and_nothing_is_best_f
         "width": {name: numbers(k / 100) for k, name in enumerate(widths)},
         "depth": {"1": numbers(0.001)},
     }
+    study["depth"]["1"] = numbers(None, started=0)  # all diverged
     for one in [*study["width"].values(), *study["depth"].values()]:
         del one["validation_accuracy"]
     params = params_of(widths, [1])
@@ -154,6 +155,23 @@ def test_without_validation_images_the_test_accuracy_ranks_and_nothing_is_best_f
     lines = outcome(params).splitlines()
     assert [line.split("  ")[1] for line in lines[2:14]] == [f"({k}, {k})" for k in range(9, 21)]
     assert "*" not in "".join(lines)
+    assert lines[14:] == [
+        "  and 9 more, of lower validation accuracy: metrics/study.json",
+        "",
+        "One seed decides no claim; five: dvc exp run -S 'train.seeds=[0,1,2,3,4]'",
+        "",
+        "All of it: plots/report.html",
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_long_name_of_the_data_is_cut_to_the_width_of_the_terminal() -> None:
+    params = params_of({"w2-4": [2, 4]}, [1])
+    source = "pictures of shoes, of bags/and of all sorts of coats"
+    params = params.model_copy(update={"data": params.data.model_copy(update={"source": source})})
+    write({"width": {"w2-4": numbers(0.7)}, "depth": {"1": numbers(0.6)}})
+    title = outcome(params).splitlines()[0]
+    assert title == "Test accuracy in %, 20 epochs, seed 0, pictures of shoes, of bags/and of all ..."
 
 
 @pytest.mark.usefixtures("folder")
@@ -180,8 +198,9 @@ def test_what_was_found_follows_by_its_parameters_with_the_names_of_the_classes(
     found = dict.fromkeys(["huge", "tiny", "mine"], one)
     params = params.model_copy(update={"study": params.study.model_copy(update={"found": found})})
     sizes = {"huge": 900_000, "tiny": 90, "mine": 1_000}
-    study = {"width": {"w2-4": numbers(0.7)}, "depth": {"1": numbers(0.6)}}
-    write(study | {"found": {name: numbers(0.8, parameters=size) for name, size in sizes.items()}})
+    both = {"seeds": 2, "started": 2}
+    study = {"width": {"w2-4": numbers(0.7, **both)}, "depth": {"1": numbers(0.6, **both)}}
+    write(study | {"found": {name: numbers(0.8, parameters=size, **both) for name, size in sizes.items()}})
     classes = Path("data/raw/classes.txt")
     classes.parent.mkdir(parents=True)
     names = ["coat", "bag", "a name that is long", *(f"sandal-{k}" for k in range(9))]
@@ -189,12 +208,12 @@ def test_what_was_found_follows_by_its_parameters_with_the_names_of_the_classes(
     assert outcome(params).splitlines() == [
         "Test accuracy in %, 20 epochs, 2 seeds, fashion-mnist",
         "  kernels, blocks, found  parameters  started  accuracy  notebook",
-        "* (2, 4)                       1,000   1 of 1     70.00     88.80",
-        "  1 block                      1,000   1 of 1     60.00     89.03",
-        "  tiny                            90   1 of 1     80.00",
-        "  mine                         1,000   1 of 1     80.00",
-        "  huge                       900,000   1 of 1     80.00",
-        "* best for its cost.",
+        "* (2, 4)                       1,000   2 of 2     70.00     88.80",
+        "  1 block                      1,000   2 of 2     60.00     89.03",
+        "  tiny                            90   2 of 2     80.00",
+        "  mine                         1,000   2 of 2     80.00",
+        "  huge                       900,000   2 of 2     80.00",
+        "* best for its cost. Means of the runs that started (of all, where none did).",
         "Classes: coat, bag, a name that is long, sandal-0, sandal-1, sandal-2, ...",
         "",
         "No claim is decided by these seeds.",

@@ -47,6 +47,34 @@ def test_failed_start_counts_over_all_and_not_over_those_that_started() -> None:
     assert numbers["epochs_to_start"] == 2
 
 
+def test_every_mean_is_of_its_own_column() -> None:
+    one = SeedResult(
+        test_loss=0.7,
+        test_accuracy=0.6,
+        validation_loss=0.5,
+        validation_accuracy=0.4,
+        started=True,
+        started_epoch=2,
+        diverged_epoch=None,
+    )
+    assert summarize(results(one), flops=5) == {
+        "parameters": 623_834,
+        "training_flops": 5,
+        "seeds": 1,
+        "started": 1,
+        "started_share_low": pytest.approx(0.025),
+        "started_share_high": 1,
+        "diverged": 0,
+        "test_accuracy": 0.6,
+        "test_accuracy_started": 0.6,
+        "test_loss": 0.7,
+        "test_loss_started": 0.7,
+        "validation_accuracy": 0.4,
+        "validation_loss": 0.5,
+        "epochs_to_start": 2,
+    }
+
+
 def test_diverged_seed_is_counted_and_has_no_number() -> None:
     numbers = summarize(results(seed(0.9, 1), seed(None, None, diverged_at=2)), flops=5)
     assert (numbers["started"], numbers["diverged"]) == (1, 1)

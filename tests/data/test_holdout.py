@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stages.common.errors import InputError
 from stages.data.dataset import Split
 from stages.data.holdout import check_parts, held_out, read_split, split
-from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, read_idx
 from stages.data.packed import read_dataset, write_dataset
 
 SAMPLE = Path(__file__).parents[1] / "sample"
@@ -27,6 +27,12 @@ def line_of(caught: pytest.ExceptionInfo[InputError]) -> str:
     line = str(caught.value)
     assert len(line.splitlines()) == 1
     return line
+
+
+def test_a_part_has_its_images_and_their_labels() -> None:
+    train = read_split(SAMPLE, TRAIN_IMAGES, TRAIN_LABELS)
+    assert (train.images.shape, train.labels.shape) == ((1000, 28, 28), (1000,))
+    np.testing.assert_array_equal(train.labels, read_idx(SAMPLE / TRAIN_LABELS, dimensions=1))
 
 
 def test_a_tenth_of_the_sample_is_ten_images_of_each_class() -> None:
@@ -105,6 +111,11 @@ def test_shares_are_rounded_by_largest_remainder() -> None:
     train = numbered([10, 25, 65])
     assert np.bincount(train.labels[held_out(train, 7, 0)]).tolist() == [1, 2, 4]  # 0.7, 1.75 and 4.55 exactly
     assert np.bincount(train.labels[held_out(train, 30, 0)]).tolist() == [3, 8, 19]  # 3, 7.5 and 19.5: the first
+
+
+def test_of_many_equal_remainders_the_first_classes_are_rounded_up() -> None:
+    train = numbered([3] * 60)
+    assert np.bincount(train.labels[held_out(train, 30, 0)], minlength=60).tolist() == [1] * 30 + [0] * 30
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
