@@ -76,10 +76,7 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
     """The pictures of each family, the verdicts, and the page."""
     watched = "validation" if params.data.validation else "test"
     shown = {family: members(family, every) for family in FAMILIES}
-    runs = {
-        family: [compared_runs(one, dataset, params.settings(one.described).average) for one in shown[family]]
-        for family in FAMILIES
-    }
+    runs = {family: [compared_runs(one, dataset, params) for one in shown[family]] for family in FAMILIES}
     steps = {family: steps_table(runs[family]) for family in PICKED}
     verdicts = judge(runs, steps, len(dataset.validation.labels))
     write_json(METRICS / "steps.json", {family: by_step(steps[family]) for family in PICKED})

@@ -1,7 +1,9 @@
 """params.yaml, read and checked. `python -m stages.params` does only that, before a command is made from it."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
@@ -67,7 +69,7 @@ class StudyArchitecture(NamedTuple):
     family: Family
     key: str  # its name within the family, as metrics/study.json has it
     architecture: Architecture
-    average: float | None = None  # of its training's weights, where that is not as `train` says
+    own: Mapping[str, float] = MappingProxyType({})  # what its training is told in the place of `train`'s
 
     @property
     def is_pick(self) -> bool:
@@ -130,7 +132,7 @@ class Params(Section):
         names: dict[tuple[Any, ...], str] = {}
         for described in self.studied():
             family, key, architecture = described.family, described.key, described.architecture
-            one = (family, architecture.model_dump_json(), self.settings(described).average)
+            one = (family, architecture.model_dump_json(), self.settings(described).model_dump_json())
             if (known := names.setdefault(one, key)) != key:
                 rule = f"an architecture that study.{family}.{known} is not"
                 raise refusal(("study", family, key), architecture.filters, rule)
@@ -141,7 +143,7 @@ class Params(Section):
 
     def settings(self, described: StudyArchitecture) -> Train:
         """What its training is told."""
-        return self.train.averaging(described.average)
+        return self.train.told(described.own)
 
     def picks(self) -> list[StudyArchitecture]:
         """The two current architectures, one a family of PICKED."""
@@ -162,7 +164,7 @@ class Params(Section):
             for blocks in self.study.depth
         ]
         found = [
-            StudyArchitecture(key, "found", key, found.architecture, found.average)
+            StudyArchitecture(key, "found", key, found.architecture, found.own)
             for key, found in self.study.found.items()
         ]
         return [*width, *depth, *found]

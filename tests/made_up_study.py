@@ -42,7 +42,7 @@ FOUND = """\
   found:
     plain: {filters: [3, 3], blocks: 1, pooling: average, dense_units: 9, activation: sigmoid}
     deep: {filters: [4, 8, 16, 16], blocks: 2, kernel: 3, pooling: max, stride: 2, head: average, activation: relu,
-      normalization: batch, dropout: 0.25, average: 0.9}
+      normalization: batch, dropout: 0.25, average: 0.9, learning_rate: 0.002}
     huge: {filters: [9, 9], blocks: 1, pooling: max, dense_units: 90, activation: sigmoid}
 """
 SEEDS = (7, 0, 1, 2)

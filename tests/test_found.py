@@ -90,7 +90,7 @@ def test_page_has_them_in_table_charts_and_words_and_without_them_says_nothing_o
     words = said(text)
     assert (
         "deep: 2 blocks of 4 and 8, then 16 and 16 kernels, 3x3; max pooling at stride 2; mean of every channel; relu; "
-        "batch normalization; dropout 0.25; average of the weights, momentum 0.9 "
+        "batch normalization; dropout 0.25; average of the weights, momentum 0.9; learning rate 0.002 "
         "plain: 1 block of 3 and 3 kernels, 5x5; average pooling at stride 1; 9 hidden units; sigmoid; "
         "no normalization; no dropout; no average of the weights huge: 1 block of 9 and 9 kernels"
     ) in words
@@ -126,22 +126,30 @@ def test_verdicts_are_of_all_three_families(with_found: Path, made_up: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "average", "expected"),
-    [("plain", 0, True), ("plain", 0.9, False), ("deep", 0, False), ("width", 0, True), ("depth-2", 0, True)],
+    ("name", "own", "expected"),
+    [
+        ("plain", {}, True),
+        ("plain", {"average": 0.9}, False),
+        ("plain", {"learning_rate": 0.01}, False),
+        ("deep", {"average": 0}, False),
+        ("width", {}, True),
+        ("depth-2", {}, True),
+    ],
 )
-def test_notebook_s_kind_is_its_own_layers_without_an_average(
-    with_found: Path, monkeypatch: pytest.MonkeyPatch, name: str, average: float, expected: bool
+def test_notebook_s_kind_is_its_own_layers_trained_as_the_study_without_an_average(
+    with_found: Path, monkeypatch: pytest.MonkeyPatch, name: str, own: dict[str, float], expected: bool
 ) -> None:
     monkeypatch.chdir(with_found)
     params = load_params()
-    described = next(one for one in params.architectures() if one.name == name)
-    assert compared_runs(trained(described, params), dataset(), average).notebooks_kind is expected
+    described = next(one for one in params.architectures() if one.name == name)._replace(own=own)
+    assert compared_runs(trained(described, params), dataset(), params).notebooks_kind is expected
 
 
 def test_report_of_a_pull_request_has_what_it_adds(with_found: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(with_found)
     text = report("main")
     assert "| `study.found.deep.average` | - | `0.9` |" in text
+    assert "| `study.found.deep.learning_rate` | - | `0.002` |" in text
     assert "| `found.plain.test_accuracy` | - | 0.975 |" in text
     assert [line.split(" | ")[0] for line in text.splitlines() if line.endswith("█ 0.89 |")] == ["| `plain`"]
     assert "absent on" not in text

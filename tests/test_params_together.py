@@ -63,8 +63,9 @@ def with_found(**found: dict[str, Any]) -> dict[str, Any]:
     return changed("study.found", found)
 
 
-def test_what_was_found_is_complete_and_may_name_an_average_of_its_own() -> None:
-    write(with_found(mine=MINE, averaged=MINE | {"average": 0.9}, plain=MINE | {"average": 0.5, "kernel": 3}))
+def test_what_was_found_is_complete_and_may_name_an_average_and_a_learning_rate_of_its_own() -> None:
+    own = {"average": 0.5, "learning_rate": 0.004}
+    write(with_found(mine=MINE, averaged=MINE | {"average": 0.9}, plain=MINE | own | {"kernel": 3}))
     params = load_params()
     *_, mine, averaged, plain = params.studied()
     assert [(one.name, one.family, one.key, one.label, one.is_pick) for one in (mine, averaged)] == [
@@ -75,6 +76,8 @@ def test_what_was_found_is_complete_and_may_name_an_average_of_its_own() -> None
     assert plain.architecture.kernel == 3
     assert [params.settings(one).average for one in (params.picks()[0], mine, averaged, plain)] == [0, 0, 0.9, 0.5]
     assert params.settings(averaged) == params.train.model_copy(update={"average": 0.9})
+    assert params.settings(plain) == params.train.model_copy(update=own)
+    assert params.settings(mine) == params.train
 
 
 def test_train_s_average_holds_where_what_was_found_names_none_and_not_where_it_names_0() -> None:
@@ -98,6 +101,7 @@ def test_a_file_from_before_anything_could_be_found_is_read() -> None:
         ({"mine": MINE | {"blocks": 0}}, "study.found.mine.blocks holds 0: "),
         ({"mine": MINE | {"seeds": 0}}, "study.found.mine.seeds holds 0: unknown key"),
         ({"mine": MINE | {"average": 1}}, "study.found.mine.average holds 1: "),
+        ({"mine": MINE | {"learning_rate": 0}}, "study.found.mine.learning_rate holds 0: "),
         ({"mine": {"filters": [4, 8]}}, "study.found.mine.blocks is missing"),
         ({"mine": MINE | {"filters": [4, 8, 16, 16]}}, "study.found.mine.filters holds [4, 8, 16, 16]: two numbers"),
         ({"mine": MINE | {"dense_units": None}}, "study.found.mine.dense_units is missing: a head of kind dense has"),
@@ -105,6 +109,7 @@ def test_a_file_from_before_anything_could_be_found_is_read() -> None:
         ({"mine": MINE, "again": MINE}, "study.found.again holds [4, 8]: an architecture that study.found.mine is not"),
         ({"mine": MINE, "again": MINE | {"kernel": 5}}, "study.found.again holds [4, 8]: an architecture that"),
         ({"mine": MINE, "again": MINE | {"average": 0}}, "study.found.again holds [4, 8]: an architecture that"),
+        ({"mine": MINE, "again": MINE | {"learning_rate": 0.001}}, "study.found.again holds [4, 8]: an architecture"),
         (
             {"mine": MINE | {"blocks": 2}, "again": MINE | {"blocks": 2, "filters": [4, 8, 4, 8]}},
             "study.found.again holds [4, 8]: an architecture that study.found.mine is not",

@@ -45,7 +45,7 @@ def with_found(text: str, search: Search, found: dict[str, FoundArchitecture]) -
     """The text of params.yaml with these in `study.found`, in the place of all that have a budget's name."""
     content: Any = parse_yaml_for_update(text, str(PARAMS_FILE))
     kept = {name: held for name, held in (content["study"].get("found") or {}).items() if name not in search.budgets}
-    content["study"]["found"] = kept | {name: architecture.model_dump() for name, architecture in found.items()}
+    content["study"]["found"] = kept | {name: one.architecture.model_dump() | one.own for name, one in found.items()}
     written: str = dumps_yaml(content)
     return written
 

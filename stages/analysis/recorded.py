@@ -9,6 +9,7 @@ from stages.analysis.verdicts import Verdict
 from stages.common.errors import InputError
 from stages.network.architecture import Architecture
 from stages.params import FAMILIES, Family, Params, read_params
+from stages.training.settings import OWN
 
 RECORD = Path("records/study")
 PARAMS, VERDICTS = RECORD / "params.yaml", RECORD / "metrics/verdicts.json"
@@ -68,8 +69,10 @@ def _protocol(params: Params) -> tuple[Any, ...]:
     return params.data, params.train.model_copy(update={"seeds": [], "threads": 0})
 
 
-def _architectures(family: Family, params: Params) -> list[tuple[Architecture, float]]:
-    """With the average of the weights that each one's training takes."""
+def _architectures(family: Family, params: Params) -> list[tuple[Architecture, dict[str, float]]]:
+    """With what each one's training is told of the keys that may be its own."""
     ordered = in_order(family, params.architectures())
-    trained = [(described.architecture, params.settings(described).average) for described in ordered]
+    trained = [
+        (described.architecture, params.settings(described).model_dump(include=set(OWN))) for described in ordered
+    ]
     return sorted(trained, key=repr)  # what was found is by its parameters elsewhere, whose number is not known here

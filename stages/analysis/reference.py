@@ -5,6 +5,7 @@ import hashlib
 from stages.data.dataset import Split
 from stages.data.idx import as_idx
 from stages.network.architecture import Architecture
+from stages.training.settings import Train
 
 # Fashion-MNIST's test images and labels, as IDX files
 TEST_SHA256 = (
@@ -25,13 +26,15 @@ REFERENCE: list[tuple[Architecture, float]] = [
 KIND = ("kernel", "stride", "head", "normalization", "dropout", "activation")  # what all of them have in common
 
 
-def of_the_notebooks_kind(architecture: Architecture, average: float) -> bool:
+def of_the_notebooks_kind(architecture: Architecture, settings: Train, study: Train) -> bool:
     """Whether the notebook might have tried it: other numbers of blocks, kernels and hidden units, another pooling.
 
-    `average` is the momentum of its training's average of the weights, of which the notebook had none.
+    It had no average of the weights, and one learning rate for all: `settings` are those of this training, `study` of
+    all that have none of their own.
     """
     (first, _), *_ = REFERENCE
-    return average == 0 and all(getattr(architecture, key) == getattr(first, key) for key in KIND)
+    alike = settings.average == 0 and settings.learning_rate == study.learning_rate
+    return alike and all(getattr(architecture, key) == getattr(first, key) for key in KIND)
 
 
 def is_fashion_mnist(test: Split) -> bool:

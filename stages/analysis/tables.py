@@ -16,7 +16,7 @@ from stages.analysis.statistics import deviation, mean_interval, proportion_inte
 from stages.common.files import FRACTIONS
 from stages.data.dataset import Dataset
 from stages.network.cost import training_flops
-from stages.params import Family, StudyArchitecture
+from stages.params import Family, Params, StudyArchitecture
 from stages.training.results import HISTORY_COLUMNS, LAYER_COLUMNS, Results
 
 
@@ -88,8 +88,8 @@ def best_run(every: list[Trained]) -> BestRun | None:
     return BestRun(described.label, seed, read_predictions(described.name, seed))
 
 
-def compared_runs(trained: Trained, dataset: Dataset, average: float) -> Compared:
-    """What the statistics need of one architecture, whose training had that momentum of an average, or 0.
+def compared_runs(trained: Trained, dataset: Dataset, params: Params) -> Compared:
+    """What the statistics need of one architecture of `params`.
 
     Raises InputError where its predictions are not to be had.
     """
@@ -111,7 +111,7 @@ def compared_runs(trained: Trained, dataset: Dataset, average: float) -> Compare
         overall=[run.test_accuracy for run in runs if run.test_accuracy is not None],
         validation=[run.validation_accuracy for run in runs if run.validation_accuracy is not None],
         correct=correct,
-        notebooks_kind=of_the_notebooks_kind(described.architecture, average),
+        notebooks_kind=of_the_notebooks_kind(described.architecture, params.settings(described), params.train),
     )
 
 

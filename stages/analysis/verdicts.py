@@ -31,15 +31,15 @@ the test images.
 
 *Choosing layers and kernels together beats choosing either alone.* The best of width and the best of depth are those of
 highest mean validation accuracy over all runs, the study's best the higher of the two. Candidates are the architectures
-of study.found of the notebook's kind (5x5, stride 1, a dense head, sigmoid, no normalization, dropout or average;
-blocks, every convolution's kernels, pooling and hidden units are free) that have an accuracy and no more parameters
-than the study's best. The candidate of highest mean validation accuracy is compared with both, by Welch's test on the
-test accuracies of all runs, failed starts included, the two p-values corrected by Holm. Confirmed if it is above both,
-each with a corrected p-value below 5 %; refuted if it is below at least one of them so; undecided otherwise, also where
-one of the two p-values is not to be had, or a family has no run with an accuracy. Not tested without a candidate. What
-study.found has besides the notebook's kind, with no more parameters, moves no verdict: the sentence after it tells how
-far the one of highest mean validation accuracy is from the candidate that was compared, or, without one, from the
-study's best.
+of study.found of the notebook's kind (5x5, stride 1, a dense head, sigmoid, no normalization, dropout or average, and
+train's learning rate; blocks, every convolution's kernels, pooling and hidden units are free) that have an accuracy and
+no more parameters than the study's best. The candidate of highest mean validation accuracy is compared with both, by
+Welch's test on the test accuracies of all runs, failed starts included, the two p-values corrected by Holm. Confirmed
+if it is above both, each with a corrected p-value below 5 %; refuted if it is below at least one of them so; undecided
+otherwise, also where one of the two p-values is not to be had, or a family has no run with an accuracy. Not tested
+without a candidate. What study.found has besides the notebook's kind, with no more parameters, moves no verdict: the
+sentence after it tells how far the one of highest mean validation accuracy is from the candidate that was compared, or,
+without one, from the study's best.
 
 A claim is not tested where the study holds too few architectures for it, or no validation images.
 """

@@ -9,8 +9,7 @@ import pandas as pd
 from stages.analysis.comparisons import Compared, mean, pareto_front
 from stages.analysis.statistics import Interval, deviation, mean_interval, proportion_interval
 from stages.analysis.words import counted
-from stages.network.architecture import Architecture
-from stages.params import Params
+from stages.params import Params, StudyArchitecture
 
 
 def mean_row(architecture: Compared) -> dict[str, Any]:
@@ -109,15 +108,12 @@ def cost_table(compared: list[Compared]) -> pd.DataFrame:
 def found_in_words(compared: list[Compared], params: Params) -> dict[str, str]:
     """By its label every architecture of study.found in words, in the order of `compared`."""
     described = {one.name: one for one in params.studied()}
-    return {
-        one.label: in_words(described[one.name].architecture, params.settings(described[one.name]).average)
-        for one in compared
-        if one.family == "found"
-    }
+    return {one.label: in_words(described[one.name], params) for one in compared if one.family == "found"}
 
 
-def in_words(architecture: Architecture, average: float) -> str:
-    """Every key of it, and the momentum of the average of the weights that its training takes."""
+def in_words(described: StudyArchitecture, params: Params) -> str:
+    """Every key of it, the momentum of the average of its weights, and the learning rate, if that is its own."""
+    architecture, average = described.architecture, params.settings(described).average
     pairs = dict.fromkeys(f"{first} and {second}" for first, second in architecture.block_filters)
     if len(pairs) > 1:
         kernels = ", then ".join(f"{first} and {second}" for first, second in architecture.block_filters)
@@ -134,6 +130,7 @@ def in_words(architecture: Architecture, average: float) -> str:
             f"{'batch' if architecture.normalization == 'batch' else 'no'} normalization",
             f"dropout {architecture.dropout:g}" if architecture.dropout else "no dropout",
             f"average of the weights, momentum {average:g}" if average else "no average of the weights",
+            *([f"learning rate {described.own['learning_rate']:g}"] if "learning_rate" in described.own else []),
         ]
     )
 

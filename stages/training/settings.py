@@ -1,5 +1,6 @@
 """The section `train` of params.yaml: what a training follows from besides architecture, data and code."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -23,27 +24,35 @@ MOST_THREADS = 64
 
 
 Momentum = Annotated[float, Field(ge=0, lt=1)]  # of an average of the weights; 0: none
+LearningRate = Annotated[float, Field(gt=0, le=2**53)]  # whole numbers up to there are floats exactly
+OWN = ("learning_rate", "average")  # keys of `train` that an architecture which was found may have of its own
 
 
 class FoundArchitecture(Architecture):
-    """A complete architecture, and what its training averages, where that is not as `train` says."""
+    """A complete architecture, and what its training is told where that is not as `train` says."""
 
+    learning_rate: LearningRate | None = None
     average: Momentum | None = None
 
     @property
     def architecture(self) -> Architecture:
         """It alone, without what only its training is told."""
-        return Architecture.model_validate(self.model_dump(exclude={"average"}))
+        return Architecture.model_validate(self.model_dump(exclude=set(OWN)))
+
+    @property
+    def own(self) -> dict[str, float]:
+        """What its training is told in the place of `train`'s, by the keys of OWN."""
+        return self.model_dump(include=set(OWN), exclude_none=True)
 
 
 class Train(Section):
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
-    learning_rate: Annotated[float, Field(gt=0, le=2**53)]  # whole numbers up to there are floats exactly
+    learning_rate: LearningRate
     threads: Annotated[int, Field(ge=1, le=MOST_THREADS)]
     average: Momentum = 0.0
     seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(no_repeats)]
 
-    def averaging(self, average: float | None) -> "Train":
-        """These settings, with another momentum where there is one."""
-        return self if average is None else self.model_copy(update={"average": average})
+    def told(self, own: Mapping[str, float]) -> "Train":
+        """These settings, but for those that an architecture has of its own."""
+        return self.model_copy(update=dict(own))

@@ -4,11 +4,11 @@ from typing import Any
 
 import optuna
 
-from stages.common.files import DECIMALS
 from stages.training.settings import FoundArchitecture
-from stages.trials.space import Range, Space
+from stages.trials.space import FLOATS, Range, Space
 
-LOGARITHMIC = ("filters", "dense_units")  # without a step these are drawn so that doubling is as likely everywhere
+# Without a step these are drawn so that doubling is as likely everywhere
+LOGARITHMIC = ("filters", "dense_units", "learning_rate")
 
 
 def draw(trial: optuna.Trial, space: Space) -> FoundArchitecture:
@@ -34,9 +34,12 @@ def _of_block(block: int, choice: Any) -> Any:
 
 
 def _drawn(trial: optuna.Trial, name: str, key: str, choice: Any) -> Any:
+    if choice is None:
+        return None
     if isinstance(choice, list):
         return choice[0] if len(choice) == 1 else trial.suggest_categorical(name, choice)
-    if key in ("dropout", "average"):
-        return round(trial.suggest_float(name, choice.low, choice.high, step=choice.step), DECIMALS)
     logarithmic = key in LOGARITHMIC and not choice.step
+    if key in FLOATS:
+        drawn = trial.suggest_float(name, choice.low, choice.high, step=choice.step, log=logarithmic)
+        return float(f"{drawn:g}")  # as a table has it
     return trial.suggest_int(name, choice.low, choice.high, step=choice.step or 1, log=logarithmic)

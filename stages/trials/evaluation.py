@@ -59,7 +59,7 @@ class Training:
     """A trial's training up to a rung, and what is kept of it."""
 
     def __init__(self, rungs: Rungs, trial: Trial, epochs: int) -> None:
-        settings = rungs.settings.averaging(trial.architecture.average)
+        settings = rungs.settings.told(trial.architecture.own)
         self.trial, self.seed, self.architecture = trial, settings.seeds[0], trial.architecture.architecture
         self.settings = settings.model_copy(update={"epochs": epochs})
         self.made_by = identity(self.architecture, settings, self.seed, rungs.data, rungs.processor)

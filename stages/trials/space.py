@@ -14,12 +14,14 @@ from pydantic import (
 )
 
 from stages.network.architecture import Kernels, Section
-from stages.training.settings import FoundArchitecture, Momentum
+from stages.training.settings import FoundArchitecture, LearningRate, Momentum
 
-NUMBERS = ("filters", "blocks", "dense_units", "dropout", "average")  # only these can have a range
+FLOATS = ("dropout", "learning_rate", "average")
+NUMBERS = ("filters", "blocks", "dense_units", *FLOATS)  # only these can have a range
 OTHER_TYPES: dict[str, Any] = {
     "filters": Kernels,  # of one convolution
     "dense_units": Annotated[int, Field(ge=1, le=65536)],  # of a head that has them
+    "learning_rate": LearningRate,  # left out, or said
     "average": Momentum,  # always said
 }
 
@@ -71,6 +73,7 @@ class Space(Section):
     activation: Choice
     normalization: Choice = _only("none")
     dropout: Choice = _only(0)
+    learning_rate: Choice | None = None  # left out: as `train` says
     average: Choice = _only(0)  # of `train`
 
     @field_validator("*")
@@ -86,7 +89,7 @@ class Space(Section):
             if isinstance(choice, list) and key != "filters":
                 raise ValueError("a list of choices, or one range")
             numbers = [*values, *(one.step for one in ranges if one.step)]
-            if key not in ("dropout", "average") and any(type(number) is not int for number in numbers):
+            if key not in FLOATS and any(type(number) is not int for number in numbers):
                 raise ValueError("low, high and step are whole numbers")
         elif choice is not None:
             values = choice

@@ -122,5 +122,6 @@ def briefly(architecture: FoundArchitecture) -> str:
         *(["batch normalization"] if architecture.normalization == "batch" else []),
         *([f"dropout {architecture.dropout:g}"] if architecture.dropout else []),
         *([f"average {architecture.average:g}"] if architecture.average else []),
+        *([f"learning rate {architecture.learning_rate:g}"] if architecture.learning_rate else []),
     ]
     return ", ".join(parts)

@@ -10,6 +10,7 @@ from typing import Any
 from stages.common.errors import InputError
 from stages.common.files import csv_text
 from stages.training.settings import FoundArchitecture
+from stages.trials.space import FLOATS
 from stages.trials.trial import Rung, Trial
 
 ARCHITECTURE = [key for key in FoundArchitecture.model_fields if key != "filters"]
@@ -63,10 +64,9 @@ def read_trials(path: Path) -> list[Trial]:
 
 def _trial(rows: list[dict[str, str]]) -> Trial:
     first = rows[0]
-    numbers = ("blocks", "kernel", "stride", "dense_units", "dropout", "average")
     keys: dict[str, Any] = {key: first[key] for key in ARCHITECTURE}
-    for key in numbers:
-        kind = float if key in ("dropout", "average") else int
+    for key in ("blocks", "kernel", "stride", "dense_units", *FLOATS):
+        kind = float if key in FLOATS else int
         keys[key] = kind(first[key]) if first[key] else None
     return Trial(
         number=int(first["trial"]),

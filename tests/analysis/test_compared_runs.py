@@ -37,7 +37,7 @@ def every(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Trained]
 
 
 def test_accuracies_that_verdicts_see_are_those_of_runs_that_started(every: dict[str, Trained]) -> None:
-    compared = compared_runs(every["w2-4"], dataset(), average=0)
+    compared = compared_runs(every["w2-4"], dataset(), load_params())
     assert compared.accuracies == [0.80, 0.84]
     assert compared.overall == [0.32, 0.80, 0.84]
     assert compared.validation == [0.31, 0.74, 0.72]
@@ -46,29 +46,32 @@ def test_accuracies_that_verdicts_see_are_those_of_runs_that_started(every: dict
     assert (compared.parameters, compared.training_flops) == (900, 240_320)
 
 
-def test_architecture_is_of_the_notebook_s_kind_where_it_was_trained_without_an_average(
+def test_architecture_is_of_the_notebook_s_kind_where_it_was_trained_as_the_study_without_an_average(
     every: dict[str, Trained],
 ) -> None:
-    assert compared_runs(every["plain"], dataset(), average=0).notebooks_kind
-    assert not compared_runs(every["plain"], dataset(), average=0.9).notebooks_kind
-    assert not compared_runs(every["deep"], dataset(), average=0).notebooks_kind
+    params, plain = load_params(), every["plain"]
+    assert compared_runs(plain, dataset(), params).notebooks_kind
+    for own in ({"average": 0.9}, {"learning_rate": 0.002}):
+        otherwise = plain._replace(described=plain.described._replace(own=own))
+        assert not compared_runs(otherwise, dataset(), params).notebooks_kind
+    assert not compared_runs(every["deep"], dataset(), params).notebooks_kind
 
 
 def test_nothing_is_known_of_images_where_no_run_started(every: dict[str, Trained]) -> None:
-    compared = compared_runs(with_seeds(every["w2-4"], started=False, started_epoch=None), dataset(), average=0)
+    compared = compared_runs(with_seeds(every["w2-4"], started=False, started_epoch=None), dataset(), load_params())
     assert compared.correct is None
     assert (compared.started, compared.accuracies, compared.overall) == (0, [], [0.32, 0.80, 0.84])
 
 
 def test_run_that_started_and_has_no_accuracy_is_counted_and_has_none(every: dict[str, Trained]) -> None:
     nothing = {"test_accuracy": None, "test_loss": None, "validation_accuracy": None, "validation_loss": None}
-    compared = compared_runs(with_seeds(every["w2-4"], started=True, **nothing), dataset(), average=0)
+    compared = compared_runs(with_seeds(every["w2-4"], started=True, **nothing), dataset(), load_params())
     assert (compared.runs, compared.started) == (4, 4)
     assert (compared.accuracies, compared.overall, compared.validation) == ([], [], [])
 
 
 def test_images_that_are_right_are_those_of_the_first_run_that_started(every: dict[str, Trained]) -> None:
-    compared = compared_runs(every["w2-4"], dataset(), average=0)
+    compared = compared_runs(every["w2-4"], dataset(), load_params())
     assert compared.correct is not None
     assert compared.correct.tolist() == [True, True, False, False, False, False]
 

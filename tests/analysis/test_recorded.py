@@ -108,11 +108,12 @@ def test_a_claim_is_known_where_its_families_are_the_very_architectures(
     assert set(recorded(committed(change), HERE).verdicts) == left
 
 
-def test_what_was_found_is_the_record_s_with_the_same_average_and_in_any_order() -> None:
-    def found(**average: float) -> Callable[[dict[str, Any]], None]:
-        """In the order of `average`: of one architecture, `one` and `two` differ in it alone."""
+@pytest.mark.parametrize("key", ["average", "learning_rate"])
+def test_what_was_found_is_the_record_s_with_the_same_key_of_its_own_and_in_any_order(key: str) -> None:
+    def found(**own: float) -> Callable[[dict[str, Any]], None]:
+        """In the order of `own`: of one architecture, `one` and `two` differ in it alone."""
         return lambda params: params["study"].update(
-            found={name: params["depth"] | {"average": value} for name, value in average.items()}
+            found={name: params["depth"] | {key: value} for name, value in own.items()}
         )
 
     theirs = read_yaml(PARAMS.read_text(), str(PARAMS))

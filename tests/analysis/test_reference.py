@@ -9,6 +9,7 @@ from stages.analysis import reference
 from stages.analysis.reference import REFERENCE, is_fashion_mnist, of_the_notebooks_kind, reference_accuracy
 from stages.data.dataset import Split
 from stages.network.architecture import Architecture
+from stages.training.settings import Train
 
 OTHER = {
     "kernel": 3,
@@ -19,6 +20,14 @@ OTHER = {
 }
 
 
+STUDY = Train(epochs=1, batch_size=1, learning_rate=0.001, threads=1, seeds=[0])
+
+
+def of_the_kind(architecture: Architecture, **own: float) -> bool:
+    """Trained as the study is, but for what it has of its own."""
+    return of_the_notebooks_kind(architecture, STUDY.told(own), STUDY)
+
+
 def other(**keys: object) -> Architecture:
     """The notebook's (2, 4) with other values of these keys."""
     return Architecture.model_validate(REFERENCE[0][0].model_dump() | keys)
@@ -26,18 +35,22 @@ def other(**keys: object) -> Architecture:
 
 @pytest.mark.parametrize("key", OTHER)
 def test_another_kind_than_the_notebook_s_has_another_value_of_one_key(key: str) -> None:
-    assert not of_the_notebooks_kind(other(**{key: OTHER[key]}), average=0)
+    assert not of_the_kind(other(**{key: OTHER[key]}))
 
 
-def test_another_head_or_an_average_is_no_notebook_s() -> None:
-    assert not of_the_notebooks_kind(other(head="average", dense_units=None), average=0)
-    assert not of_the_notebooks_kind(REFERENCE[0][0], average=0.9)
+def test_another_head_an_average_or_a_learning_rate_of_its_own_is_no_notebook_s() -> None:
+    assert not of_the_kind(other(head="average", dense_units=None))
+    assert not of_the_kind(REFERENCE[0][0], average=0.9)
+    assert not of_the_kind(REFERENCE[0][0], learning_rate=0.002)
+    assert of_the_kind(REFERENCE[0][0], average=0, learning_rate=0.001)
+    averaged = STUDY.told({"average": 0.9})
+    assert not of_the_notebooks_kind(REFERENCE[0][0], averaged, averaged), "though the study is trained so"
 
 
 def test_other_numbers_and_another_pooling_are_of_the_notebook_s_kind() -> None:
     for architecture, _ in REFERENCE:
-        assert of_the_notebooks_kind(architecture, average=0)
-    assert of_the_notebooks_kind(other(filters=[3, 9, 4, 2], blocks=2, pooling="average", dense_units=7), average=0)
+        assert of_the_kind(architecture)
+    assert of_the_kind(other(filters=[3, 9, 4, 2], blocks=2, pooling="average", dense_units=7))
 
 
 def test_each_architecture_has_its_own_number_and_any_other_none() -> None:

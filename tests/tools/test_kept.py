@@ -27,7 +27,7 @@ def keep(project: Path, name: str, epochs: list[int], learning_rate: float = 0.0
     train = params.train.model_copy(update={"learning_rate": learning_rate})
     described: StudyArchitecture = next(one for one in params.architectures() if one.name == name)
     lock = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]["prepare"]
-    train = train.averaging(described.average)
+    train = train.told(described.own)
     made_by = identity(described.architecture, train, 0, lock["outs"][0]["md5"], "p") | changes
     kept = Kept(made_by, project / STORE)
     with kept.held(lambda: None):

@@ -28,6 +28,7 @@ SEARCH: dict[str, Any] = {
         "dense_units": [16],
         "activation": ["relu"],
         "normalization": ["none", "batch"],
+        "learning_rate": [0.002, 0.004],
         "average": [0.9],
     },
 }

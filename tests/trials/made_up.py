@@ -19,6 +19,7 @@ SPACE: dict[str, Any] = {
     "activation": ["relu", "sigmoid"],
     "normalization": ["none", "batch"],
     "dropout": {"low": 0, "high": 0.3, "step": 0.1},
+    "learning_rate": {"low": 0.001, "high": 0.01},
     "average": [0, 0.998],
 }
 SEARCH: dict[str, Any] = {

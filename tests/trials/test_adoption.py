@@ -15,6 +15,7 @@ def test_the_best_are_adopted_once_and_trained_as_the_study_is(project: Path) ->
     accuracies = json.loads((project / "metrics/search.json").read_text())["validation_accuracy"]
     assert 1 <= len(found) <= len(accuracies)
     assert all(architecture["average"] == 0.9 for architecture in found.values())
+    assert {architecture["learning_rate"] for architecture in found.values()} <= {0.002, 0.004}
     run("dvc", "params", "diff", cwd=project)
     assert run("dvc", "status", "search/dvc.yaml", cwd=project).strip() == "Data and pipelines are up to date."
     name = next(iter(found))

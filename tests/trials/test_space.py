@@ -57,7 +57,18 @@ def test_a_key_that_is_left_out_has_the_value_of_the_notebook() -> None:
     assert found.architecture == Architecture(
         filters=[4, 4], blocks=1, pooling="max", dense_units=16, activation="relu"
     )
-    assert found.average == 0
+    assert found.own == {"average": 0}, "the learning rate is as train says"
+
+
+def test_a_learning_rate_is_drawn_where_the_space_has_one_so_that_doubling_is_as_likely_everywhere() -> None:
+    assert drawn(0, learning_rate=[0.004]).own["learning_rate"] == 0.004
+    rates = [drawn(seed, learning_rate={"low": 0.001, "high": 0.016}).own["learning_rate"] for seed in range(200)]
+    assert min(rates) >= 0.001
+    assert max(rates) <= 0.016
+    assert 70 < sum(rate < 0.004 for rate in rates) < 130, "half of them; of equal chances everywhere it were a fifth"
+    assert all(rate == float(f"{rate:g}") for rate in rates), "as a table has it"
+    steps = {"low": 0.001, "high": 0.003, "step": 0.001}
+    assert {drawn(seed, learning_rate=steps).own["learning_rate"] for seed in range(40)} == {0.001, 0.002, 0.003}
 
 
 def test_each_block_has_a_range_of_its_own_and_the_last_is_of_all_others() -> None:
@@ -94,6 +105,8 @@ def test_each_block_has_a_range_of_its_own_and_the_last_is_of_all_others() -> No
         ({"dense_units": None}, "the file holds .*: dense_units, as the head may be dense"),
         ({"dense_units": [None]}, "dense_units holds [None]: input should be a valid integer"),
         ({"average": [1]}, "average holds [1]: input should be less than 1"),
+        ({"learning_rate": {"low": 0, "high": 1}}, "learning_rate holds .*: input should be greater than 0"),
+        ({"learning_rate": [None]}, "learning_rate holds [None]: input should be a valid number"),
         ({"colour": ["grey"]}, "colour holds ['grey']: unknown key"),
     ],
 )

@@ -82,11 +82,11 @@ def test_a_long_front_shows_its_most_accurate() -> None:
 def test_an_architecture_is_told_in_words() -> None:
     told = architecture(
         filters=[2, 3, 4, 5], blocks=2, kernel=3, stride=2, head="average", dense_units=None, normalization="batch",
-        dropout=0.1, average=0.998,
+        dropout=0.1, average=0.998, learning_rate=0.004,
     )  # fmt: skip
     assert briefly(told) == (
         "(2, 3 / 4, 5), 3x3, max pooling at stride 2, average head, relu, batch normalization, dropout 0.1, "
-        "average 0.998"
+        "average 0.998, learning rate 0.004"
     )
     assert briefly(architecture()) == "(4, 8), 5x5, max pooling at stride 1, 16 hidden units, relu"
     assert briefly(architecture(filters=[4, 8], blocks=3)).startswith("3 x (4, 8), 5x5")

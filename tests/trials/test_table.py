@@ -16,7 +16,12 @@ TRIALS = [
     made_trial(1, 200, None),
     made_trial(2, 300, operations=10**9, unfit=1.0),
     made_trial(3, 400, 0.4, generation=1, architecture=architecture(head="average", dense_units=None, average=0.998)),
-    made_trial(4, 500, generation=1, architecture=architecture(filters=[2, 3, 4, 5], blocks=2, dropout=0.3)),
+    made_trial(
+        4,
+        500,
+        generation=1,
+        architecture=architecture(filters=[2, 3, 4, 5], blocks=2, dropout=0.3, learning_rate=0.004),
+    ),
 ]
 TRIALS[4].rungs = [Rung(1, None, None, started=False)]  # diverged
 
@@ -33,8 +38,10 @@ def test_a_row_is_a_trial_and_rung_in_the_order_of_training() -> None:
         ("4", "1", "1", "False", "False"),
     ]
     assert [row["validation_accuracy"] for row in rows] == ["", "0.500000", "0.100000", "0.600000", "0.400000", ""]
-    assert [rows[-1][key] for key in ("filters", "dropout", "dense_units")] == ["2 3 4 5", "0.3", "16"]
-    assert [rows[-2][key] for key in ("head", "dense_units", "average")] == ["average", "", "0.998"]
+    last = [rows[-1][key] for key in ("filters", "dropout", "dense_units", "learning_rate")]
+    assert last == ["2 3 4 5", "0.3", "16", "0.004"]
+    before = [rows[-2][key] for key in ("head", "dense_units", "average", "learning_rate")]
+    assert before == ["average", "", "0.998", ""]
 
 
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
