@@ -4,7 +4,7 @@
 
 mutmut makes all mutants of the modules that pyproject.toml names under [tool.mutmut], in a copy of what lies here, and
 runs for each the tests that reach it. Writes records/mutants/README.md: a row a module, every mutant that the tests let
-pass, and the functions that none of them reaches.
+pass, those that are the same program with the reason, and the functions that none of them reaches.
 """
 
 import re
@@ -27,6 +27,44 @@ RESULT = re.compile(r"^ +(\S+)\.(\S+): ([\w ]+)$", flags=re.MULTILINE)  # module
 KILLED = {"killed", "timeout", "segfault"}
 UNREACHED = "no tests"
 BEFORE = 30  # characters that are shown of what two lines have in common
+SAME = [  # what a mutant has in the place of what, and why no test can tell the two apart
+    ("strict=True", "strict=None", "what is zipped has one length"),
+    ("strict=True", "strict=False", "what is zipped has one length"),
+    (", strict=True", ", ", "what is zipped has one length"),
+    ('"utf-8"', '"UTF-8"', "one codec by two names"),
+    ('encoding="utf-8"', "encoding=None", "the tests' locale has this encoding; others are tried with processes"),
+    ('"stable"', '"STABLE"', "NumPy takes it in capitals"),
+    ('"records"', '"RECORDS"', "pandas takes it in capitals"),
+    ("index=False", "index=None", "pandas asks whether it is true"),
+    ("replace=False", "replace=None", "NumPy asks whether it is true"),
+    ('lineterminator="\\n"', "lineterminator=None", "what this system ends lines with"),
+    (', lineterminator="\\n"', ", ", "what this system ends lines with"),
+    ("astype(float)", "astype(None)", "float is what None stands for"),
+    ("(NUMBERS, float)", "(NUMBERS, None)", "float is what None stands for"),
+    ("(NUMBERS, float)", "(NUMBERS, )", "float is what None stands for"),
+    ("dtype=float", "dtype=None", "they are floats"),
+    (", dtype=float", ", ", "they are floats"),
+    ('LEVEL, method="exact"', 'method="exact"', "SciPy's default"),
+    ('LEVEL, method="exact"', "LEVEL, ", "SciPy's default"),
+    ("[0.0] * len(p_values)", "[1.0] * len(p_values)", "each is written over"),
+    ("[0] * len(points)", "[1] * len(points)", "each is written over"),
+    ("< SIGNIFICANT", "<= SIGNIFICANT", "but for a p-value of 0.05 to the last bit"),
+    ("interval.low > 0.5", "interval.low >= 0.5", "but for an interval that ends at 0.5 to the last bit"),
+    ('["difference"] > 0', '["difference"] >= 0', "a difference of 0 has no p-value below 0.05"),
+    ("estimate > 0", "estimate >= 0", "a difference of 0 has no p-value below 0.05"),
+    ("runs < narrowest.started", "runs <= narrowest.started", "equal rates have no p-value below 0.05"),
+    (
+        'if step["difference"] else',
+        'if (step["difference"]) or True else',
+        "no number of seeds settles 0",
+    ),
+    ("<= abs(effect)", "< abs(effect)", "but for a width of the effect to the last bit"),
+    ("alone + second", "alone - second", "of as many on both sides the exact p-value is 1, too"),
+    ("cost < worst_cost", "cost <= worst_cost", "a point there adds no area, nor does a dearer one"),
+    ("gain > gained", "gain >= gained", "a point of no more gain adds no area"),
+    ("rows[0].numbers", "rows[1].numbers", "all have the same number of seeds"),
+    ('"threads": 0', '"threads": 1', "any number, the same on both sides"),
+]
 CHANGED = re.compile(r"^[-+](?![-+]{2} )(.*)$", flags=re.MULTILINE)
 
 
@@ -77,6 +115,11 @@ def change(shown: str) -> list[str]:
     return [f"…{line[begin:]}" if begin > 0 else line for line in lines]
 
 
+def why_the_same(before: str, after: str) -> str:
+    """Why a line is the same program as the one in its place, or nothing."""
+    return next((why for old, new, why in SAME if old in before and before.replace(old, new) == after), "")
+
+
 def mutmut(copy: Path, *arguments: str) -> str:
     """What mutmut prints. Raises InputError where it fails."""
     done = subprocess.run(["mutmut", *arguments], cwd=copy, capture_output=True, encoding="utf-8", check=False)
@@ -91,13 +134,16 @@ def page(copy: Path) -> str:
     living = alive(modules)
     with ThreadPoolExecutor(usable_cores()) as threads:
         shown = threads.map(lambda name: mutmut(copy, "show", name), living)
-        changes = [[code(name), *map(code, change(text))] for name, text in zip(living, shown, strict=True)]
+        lines = [change(text) for text in shown]
+    told = [[code(name), *map(code, pair), why_the_same(*pair)] for name, pair in zip(living, lines, strict=True)]
     parts = [
         "# mutants",
         "Made by `make mutants`: all mutants of each module, by the tests of pyproject.toml's `[tool.mutmut]`.",
         scores(modules).rstrip(),
         "## Let pass",
-        table(["mutant", "instead of", "it has"], changes).rstrip(),
+        table(["mutant", "instead of", "it has"], [row[:3] for row in told if not row[3]]).rstrip(),
+        "## The same program",
+        table(["mutant", "instead of", "it has", "why"], [row for row in told if row[3]]).rstrip(),
         "## Reached by none of these tests",
         table(
             ["function", "mutants"], [[code(name), str(count)] for name, count in unreached(modules).items()]

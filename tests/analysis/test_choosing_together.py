@@ -92,6 +92,8 @@ def test_another_kind_than_the_notebook_s_is_no_candidate_and_has_a_sentence_of_
         f"{NONE}. Of any kind, with no more parameters than the study's best: other, 60 parameters, 93.00 %, "
         "+3.00 points [+2.77, +3.23] against wide",
     )
+    single = runs("single", [0.93], parameters=60, **OTHER)  # type: ignore[arg-type]
+    assert judged(single).sentence.endswith(": single, 60 parameters, 93.00 %, +3.00 points against wide")
     beside = judged(other, poor, large, found("a", 0.89, 70))
     assert (beside.verdict, beside.sentence) == (
         "refuted",

@@ -1,13 +1,14 @@
 """Neighbours compared, number by number, and the front of accuracy against cost."""
 
 import json
+import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from stages.analysis.comparisons import Compared, pareto_front, steps_table
+from stages.analysis.comparisons import Compared, mean, pareto_front, steps_table
 from stages.analysis.tables import by_step
 from stages.analysis.verdicts import judge
 from stages.params import PICKED, Family
@@ -77,6 +78,16 @@ def test_direction_is_that_of_the_difference_where_the_corrected_p_value_is_belo
 def test_steps_that_cannot_be_compared_do_not_count_in_the_correction() -> None:
     steps = steps_table([runs("a", around(0.88)), runs("b", around(0.8835)), runs("c", [0.9]), runs("d", [])])
     assert steps["p_holm"].iloc[0] == pytest.approx(steps["p"].iloc[0])
+    later = steps_table([runs("a", [0.9]), runs("b", around(0.88)), runs("c", around(0.8835))])
+    assert later["p_holm"].iloc[1] == pytest.approx(later["p"].iloc[1])
+    assert list(later["direction"]) == ["open", "up"]
+
+
+def test_mean_of_nothing_is_nan_and_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(mean([]))
+    assert mean([1, 2]) == 1.5
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from stages.analysis.words import p_value
 from tests.analysis.made_up import around, runs, verdicts
 
 KERNELS, STARTING = "more_kernels_raise_accuracy", "wide_networks_fail_to_start"
@@ -39,6 +40,8 @@ def test_open_step_says_that_the_margin_is_not_excluded_and_how_many_seeds_would
         f"a to b: {interval}, 0.50 points not excluded; 5 more seeds would settle a difference of that size; "
         "1 step not compared, as no run of one side started"
     )
+    one_short = [runs("a", around(0.9, spread=0.009)), runs("b", around(0.91, spread=0.009))]
+    assert "; 1 more seed would settle" in verdicts(one_short)[KERNELS].sentence
     unequal = [members[0], runs("b", around(mean, count=7, spread=0.005))]
     assert "; 4 more seeds would settle" in verdicts(unequal)[KERNELS].sentence
 
@@ -103,6 +106,19 @@ def test_optimum_is_told_with_how_far_ahead_it_is_of_whom() -> None:
         "a is best over all runs, 91.00 %, at an end: 0.25 [+0.02, +0.48] points ahead of b, p = 0.037; "
         "1 run that diverged is in no mean"
     )
+
+
+@pytest.mark.parametrize(("means", "said"), [((0.91, 0.9, 0.89, 0.88), "a is"), ((0.88, 0.89, 0.9, 0.91), "d is")])
+def test_optimum_at_an_end_is_held_against_its_neighbour(means: tuple[float, ...], said: str) -> None:
+    members = [runs(name, around(mean)) for name, mean in zip("abcd", means, strict=True)]
+    neighbour = "b" if said == "a is" else "c"
+    assert verdicts(members)[OPTIMUM].sentence == (
+        f"{said} best over all runs, 91.00 %, at an end: 1.00 [+0.77, +1.23] points ahead of {neighbour}, p < 0.001"
+    )
+
+
+def test_p_value_is_told_as_below_a_thousandth_or_to_three_places() -> None:
+    assert [p_value(p) for p in (0.0009999, 0.001, 0.0504)] == ["p < 0.001", "p = 0.001", "p = 0.050"]
 
 
 def test_optimum_without_an_interval_says_why() -> None:

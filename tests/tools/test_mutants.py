@@ -6,7 +6,7 @@ import pytest
 
 from stages.common.errors import InputError
 from tests.conftest import ROOT
-from tools.mutants import alive, by_module, change, mutmut, scores, unreached
+from tools.mutants import alive, by_module, change, mutmut, scores, unreached, why_the_same
 
 RESULTS = """\
     stages.trials.front.x_ranks__mutmut_1: killed
@@ -39,6 +39,15 @@ def test_change_is_the_lines_that_differ_from_shortly_before() -> None:
     )
     assert change(shown.format("")) == ["return a - 1", "return a + 1"]
     assert change(shown.format("x" * 90 + " + ")) == [f"…{'x' * 25} + a {sign} 1" for sign in "-+"]
+
+
+def test_a_mutant_is_the_same_program_where_nothing_else_is_changed_than_what_has_a_reason() -> None:
+    line = "for a, b in zip(first, second, strict=True):"
+    assert why_the_same(line, line.replace("True", "False")) == "what is zipped has one length"
+    assert why_the_same(line, line.replace("strict=True", "")) == "what is zipped has one length"
+    assert why_the_same(line, line.replace("second", "None")) == ""
+    assert why_the_same(line, line.replace("second, strict=True", "None, strict=False")) == ""
+    assert why_the_same('…(index=False, lineterminator="\\n")', "…(index=False, lineterminator=None)")
 
 
 def test_mutmut_that_fails_is_told_with_its_words() -> None:

@@ -48,6 +48,12 @@ def test_all_of_a_generation_reach_the_first_rung_and_a_share_of_each_rung_the_n
         assert set(third) <= set(second) <= set(first)
 
 
+def test_all_trials_so_far_are_told_after_every_generation() -> None:
+    told: list[list[int]] = []
+    searched(made_search(), IMAGES, MadeUp(), lambda trials: told.append([trial.number for trial in trials]))
+    assert told == [list(range(4 * generation)) for generation in range(1, 5)]
+
+
 def test_a_search_that_is_begun_again_proposes_the_same_and_a_longer_one_goes_on_from_it() -> None:
     once, _ = ran(made_search())
     assert ran(made_search())[0] == once
