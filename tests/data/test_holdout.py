@@ -114,8 +114,10 @@ def test_shares_are_rounded_by_largest_remainder() -> None:
 
 
 def test_of_many_equal_remainders_the_first_classes_are_rounded_up() -> None:
-    train = numbered([3] * 60)
-    assert np.bincount(train.labels[held_out(train, 30, 0)], minlength=60).tolist() == [1] * 30 + [0] * 30
+    train = numbered([3, 5] * 30)
+    chosen = np.bincount(train.labels[held_out(train, 40, 0)], minlength=60)
+    assert chosen[1::2].tolist() == [1] * 30, "5 of 240, of 40 images: 0.83"
+    assert chosen[::2].tolist() == [1] * 10 + [0] * 20, "0.5"
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
