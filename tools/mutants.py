@@ -124,6 +124,10 @@ def why_the_same(before: str, after: str) -> str:
     return next((why for old, new, why in SAME if old in before and before.replace(old, new) == after), "")
 
 
+def told_or_none(columns: list[str], rows: list[list[str]]) -> str:
+    return table(columns, rows).rstrip() if rows else "None."
+
+
 def mutmut(copy: Path, *arguments: str) -> str:
     """What mutmut prints. Raises InputError where it fails."""
     done = subprocess.run(["mutmut", *arguments], cwd=copy, capture_output=True, encoding="utf-8", check=False)
@@ -145,13 +149,11 @@ def page(copy: Path) -> str:
         "Made by `make mutants`: all mutants of each module, by the tests of pyproject.toml's `[tool.mutmut]`.",
         scores(modules).rstrip(),
         "## Let pass",
-        table(["mutant", "instead of", "it has"], [row[:3] for row in told if not row[3]]).rstrip(),
+        told_or_none(["mutant", "instead of", "it has"], [row[:3] for row in told if not row[3]]),
         "## The same program",
-        table(["mutant", "instead of", "it has", "why"], [row for row in told if row[3]]).rstrip(),
+        told_or_none(["mutant", "instead of", "it has", "why"], [row for row in told if row[3]]),
         "## Reached by none of these tests",
-        table(
-            ["function", "mutants"], [[code(name), str(count)] for name, count in unreached(modules).items()]
-        ).rstrip(),
+        told_or_none(["function", "mutants"], [[code(name), str(count)] for name, count in unreached(modules).items()]),
         "\n".join(f"- {what}: {value}" for what, value in machine().items()),
     ]
     return "\n\n".join(parts) + "\n"
