@@ -58,7 +58,11 @@ def plain(content: dict[str, Any]) -> str:
         for name in ("train", "width", "depth")
     }
     known = {name: section for name, section in content.items() if name != "search"}  # tests/trials have that one
-    study = {key: value for key, value in content["study"].items() if key != "found" or value}
+    study = {key: value for key, value in content["study"].items() if key != "found"}
+    if found := content["study"].get("found"):  # what is null may be left out
+        study["found"] = {
+            name: {key: value for key, value in one.items() if value is not None} for name, one in found.items()
+        }
     return json.dumps(known | sections | {"study": study}, sort_keys=True)
 
 

@@ -122,7 +122,7 @@ def test_another_space_is_a_parameter(project: Path) -> None:
     few = ["-S", "search.trials=2", "-S", "search.epochs=[1]"]
     run(*command[:-1], *few, command[-1], cwd=project)
     trials = [row.split(",") for row in rows(project)]
-    assert {(row[11], row[14]) for row in trials} == {("sigmoid", "0")}
+    assert {(row[11], row[15]) for row in trials} == {("sigmoid", "0")}
     best = json.loads((project / "metrics/search.json").read_text())["validation_accuracy"]
     assert best.keys() <= {"notebook"}, "the other budgets are none of this search"
 
