@@ -38,6 +38,20 @@ def test_start_rates_are_those_of_the_record() -> None:
     assert ", ".join(parts) in TEXT
 
 
+def test_whether_the_widest_starts_never_or_rarely_is_told_of_a_hundred_seeds() -> None:
+    numbers = study_of("records/starts-15-30")["width"]["w15-30"]
+    assert numbers["seeds"] == 100
+    low, high = (100 * numbers[f"started_share_{end}"] for end in ("low", "high"))
+    assert f"{numbers['started']} started ({low:.1f} to {high:.1f} %)" in TEXT
+    runs = pd.read_csv(ROOT / "records/starts-15-30/plots/width_accuracy.csv").query("started")
+    (first, its), (second, other) = zip(runs["seed"], 100 * runs["test_accuracy"], strict=True)
+    assert f"seed {first}, which has {its:.2f} % of the test images after three epochs, and seed {second}" in TEXT
+    assert f"and seed {second}, with {other:.2f}." in TEXT
+    layers = pd.read_csv(ROOT / "records/starts-15-30/layers/w15-30.csv").query("epoch == 1 and layer == 'hidden'")
+    assert set(layers[layers["saturated"] < 1]["seed"]) == {first, second}
+    assert "the two that started are those in which a unit was left unsaturated" in TEXT
+
+
 def test_verdicts_are_those_of_the_record() -> None:
     verdicts = json.loads((ROOT / "records/study/metrics/verdicts.json").read_text()).values()
     bullets = re.findall(r"^- \*(.+?)\*: ((?:.|\n  )+)", PAGE, flags=re.MULTILINE)
