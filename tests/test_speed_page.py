@@ -44,3 +44,13 @@ def test_fixed_costs_are_those_of_the_record() -> None:
     together, imports = [row[-1] for row in costs], sorted(row[3] for row in costs)
     assert f"a stage takes {min(together):.1f} to {max(together):.1f} s" in TEXT
     assert f"{imports[4]:.1f} of them to import TensorFlow ([record](../records/fixed-costs" in TEXT
+
+
+def test_what_the_next_questions_cost_is_that_of_the_record() -> None:
+    table = (ROOT / "records/asking/README.md").read_text()
+    rows = [row.split("|")[2:6] for row in table.splitlines() if row.startswith("| `dvc ")]
+    assert len(rows) == 5
+    before, seconds, here, now = (sum(map(float, column)) for column in zip(*rows, strict=True))
+    told = in_one_line("docs/experiments.md")
+    assert f"trained {before:.0f} epochs in {seconds:.0f} s at the last revision without this" in told
+    assert f"and train {here:.0f} in {now:.0f} s here" in told
