@@ -1,11 +1,12 @@
 """Keep the results that lie in the project, as they are now, as a record.
 
     python -m tools.record NAME COMMAND
+    python -m tools.record --search NAME COMMAND
 
 Writes records/NAME/, in the place of one that is there: params.yaml, metrics/ and plots/ (CSV with every seed's values,
 PNG, and the page, of about 1 MB, which needs the models to be made), layers/ (what happened inside the networks of the
-study), and a README.md with the command that made them, the machine, and the verdicts.
-Refused where dvc.lock is behind params.yaml or the code.
+study), and a README.md with the command that made them, the machine, and the verdicts. With `--search` what the search
+has left, and its front. Refused where dvc.lock, or search/dvc.lock, is behind params.yaml or the code.
 """
 
 import json
@@ -17,9 +18,13 @@ from tempfile import TemporaryDirectory
 
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.files import write_text
-from stages.common.places import METRICS, MODELS
+from stages.common.places import METRICS, MODELS, TRIALS
 from stages.common.strict_yaml import read_yaml
 from stages.params import NAME, PARAMS_FILE, Params, load_params
+from stages.search import checked_search
+from stages.trials.summary import outcome
+from stages.trials.table import read_trials
+from tools.adopt import check_up_to_date
 from tools.common.markdown import ABSENT, table
 from tools.common.pipeline import stale_stages
 from tools.measuring.machine import machine
@@ -61,10 +66,15 @@ def readme(name: str, command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def outputs(lock: Path, stage: str) -> list[Path]:
+    """What a stage has written, as its lock file names it."""
+    stages = read_yaml(lock.read_text(encoding="utf-8"), str(lock))["stages"]
+    return [Path(out["path"]) for out in stages[stage]["outs"]]
+
+
 def compared(params: Params) -> list[Path]:
     """What the comparison has written, but for the empty tables and pictures where nothing is found."""
-    stages = read_yaml(Path("dvc.lock").read_text(encoding="utf-8"), "dvc.lock")["stages"]
-    paths = [Path(out["path"]) for out in stages["aggregate"]["outs"]]
+    paths = outputs(Path("dvc.lock"), "aggregate")
     return [path for path in paths if params.study.found or not path.name.startswith("found_")]
 
 
@@ -72,23 +82,45 @@ def write_record(place: Path, params: Params, command: str) -> None:
     """All of it, in a new folder."""
     sources = {path: path for path in [PARAMS_FILE, *compared(params)]}
     sources |= {Path(LAYERS) / f"{one.name}.csv": MODELS / one.name / "layers.csv" for one in params.studied()}
+    write_files(place, sources, readme(place.name, command))
+
+
+def write_search(place: Path, params: Params, command: str) -> None:
+    """What the search has left, in a new folder."""
+    check_up_to_date()
+    search, trials = checked_search(params), read_trials(TRIALS)
+    front = outcome(trials, search, exhausted=len(trials) < search.trials)
+    parts = [
+        f"# {place.name}",
+        f"Made by `{command}`, then `python -m tools.record --search {place.name}`. All trials: [{TRIALS}]({TRIALS}).",
+        f"```\n{front}\n```",
+        "\n".join(f"- {what}: {value}" for what, value in machine().items()),
+    ]
+    sources = {path: path for path in [PARAMS_FILE, *outputs(Path("search/dvc.lock"), "search")]}
+    write_files(place, sources, "\n\n".join(parts) + "\n")
+
+
+def write_files(place: Path, sources: dict[Path, Path], page: str) -> None:
+    """Copies of `sources` by where they go, and the page."""
     for path, source in sources.items():
         (place / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, place / path)
-    write_text(place / "README.md", readme(place.name, command))
+    write_text(place / "README.md", page)
 
 
 def main() -> None:
     with reported_in_one_line("record"):
-        if len(sys.argv) != 3 or not re.fullmatch(NAME, sys.argv[1]):
-            raise InputError(f"holds {' '.join(sys.argv[1:])!r}, may hold a record's name and the command that made it")
-        name, command = sys.argv[1:]
-        params = load_params()
-        if stale := ", ".join(stale_stages()):
+        *option, name, command = sys.argv[1:] if len(sys.argv) > 2 else ["", ""]
+        if option not in ([], ["--search"]) or not re.fullmatch(NAME, name):
+            raise InputError(
+                f"holds {' '.join(sys.argv[1:])!r}, may hold --search, a record's name, and the command that made it"
+            )
+        params, write = load_params(), write_search if option else write_record
+        if not option and (stale := ", ".join(stale_stages())):
             raise InputError(f"dvc.lock: is behind params.yaml, the data or the code at {stale}; `dvc repro` first")
         place = RECORDS / name
         with TemporaryDirectory(dir=RECORDS, prefix=".") as scratch:
-            write_record(Path(scratch) / name, params, command)
+            write(Path(scratch) / name, params, command)
             shutil.rmtree(place, ignore_errors=True)  # so that no file of an older one stays
             (Path(scratch) / name).rename(place)
         print(f"record: {place}")

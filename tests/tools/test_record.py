@@ -46,7 +46,7 @@ def test_results_that_are_behind_are_not_recorded(small: Path) -> None:
 
 
 def test_name_that_leads_elsewhere_is_refused(fresh: Path) -> None:
-    assert "holds '../x y', may hold a record's name" in run(*RECORD, "../x", "y", cwd=fresh, status=1)
+    assert "holds '../x y', may hold --search, a record's name" in run(*RECORD, "../x", "y", cwd=fresh, status=1)
 
 
 def test_table_gives_what_there_is() -> None:

@@ -37,6 +37,29 @@ def test_it_tells_its_generations_and_its_end_and_leaves_small_files_that_git_ho
     assert run("dvc", "status", "search/dvc.yaml", cwd=searched).strip() == "Data and pipelines are up to date."
 
 
+def test_record_of_a_search_has_what_it_left_and_its_front_and_is_refused_where_it_is_behind(
+    project: Path,
+) -> None:
+    record = [sys.executable, "-m", "tools.record", "--search", "sample", "make search"]
+    run(*record, cwd=project)
+    place = project / "records/sample"
+    for name in ("params.yaml", *OUTPUTS):
+        assert (place / name).read_bytes() == (project / name).read_bytes()
+    page = (place / "README.md").read_text()
+    assert "Made by `make search`, then `python -m tools.record --search sample`." in page
+    front = page.split("```")[1]
+    assert front.startswith("\nThe front of ")
+    assert front in (project / "search.log").read_text()
+    before = contents(place)
+    write_params(project, trials=6)
+    assert "`make search` first" in run(*record, cwd=project, status=1)
+    assert contents(place) == before
+
+
+def contents(place: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+
 def test_other_workers_a_kill_and_other_test_labels_give_the_same_bytes(searched: Path, project: Path) -> None:
     """A long test, since each training is a process: what is compared are all bytes of two whole searches."""
     with_other_test_labels(project)
