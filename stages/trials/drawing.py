@@ -41,5 +41,5 @@ def _drawn(trial: optuna.Trial, name: str, key: str, choice: Any) -> Any:
     logarithmic = key in LOGARITHMIC and not choice.step
     if key in FLOATS:
         drawn = trial.suggest_float(name, choice.low, choice.high, step=choice.step, log=logarithmic)
-        return float(f"{drawn:g}")  # as a table has it
+        return float(f"{drawn:g}")  # no search tells more digits apart, and all of them stand in params.yaml
     return trial.suggest_int(name, choice.low, choice.high, step=choice.step or 1, log=logarithmic)

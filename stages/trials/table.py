@@ -37,7 +37,7 @@ def _row(trial: Trial, rung: int) -> list[Any]:
         rung,
         given.epochs,
         " ".join(map(str, architecture["filters"])),
-        *(f"{value:g}" if isinstance(value, float) else value for value in map(architecture.get, ARCHITECTURE)),
+        *(_cell(architecture[key]) for key in ARCHITECTURE),
         trial.parameters,
         trial.operations,
         given.accuracy,
@@ -45,6 +45,11 @@ def _row(trial: Trial, rung: int) -> list[Any]:
         given.started,
         0 < rung < len(trial.rungs),
     ]
+
+
+def _cell(value: Any) -> Any:
+    """A float with all of its digits, and a whole one without its point: what is adopted is what was trained."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else value
 
 
 def read_trials(path: Path) -> list[Trial]:

@@ -46,8 +46,10 @@ def test_a_row_is_a_trial_and_rung_in_the_order_of_training() -> None:
 
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     place = tmp_path / "trials.csv"
-    place.write_text(trials_text(TRIALS))
-    assert read_trials(place) == TRIALS
+    choices = {"learning_rate": 0.00123456789, "average": 0.9990234375, "dropout": 1e-05}
+    trials = [*TRIALS, made_trial(5, 600, 0.4, generation=1, architecture=architecture(**choices))]
+    place.write_text(trials_text(trials))
+    assert read_trials(place) == trials
 
 
 @pytest.mark.parametrize("content", ["", "trial\n1\n", trials_text(TRIALS).replace("400", "many")])
