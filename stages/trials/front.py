@@ -1,6 +1,7 @@
 """Accuracy against cost: which trials no other one beats, in ranks, and how much they dominate together."""
 
 from collections.abc import Sequence
+from math import inf
 
 Point = tuple[float, float]  # a cost, of which less is better, and a gain, of which more is
 
@@ -20,6 +21,21 @@ def ranks(points: Sequence[Point]) -> list[int]:
         left -= front
         rank += 1
     return found
+
+
+def crowding(points: Sequence[Point]) -> list[float]:
+    """How far each of the points of one rank is from its neighbours there; infinite at the ends (Deb et al., 2002).
+
+    The way from the one neighbour to the other in cost, as a share of the whole range, and that in gain, added up.
+    """
+    distances = [0.0] * len(points)
+    for axis in (0, 1):
+        order = sorted(range(len(points)), key=lambda k: points[k][axis])
+        spread = points[order[-1]][axis] - points[order[0]][axis]
+        for before, k, after in zip(order, order[1:], order[2:], strict=False):
+            distances[k] += (points[after][axis] - points[before][axis]) / spread if spread else 0.0
+        distances[order[0]] = distances[order[-1]] = inf
+    return distances
 
 
 def hypervolume(points: Sequence[Point], reference: Point) -> float:

@@ -32,7 +32,7 @@ def _raced(trials: list[Trial], search: Search, evaluate: Evaluate) -> None:
     for epochs in search.epochs:
         for trial, rung in zip(trials, evaluate(trials, epochs), strict=True):
             trial.rungs.append(rung)
-        trials = promoted(trials, search.keep)
+        trials = promoted(trials, search.keep, search.ties)
 
 
 def best(trials: Sequence[Trial], parameters: int) -> Trial | None:

@@ -9,6 +9,7 @@ from stages.training.settings import Seed
 from stages.trials.space import Space
 
 BUDGET_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
+Ties = Literal["operations", "crowding"]
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -17,6 +18,7 @@ class Search(Section):
     generation: Annotated[int, Field(ge=1, le=1000)]  # trials that are asked for at once
     epochs: Annotated[list[Epochs], Field(min_length=1)]  # of the rungs: all reach the first one
     keep: Annotated[float, Field(gt=0, le=1)]  # the share of a rung's trials that goes on to the next
+    ties: Ties = "operations"  # which of equal rank goes on: the cheaper, or the one furthest from the others
     seed: Seed
     sampler: Literal["tpe", "random"]
     operations: Annotated[int, Field(ge=1)]  # the most that a training step may take an image

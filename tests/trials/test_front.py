@@ -1,10 +1,12 @@
 """Ranks and the area under the front, against examples counted by hand."""
 
+from math import inf
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.trials.front import dominates, hypervolume, ranks
+from stages.trials.front import crowding, dominates, hypervolume, ranks
 
 POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12)
 
@@ -31,6 +33,18 @@ def test_no_rank_holds_a_point_that_another_of_it_dominates_and_each_has_one_abo
         assert not any(dominates(other, point) for other in others)
         above = [other for other, its in zip(points, found, strict=True) if its == rank - 1]
         assert rank == 0 or any(dominates(other, point) for other in above)
+
+
+def test_crowding_is_the_way_between_both_neighbours_in_shares_of_the_range_of_each_axis() -> None:
+    #  in costs from 0 to 10, and in gains from 0 to 4; in another order than that of the costs
+    assert crowding([(4, 1), (0, 0), (10, 4), (9, 2)]) == [
+        pytest.approx(0.9 + 0.5),
+        inf,
+        inf,
+        pytest.approx(0.6 + 0.75),
+    ]
+    assert crowding([(1, 1)]) == [inf]
+    assert crowding([(2, 3), (2, 3), (2, 3)]).count(0.0) == 1, "between two that are the same"
 
 
 def test_the_area_is_that_of_the_union_of_rectangles() -> None:

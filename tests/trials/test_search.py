@@ -140,12 +140,12 @@ def test_the_study_neither_runs_nor_waits_for_the_search(searched: Path) -> None
 
 def test_another_space_is_a_parameter(project: Path) -> None:
     """The documented command, on a search of its own, as its space is another."""
-    command = documented("dvc exp run -S '~search.budgets.small' -S '~search.budgets.medium' -S '~search.budgets.large' -S '+search.budgets.notebook=780570' -S 'search.space.kernel=[5]' -S 'search.space.stride=[1]' -S 'search.space.head=[dense]' -S 'search.space.activation=[sigmoid]' -S 'search.space.normalization=[none]' -S search.space.dropout.high=0 -S 'search.space.average=[0]' -S search.space.blocks.low=1 -S search.space.blocks.high=2 -S 'search.space.filters=[{low:6,high:24}]' -S search.space.dense_units.low=40 -S search.space.dense_units.high=160 search/dvc.yaml")  # fmt: skip  # noqa: E501
+    command = documented("dvc exp run -S '~search.budgets.small' -S '~search.budgets.medium' -S '~search.budgets.large' -S '+search.budgets.notebook=780570' -S 'search.space.kernel=[5]' -S 'search.space.stride=[1]' -S 'search.space.head=[dense]' -S 'search.space.activation=[sigmoid]' -S 'search.space.normalization=[none]' -S search.space.dropout.high=0 -S search.ties=operations -S '~search.space.learning_rate' -S 'search.space.average=[0]' -S search.space.blocks.low=1 -S search.space.blocks.high=2 -S 'search.space.filters=[{low:6,high:24}]' -S search.space.dense_units.low=40 -S search.space.dense_units.high=160 search/dvc.yaml")  # fmt: skip  # noqa: E501
     write_params(project, space=DEFAULT["space"], budgets=DEFAULT["budgets"])
     few = ["-S", "search.trials=2", "-S", "search.epochs=[1]"]
     run(*command[:-1], *few, command[-1], cwd=project)
     trials = [row.split(",") for row in rows(project)]
-    assert {(row[11], row[15]) for row in trials} == {("sigmoid", "0")}
+    assert {(row[11], row[14], row[15]) for row in trials} == {("sigmoid", "", "0")}
     best = json.loads((project / "metrics/search.json").read_text())["validation_accuracy"]
     assert best.keys() <= {"notebook"}, "the other budgets are none of this search"
 

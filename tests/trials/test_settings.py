@@ -21,6 +21,7 @@ from tests.trials.made_up import SEARCH
         ({"epochs": []}, "epochs holds []: list should have at least 1 item"),
         ({"keep": 0}, "keep holds 0: input should be greater than 0"),
         ({"keep": 1.5}, "keep holds 1.5: input should be less than or equal to 1"),
+        ({"ties": "random"}, "ties holds 'random': input should be 'operations' or 'crowding'"),
         ({"sampler": "nsga"}, "sampler holds 'nsga': input should be 'tpe' or 'random'"),
         ({"operations": 0}, "operations holds 0: input should be greater than or equal to 1"),
         ({"budgets": {}}, "budgets holds {}: dictionary should have at least 1 item"),
