@@ -11,7 +11,7 @@ from stages.params import PARAMS_FILE
 from tools.common.git import git
 
 PACKAGES = ("tensorflow", "keras", "numpy", "torch")
-RESULTS = ("dvc.lock", "metrics", "plots", "records")  # what Git holds and no measurement depends on
+RESULTS = ("dvc.lock", "metrics", "plots", "records", "search/dvc.lock")  # what Git holds and no measurement depends on
 VECTORS = ("avx2", "avx512f", "amx_tile", "asimd", "sve")
 
 
