@@ -10,12 +10,9 @@ import pandas as pd
 
 from stages.analysis.outcome import outcome
 from stages.analysis.reference import reference_accuracy
-from stages.common.places import TRIALS
-from stages.params import load_params, read_params
-from stages.trials.table import read_trials
+from stages.params import load_params
 from tests.conftest import ROOT, documented, edit_params, run
-from tests.recorded import in_one_line, numbers_in, of_started, study_of
-from tools.adopt import adopted
+from tests.recorded import in_one_line, numbers_in, study_of
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MOST_LINES = 150
@@ -41,6 +38,13 @@ def test_table_is_that_of_the_record() -> None:
     assert re.findall(r"^\| (?:\(\d|\d block).*$", README, flags=re.MULTILINE) == expected
 
 
+def of_started(numbers: dict[str, float]) -> str:
+    if not numbers["started"]:
+        return "-"
+    mean, low, high = (100 * numbers[f"test_accuracy_started{end}"] for end in ("", "_low", "_high"))
+    return f"{mean:.2f} ({low:.2f} to {high:.2f})"
+
+
 def test_findings_are_those_of_the_record() -> None:
     verdicts = json.loads((ROOT / "records/study/metrics/verdicts.json").read_text())
     more_kernels, fails, more_blocks, best = re.findall(r"^- (.+)$", README, flags=re.MULTILINE)
@@ -59,28 +63,16 @@ def test_findings_are_those_of_the_record() -> None:
     assert fails.endswith(f" only at epoch {curves.groupby('seed')['epoch'].min().max()}.")
 
 
-def test_what_the_search_found_under_each_budget_is_that_of_its_record_and_beats_the_study_in_both() -> None:
-    record, search = study_of("records/adopted")["found"], load_params().search
-    assert search is not None
-    assert list(record) == list(search.budgets)
-    rows = []
-    for name, parameters in search.budgets.items():
-        found = record[name]
-        assert found["seeds"] == found["started"] == 5
-        assert found["parameters"] <= parameters
-        rows.append(f"| {parameters:,} | {found['parameters']:,} | {of_started(found)} |")
-    assert "\n".join(rows) in README.replace("**", "")
+def test_what_the_search_found_is_that_of_its_record_and_beats_the_study_in_both() -> None:
+    found = study_of("records/found")["found"]["small"]
+    assert found["seeds"] == 5
+    for page in ("README.md", "docs/search.md"):
+        told = in_one_line(page).replace("**", "")
+        assert f"one of {found['parameters']:,}" in told
+        assert f"{of_started(found)} % of the test images" in told
     studied = [numbers for family in ("width", "depth") for numbers in study_of("records/study")[family].values()]
-    small = record["small"]
-    assert small["parameters"] < min(numbers["parameters"] for numbers in studied)
-    assert small["test_accuracy_started"] > max(numbers.get("test_accuracy_started") or 0 for numbers in studied)
-
-
-def test_what_was_adopted_is_the_best_of_the_committed_search_under_each_budget() -> None:
-    found = read_params((ROOT / "records/adopted/params.yaml").read_text(encoding="utf-8")).study.found
-    search = load_params().search
-    assert search is not None
-    assert found == adopted(read_trials(ROOT / TRIALS), search.budgets)
+    assert found["parameters"] < min(numbers["parameters"] for numbers in studied)
+    assert found["test_accuracy_started"] > max(numbers.get("test_accuracy_started") or 0 for numbers in studied)
 
 
 def test_claim_about_choosing_together_is_told_as_it_was_judged_on_the_study_s_own_runs() -> None:
