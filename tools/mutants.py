@@ -9,6 +9,7 @@ pass, those that are the same program with the reason, and the functions that no
 
 import re
 import subprocess
+import sys
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
@@ -161,6 +162,8 @@ def page(copy: Path) -> str:
 
 def main() -> None:
     with reported_in_one_line("mutants"), TemporaryDirectory(prefix="mutants-") as folder:
+        if sys.argv[1:]:
+            raise InputError(f"holds {' '.join(sys.argv[1:])!r}, may hold no argument")
         copy = committed(working_tree(), Path(folder))
         if subprocess.run(["mutmut", "run", "--max-children", str(usable_cores())], cwd=copy, check=False).returncode:
             raise InputError("mutmut run failed; what it says is above")

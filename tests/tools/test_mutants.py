@@ -1,11 +1,12 @@
 """What mutmut prints, as a score by module and a list of what no test has seen."""
 
+import sys
 import tomllib
 
 import pytest
 
 from stages.common.errors import InputError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run
 from tools.mutants import alive, by_module, change, mutmut, scores, unreached, why_the_same
 
 RESULTS = """\
@@ -62,3 +63,8 @@ def test_all_that_mutmut_is_told_of_is_there() -> None:
         assert (ROOT / path).exists(), path
     for pattern in told["only_mutate"]:
         assert list(ROOT.glob(pattern)), pattern
+
+
+def test_an_argument_is_refused_before_half_an_hour_is_spent() -> None:
+    said = run(sys.executable, "-m", "tools.mutants", "--help", cwd=ROOT, status=1)
+    assert said.startswith("mutants: holds '--help', may hold no argument")
