@@ -80,6 +80,8 @@ def compared(params: Params) -> list[Path]:
 
 def write_record(place: Path, params: Params, command: str) -> None:
     """All of it, in a new folder."""
+    if stale := ", ".join(stale_stages()):
+        raise InputError(f"dvc.lock: is behind params.yaml, the data or the code at {stale}; `dvc repro` first")
     sources = {path: path for path in [PARAMS_FILE, *compared(params)]}
     sources |= {Path(LAYERS) / f"{one.name}.csv": MODELS / one.name / "layers.csv" for one in params.studied()}
     write_files(place, sources, readme(place.name, command))
@@ -116,8 +118,6 @@ def main() -> None:
                 f"holds {' '.join(sys.argv[1:])!r}, may hold --search, a record's name, and the command that made it"
             )
         params, write = load_params(), write_search if option else write_record
-        if not option and (stale := ", ".join(stale_stages())):
-            raise InputError(f"dvc.lock: is behind params.yaml, the data or the code at {stale}; `dvc repro` first")
         place = RECORDS / name
         with TemporaryDirectory(dir=RECORDS, prefix=".") as scratch:
             write(Path(scratch) / name, params, command)
