@@ -85,7 +85,8 @@ def progress_figure(trials: list[Trial], search: Search) -> Figure:
             best = accumulate((_best_of(trials, number, parameters) for number in generations), max)
             percent = [100 * accuracy or np.nan for accuracy in best]
             width = 1 + 2 * (len(search.budgets) - place)  # one below another can be seen
-            axes.step(trained, percent, where="post", marker=".", ms=3 * width, lw=width, label=name)
+            label = f"{name}: none" if np.isnan(percent).all() else name
+            axes.step(trained, percent, where="post", marker=".", ms=3 * width, lw=width, label=label)
         axes.set_xlabel("epochs trained")
         axes.set_ylabel("best validation accuracy so far, %")
         axes.set_title("The best under each budget")

@@ -52,3 +52,7 @@ def test_a_budget_that_nothing_is_within_yet_has_no_point() -> None:
     assert np.isnan(none)
     assert later == pytest.approx(40)
     assert np.allclose([y for _, y in drawn["large"]], [50, 50])
+
+
+def test_the_legend_says_which_budget_nothing_is_within() -> None:
+    assert list(lines(progress_figure([made_trial(0, 5000, 0.5)], SEARCH))) == ["small: none", "large"]
