@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import commit, documented, edit_params, made_once, ran_stages, run
+from tests.queues import start_queue, wait_for_queue
 
 
 def metrics(project: Path, name: str = "summary") -> dict[str, Any]:
@@ -143,12 +143,8 @@ def test_another_pick_in_width_trains_that_pick_alone_and_is_compared_and_shown_
 def test_queued_experiments_run_side_by_side_and_read_like_a_league_table(project: Path) -> None:
     """Three experiments through DVC's queue, as only these have the names, places and order that the table shows."""
     run(*documented("dvc exp run --queue -S 'width.filters=[2,4],[5,10],[10,20]'"), cwd=project)
-    run(*documented("dvc queue start -j 2"), cwd=project)
-    deadline = time.monotonic() + 900
-    while not all_done(states := queue_states(project)):
-        assert time.monotonic() < deadline, states
-        time.sleep(1)
-    assert states == ["Success"] * 3, run("dvc", "queue", "status", cwd=project)
+    start_queue(project, *documented("dvc queue start -j 2"))
+    assert wait_for_queue(project, 3) == ["Success"] * 3
 
     titles, *rows = shown_table(project)
     started = titles.index("width.started") if "width.started" in titles else None
@@ -176,12 +172,3 @@ def test_few_of_the_columns_are_metrics_and_whatever_changes_fits_a_screen(fresh
     lines = run(*documented("dvc metrics diff"), cwd=project).splitlines()
     assert len(lines) == 1 + 15
     assert max(map(len, lines)) <= 90
-
-
-def queue_states(project: Path) -> list[str]:
-    rows = run("dvc", "queue", "status", cwd=project)
-    return re.findall(r"\b(?:Queued|Running|Success|Failed)$", rows, flags=re.MULTILINE)
-
-
-def all_done(states: list[str]) -> bool:
-    return len(states) == 3 and not {"Queued", "Running"} & set(states)

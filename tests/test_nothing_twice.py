@@ -11,6 +11,7 @@ import pytest
 from stages.common.strict_yaml import read_yaml
 from stages.training.kept import states
 from tests.conftest import STORE, contents, documented, edit_params, run
+from tests.queues import start_queue, wait_for_queue
 
 TRAINED = re.compile(r"^(\S+) seed (\d+) epoch (\d+)/\d+:", flags=re.MULTILINE)
 
@@ -87,14 +88,8 @@ def test_queued_experiments_side_by_side_train_each_epoch_once_and_fill_the_same
     for name in ("one", "two"):
         changes = ("-S", "width.filters=[3,5]", "-S", f"depth.dense_units={84 if name == 'one' else 80}")
         run("dvc", "exp", "run", "--queue", "--name", name, *changes, cwd=small)
-    run("dvc", "queue", "start", "--jobs", "2", cwd=small)
-    while (
-        "Success" not in (status := run("dvc", "queue", "status", cwd=small))
-        or "Running" in status
-        or "Queued" in status
-    ):
-        assert "Failed" not in status, status
-        time.sleep(1)
+    start_queue(small, "dvc", "queue", "start", "--jobs", "2")
+    assert wait_for_queue(small, 2) == ["Success"] * 2
     said = [run("dvc", "queue", "logs", name, cwd=small) for name in ("one", "two")]
     assert [epoch for output in said for epoch in trained(output) if epoch[0] == "width"] == [("width", 0, 1)]
     assert len({path.name for path in (small / STORE).iterdir()} - known) == 2, "(3, 5), and one block with 80 units"
@@ -104,13 +99,12 @@ def test_training_killed_in_the_queue_goes_on_also_after_a_shorter_one(small: Pa
     """From outside, as `dvc queue kill` says so itself: nothing shorter shows what it leaves below the shared cache."""
     stage = "train_width@w2-4"
     run("dvc", "exp", "run", "--queue", "--name", "long", "-S", "train.epochs=5000", stage, cwd=small)
-    run("sh", "-c", "dvc queue start >/dev/null 2>&1", cwd=small)  # the worker would hold the pipe to its end
+    start_queue(small, "dvc", "queue", "start")
     while longest(small) < 5:
         assert "Failed" not in (status := run("dvc", "queue", "status", cwd=small)), status
         time.sleep(0.5)
     run("dvc", "queue", "kill", "long", cwd=small)
-    while "Running" in run("dvc", "queue", "status", cwd=small):
-        time.sleep(0.5)
+    assert wait_for_queue(small, 1) == ["Failed"]
     assert "interrupted; `dvc repro` goes on from here" in run("dvc", "queue", "logs", "long", cwd=small)
     done = longest(small)
     assert 5 <= done < 5000
