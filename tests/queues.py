@@ -1,6 +1,6 @@
 """DVC's queue as tests use it: they wait until it is empty, and end its workers.
 
-Each of DVC's workers sends itself a message to end when the queue is empty; of two, one may miss it, and stays.
+Of two, one may stay when the queue is empty: DVC's first worker cleans up the message that tells the other to end.
 """
 
 import os
