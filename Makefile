@@ -42,8 +42,8 @@ test: lint  ## the same environment, lint, types and tests; SLOW=1: those of a c
 bench: setup  ## time our training against other ways; FULL=1: the whole study; KINDS=1: other networks; PIECES=1: our layers
 	$(ACTIVATE) python -m tools.measuring.benchmark $(if $(FULL),--full) $(if $(KINDS),--kinds) $(if $(PIECES),--pieces)
 
-mutants: setup  ## which small wrong changes of the modules that only compute do the tests let pass? takes half an hour
-	@$(ACTIVATE) python -m tools.mutants
+mutants: setup  ## which small wrong changes of the modules that only compute do the tests let pass? SAMPLE=1: of others
+	@$(ACTIVATE) python -m tools.$(if $(SAMPLE),sampled_)mutants
 
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy
