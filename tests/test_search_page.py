@@ -1,15 +1,19 @@
 """The numbers of docs/search.md are those of the records, and of the committed search."""
 
 import json
+import shlex
+import shutil
+from pathlib import Path
 
 import pandas as pd
+from dvc.utils.hydra import apply_overrides
 from scipy.stats import spearmanr
 
 from stages.common.places import TRIALS
-from stages.params import load_params
+from stages.params import load_params, read_params
 from stages.trials.generations import best
 from stages.trials.table import read_trials
-from tests.conftest import ROOT
+from tests.conftest import ROOT, documented_commands
 from tests.recorded import in_one_line
 
 
@@ -43,10 +47,12 @@ def test_what_it_found_is_what_the_committed_search_has() -> None:
         for parameters, trial in found.items()
     ]
     assert "\n".join(rows) in page
-    small = json.loads((ROOT / "records/search-small/metrics/search.json").read_text(encoding="utf-8"))
-    narrower = best(read_trials(ROOT / "records/search-small" / TRIALS), search.budgets["small"])
-    assert narrower is not None
-    assert narrower.accuracy == small["validation_accuracy"]["small"]
-    assert f"one of {narrower.parameters:,}, with {100 * narrower.accuracy:.2f} % after" in in_one_line(
-        "docs/search.md"
-    )
+
+
+def test_the_command_for_the_notebook_s_space_asks_for_what_its_record_has(tmp_path: Path) -> None:
+    (command,) = [line for line in documented_commands() if "search.budgets.notebook=" in line]
+    words = shlex.split(command)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    apply_overrides(tmp_path / "params.yaml", [words[place + 1] for place, word in enumerate(words) if word == "-S"])
+    record = (ROOT / "records/search-notebook/params.yaml").read_text(encoding="utf-8")
+    assert read_params((tmp_path / "params.yaml").read_text()).search == read_params(record).search

@@ -106,8 +106,8 @@ def test_what_was_trained_is_found_again_and_more_trials_train_only_what_is_new(
     assert states(project) == before
     assert rows(project) == known
     assert "trials 2/4" not in output, "a line is for what was trained"
-    command = documented("dvc exp run -S search.trials=24 search/dvc.yaml")
-    assert "search/dvc.yaml:search" in ran_stages(run(*[word.replace("24", "6") for word in command], cwd=project))
+    command = documented("dvc exp run -S search.trials=48 search/dvc.yaml")
+    assert "search/dvc.yaml:search" in ran_stages(run(*[word.replace("48", "6") for word in command], cwd=project))
     assert rows(project)[: len(known)] == known
     now = states(project)
     assert {place: now[place] for place in before} == before
@@ -140,7 +140,7 @@ def test_the_study_neither_runs_nor_waits_for_the_search(searched: Path) -> None
 
 def test_another_space_is_a_parameter(project: Path) -> None:
     """The documented command, on a search of its own, as its space is another."""
-    command = documented("dvc exp run -S '~search.budgets.small' -S '~search.budgets.medium' -S '~search.budgets.large' -S '+search.budgets.notebook=780570' -S 'search.space.kernel=[5]' -S 'search.space.stride=[1]' -S 'search.space.head=[dense]' -S 'search.space.activation=[sigmoid]' -S 'search.space.normalization=[none]' -S search.space.dropout.high=0 -S search.ties=operations -S '~search.space.learning_rate' -S 'search.space.average=[0]' -S search.space.blocks.low=1 -S search.space.blocks.high=2 -S 'search.space.filters=[{low:6,high:24}]' -S search.space.dense_units.low=40 -S search.space.dense_units.high=160 search/dvc.yaml")  # fmt: skip  # noqa: E501
+    command = documented("dvc exp run -S '~search.budgets.small' -S '~search.budgets.medium' -S '~search.budgets.large' -S '+search.budgets.notebook=780570' -S 'search.space.kernel=[5]' -S 'search.space.stride=[1]' -S 'search.space.head=[dense]' -S 'search.space.activation=[sigmoid]' -S 'search.space.normalization=[none]' -S search.space.dropout.high=0 -S search.trials=16 -S search.ties=operations -S '~search.space.learning_rate' -S 'search.space.average=[0]' -S search.space.blocks.low=1 -S search.space.blocks.high=2 -S 'search.space.filters=[{low:6,high:24}]' -S search.space.dense_units.low=40 -S search.space.dense_units.high=160 search/dvc.yaml")  # fmt: skip  # noqa: E501
     write_params(project, space=DEFAULT["space"], budgets=DEFAULT["budgets"])
     few = ["-S", "search.trials=2", "-S", "search.epochs=[1]"]
     run(*command[:-1], *few, command[-1], cwd=project)
