@@ -13,7 +13,7 @@ from stages.common.places import METRICS, MODELS, PACKED, PLOTS, RAW
 from stages.common.problems import problems
 from stages.common.strict_yaml import read_yaml
 from stages.network.architecture import Architecture, Blocks, Filters, Section, filters_rule, refusal
-from stages.training.settings import FoundArchitecture, Seed, Train, no_repeats
+from stages.training.settings import NAME, FoundArchitecture, Seed, Train, no_repeats
 from stages.trials.settings import Search
 
 PARAMS_FILE = Path("params.yaml")
@@ -22,7 +22,6 @@ Family = Literal["width", "depth", "found"]
 PICKED: tuple[Family, ...] = ("width", "depth")  # have a section each, which is their pick and what they have in common
 FAMILIES: tuple[Family, ...] = (*PICKED, "found")
 
-NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"  # a folder's name and a word of a command: nothing else may be in it
 DEPTH_PREFIX = "depth-"
 
 

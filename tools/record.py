@@ -20,8 +20,9 @@ from stages.common.errors import InputError, reported_in_one_line
 from stages.common.files import write_text
 from stages.common.places import METRICS, MODELS, TRIALS
 from stages.common.strict_yaml import read_yaml
-from stages.params import NAME, PARAMS_FILE, Params, load_params
+from stages.params import PARAMS_FILE, Params, load_params
 from stages.search import checked_search
+from stages.training.settings import NAME
 from stages.trials.summary import outcome
 from stages.trials.table import read_trials
 from tools.adopt import check_up_to_date

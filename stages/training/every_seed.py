@@ -60,11 +60,8 @@ def _trained(
     with kept.held(progress.wait):
         state, note = kept.take(settings.epochs)
         progress.take_up(0 if state.diverged_epoch else settings.epochs - len(state.history), note)
-
-        def after_epoch(state: State) -> None:
-            kept.keep(state, ended=bool(state.diverged_epoch) or len(state.history) == settings.epochs)
-
-        train(architecture, dataset, settings, seed, state, after_epoch, [progress])
+        keep = partial(kept.keep, asked=settings.epochs)
+        train(architecture, dataset, settings, seed, state, keep, [progress])
     return state
 
 

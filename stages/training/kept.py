@@ -165,8 +165,11 @@ class Kept:
             diverged_epoch=int(arrays["diverged_epoch"]) or None,
         )
 
-    def keep(self, state: State, *, ended: bool) -> None:
-        """Write a state, whole or not at all; shorter ones at which no training ended are not needed any more."""
+    def keep(self, state: State, asked: int) -> None:
+        """Write the state of a training of so many epochs, whole or not at all.
+
+        Shorter ones at which no training ended are not needed any more.
+        """
         groups = {"weights": state.weights, "optimizer": state.optimizer, "layers": state.layers}
         arrays = {f"{group}-{k}": array for group, members in groups.items() for k, array in enumerate(members)}
         content = io.BytesIO()
@@ -178,7 +181,7 @@ class Kept:
             diverged_epoch=np.array(state.diverged_epoch or 0),
             **arrays,
         )
-        epochs = _length(state)
+        epochs, ended = _length(state), state.diverged_epoch or len(state.history) == asked
         place = self.folder / f"{'epoch' if ended else 'unfinished'}-{epochs}.npz"
         with whole_file(place) as partial:
             partial.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())

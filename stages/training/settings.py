@@ -16,6 +16,7 @@ def no_repeats(values: list[int]) -> list[int]:
 
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"  # a folder's name and a word of a command: nothing else may be in it
 
 
 # A batch is cut into as many shards, each with a graph of its own, and all are built before the first step. On two busy

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+from functools import partial
 from typing import Any
 
 from stages.common.errors import InputError, reported_in_one_line
@@ -19,7 +20,7 @@ from stages.data.packed import read_dataset
 from stages.network.architecture import Architecture
 from stages.network.backend import start
 from stages.training.kept import Identity, Kept, data_md5, identity, store
-from stages.training.loop import State, train
+from stages.training.loop import train
 from stages.training.settings import Train
 
 
@@ -61,11 +62,8 @@ def main() -> None:
         start(settings.threads, split_operations=architecture.whole_batches)
         with kept.held(lambda: None):
             state, _ = kept.take(settings.epochs)
-
-            def after_epoch(state: State) -> None:
-                kept.keep(state, ended=bool(state.diverged_epoch) or len(state.history) == settings.epochs)
-
-            train(architecture, read_dataset(PACKED), settings, asked["seed"], state, after_epoch)
+            keep = partial(kept.keep, asked=settings.epochs)
+            train(architecture, read_dataset(PACKED), settings, asked["seed"], state, keep)
         sys.stdout.buffer.write(kept.file(settings.epochs))
 
 

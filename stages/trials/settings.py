@@ -5,10 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from stages.network.architecture import Section, refusal
-from stages.training.settings import Seed
+from stages.training.settings import NAME, Seed
 from stages.trials.space import Space
 
-BUDGET_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
 Ties = Literal["operations", "crowding"]
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -23,7 +22,7 @@ class Search(Section):
     sampler: Literal["tpe", "random"]
     operations: Annotated[int, Field(ge=1)]  # the most that a training step may take an image
     budgets: Annotated[
-        dict[Annotated[str, StringConstraints(pattern=BUDGET_NAME)], Annotated[int, Field(ge=1)]],
+        dict[Annotated[str, StringConstraints(pattern=NAME)], Annotated[int, Field(ge=1)]],
         Field(min_length=1),
     ]  # parameters
     space: Space

@@ -32,7 +32,7 @@ def keep(project: Path, name: str, epochs: list[int], learning_rate: float = 0.0
     kept = Kept(made_by, project / STORE)
     with kept.held(lambda: None):
         for number in epochs:
-            kept.keep(State([[1.0, 0.1, 1.0, 0.1]] * number, [np.zeros(9, np.float32)]), ended=True)
+            kept.keep(State([[1.0, 0.1, 1.0, 0.1]] * number, [np.zeros(9, np.float32)]), number)
     return kept
 
 

@@ -36,7 +36,7 @@ def kept(tmp_path: Path) -> Kept:
 
 
 def test_state_comes_back_as_it_was_kept(kept: Kept) -> None:
-    kept.keep(state(2), ended=True)
+    kept.keep(state(2), 2)
     found, note = kept.take(2)
     assert note == "2 of 2 epochs were trained before"
     assert (found.history, found.diverged_epoch) == (state(2).history, None)
@@ -47,7 +47,7 @@ def test_state_comes_back_as_it_was_kept(kept: Kept) -> None:
 
 def test_longest_state_that_is_not_too_long_is_taken(kept: Kept) -> None:
     for epochs in (5, 20, 25):
-        kept.keep(state(epochs), ended=True)
+        kept.keep(state(epochs), epochs)
     assert [kept.longest(most) for most in (4, 5, 24, 100)] == [0, 5, 20, 25]
     assert len(kept.take(24).state.history) == 20
     assert kept.take(100).note == "25 of 100 epochs were trained before"
@@ -55,7 +55,7 @@ def test_longest_state_that_is_not_too_long_is_taken(kept: Kept) -> None:
 
 def test_fewer_epochs_than_any_that_is_kept_are_trained_anew_and_this_is_said(kept: Kept) -> None:
     assert kept.take(1) == (State(), "")
-    kept.keep(state(3), ended=True)
+    kept.keep(state(3), 3)
     assert kept.take(1) == (State(), "trains 1 epoch anew, for what is kept of it has 3 epochs or more")
 
 
@@ -64,21 +64,21 @@ def test_ends_stay_and_of_what_did_not_end_the_longest(kept: Kept) -> None:
         return sorted(path.name for path in kept.folder.glob("*.npz"))
 
     for epochs in (1, 2):
-        kept.keep(state(epochs), ended=False)
-    kept.keep(state(3), ended=True)
+        kept.keep(state(epochs), 9)
+    kept.keep(state(3), 3)
     assert names() == ["epoch-3.npz"]
     for epochs in (4, 5, 6):
-        kept.keep(state(epochs), ended=False)
+        kept.keep(state(epochs), 9)
     assert names() == ["epoch-3.npz", "unfinished-6.npz"]
     for epochs in (1, 2):  # a shorter training, from the start
-        kept.keep(state(epochs), ended=epochs == 2)
+        kept.keep(state(epochs), 2)
     assert names() == ["epoch-2.npz", "epoch-3.npz", "unfinished-6.npz"]
-    kept.keep(state(7), ended=False)
+    kept.keep(state(7), 9)
     assert names() == ["epoch-2.npz", "epoch-3.npz", "unfinished-7.npz"]
 
 
 def test_training_that_diverged_is_found_by_whoever_asks_for_as_many_epochs(kept: Kept) -> None:
-    kept.keep(state(3, diverged=4), ended=True)
+    kept.keep(state(3, diverged=4), 20)
     assert kept.take(20).state.diverged_epoch == 4
     assert kept.take(4).state.diverged_epoch == 4
     assert kept.take(3).state == State()
@@ -88,8 +88,8 @@ def test_training_that_diverged_is_found_by_whoever_asks_for_as_many_epochs(kept
     "damage", [lambda _: b"", lambda stored: stored[:-5], lambda stored: stored[:90] + b"x" + stored[91:]]
 )
 def test_damaged_state_is_said_and_the_one_before_it_taken(kept: Kept, damage: object) -> None:
-    kept.keep(state(2), ended=True)
-    kept.keep(state(3), ended=True)
+    kept.keep(state(2), 2)
+    kept.keep(state(3), 3)
     path = kept.folder / "epoch-3.npz"
     path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
     found, note = kept.take(3)
@@ -99,7 +99,7 @@ def test_damaged_state_is_said_and_the_one_before_it_taken(kept: Kept, damage: o
 
 def test_state_of_another_training_is_said_and_not_used(kept: Kept, tmp_path: Path) -> None:
     other = Kept(made_by(seed=1), tmp_path)
-    other.keep(state(3), ended=True)
+    other.keep(state(3), 3)
     kept.folder.mkdir(parents=True)
     (other.folder / "epoch-3.npz").rename(kept.folder / "epoch-3.npz")
     assert kept.take(3) == (State(), f"{kept.folder / 'epoch-3.npz'} is of another training and not used")
@@ -112,13 +112,13 @@ def test_state_of_another_training_is_said_and_not_used(kept: Kept, tmp_path: Pa
 def test_whatever_a_state_follows_from_is_part_of_its_identity(
     kept: Kept, tmp_path: Path, change: dict[str, object]
 ) -> None:
-    kept.keep(state(3), ended=True)
+    kept.keep(state(3), 3)
     assert Kept(made_by(**change), tmp_path).longest(3) == 0
 
 
 def test_states_are_taken_over_by_other_code_that_was_shown_to_give_the_same_bytes(kept: Kept, tmp_path: Path) -> None:
     for epochs in (2, 3):
-        kept.keep(state(epochs), ended=epochs == 2)
+        kept.keep(state(epochs), 2)
     other = Kept(made_by() | {"code": {"training/loop.py": "0" * 64}}, tmp_path)
     assert other.longest(3) == 0
     other.adopt(kept.folder)
@@ -128,7 +128,7 @@ def test_states_are_taken_over_by_other_code_that_was_shown_to_give_the_same_byt
 
 
 def test_epochs_and_other_seeds_are_no_part_of_an_identity(kept: Kept, tmp_path: Path) -> None:
-    kept.keep(state(3), ended=True)
+    kept.keep(state(3), 3)
     assert Kept(made_by(epochs=50, seeds=[4, 0]), tmp_path).longest(3) == 3
 
 
