@@ -19,6 +19,14 @@ def share_started(numbers: dict[str, float]) -> str:
     return f"{low:.0f} to {high:.0f}"
 
 
+def of_started(numbers: dict[str, float]) -> str:
+    """The mean test accuracy of the runs that started, with its 95 % interval, in per cent."""
+    if not numbers["started"]:
+        return "-"
+    mean, low, high = (100 * numbers[f"test_accuracy_started{end}"] for end in ("", "_low", "_high"))
+    return f"{mean:.2f} ({low:.2f} to {high:.2f})"
+
+
 def numbers_in(text: str) -> set[str]:
     return set(re.findall(r"\d+(?:\.\d+)?", text))
 

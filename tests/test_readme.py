@@ -12,7 +12,7 @@ from stages.analysis.outcome import outcome
 from stages.analysis.reference import reference_accuracy
 from stages.params import load_params
 from tests.conftest import ROOT, documented, edit_params, run
-from tests.recorded import in_one_line, numbers_in, study_of
+from tests.recorded import in_one_line, numbers_in, of_started, study_of
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MOST_LINES = 150
@@ -36,13 +36,6 @@ def test_table_is_that_of_the_record() -> None:
         )
         assert five["seeds"] == 5
     assert re.findall(r"^\| (?:\(\d|\d block).*$", README, flags=re.MULTILINE) == expected
-
-
-def of_started(numbers: dict[str, float]) -> str:
-    if not numbers["started"]:
-        return "-"
-    mean, low, high = (100 * numbers[f"test_accuracy_started{end}"] for end in ("", "_low", "_high"))
-    return f"{mean:.2f} ({low:.2f} to {high:.2f})"
 
 
 def test_findings_are_those_of_the_record() -> None:
