@@ -57,15 +57,18 @@ def test_findings_are_those_of_the_record() -> None:
 
 
 def test_what_the_search_found_is_that_of_its_record_and_beats_the_study_in_both() -> None:
-    found = study_of("records/found")["found"]["small"]
-    assert found["seeds"] == 5
-    for page in ("README.md", "docs/search.md"):
-        told = in_one_line(page).replace("**", "")
-        assert f"one of {found['parameters']:,}" in told
-        assert f"{of_started(found)} % of the test images" in told
+    small, medium, large = study_of("records/adopted")["found"].values()
+    told = in_one_line("README.md").replace("**", "")
+    assert f"with {small['parameters']:,} parameters, fewer than any above, {of_started(small)} %," in told
+    for found in (medium, large):
+        assert f"with {found['parameters']:,} {of_started(found)} %" in told
     studied = [numbers for family in ("width", "depth") for numbers in study_of("records/study")[family].values()]
-    assert found["parameters"] < min(numbers["parameters"] for numbers in studied)
-    assert found["test_accuracy_started"] > max(numbers.get("test_accuracy_started") or 0 for numbers in studied)
+    assert small["parameters"] < min(numbers["parameters"] for numbers in studied)
+    for found in (small, medium, large):
+        assert found["seeds"] == 3
+        assert found["test_accuracy_started"] > max(numbers.get("test_accuracy_started") or 0 for numbers in studied)
+    assert "any above" in told
+    assert "three seeds). `make search`" in told
 
 
 def test_claim_about_choosing_together_is_told_as_it_was_judged_on_the_study_s_own_runs() -> None:
@@ -76,7 +79,7 @@ def test_claim_about_choosing_together_is_told_as_it_was_judged_on_the_study_s_o
     judged = json.loads((ROOT / "records/found/metrics/verdicts.json").read_text())["together_beats_either_alone"]
     assert judged["verdict"] == "refuted"
     found, best = (100 * record[family][name]["test_accuracy"] for family, name in (("found", "notebook"), BEST))
-    assert f"{found:.2f} % where (10, 20) has {best:.2f}." in in_one_line("README.md")
+    assert f"{found:.2f} % where (10, 20) has {best:.2f} ([record]" in in_one_line("README.md")
     parameters = f"{record['found']['notebook']['parameters']:,}"
     assert f"{parameters} parameters, which has" in in_one_line("docs/search.md")
     assert f"and {found:.2f} % of the test images after 20" in in_one_line("docs/search.md")

@@ -14,7 +14,7 @@ from stages.params import load_params, read_params
 from stages.trials.generations import best
 from stages.trials.table import read_trials
 from tests.conftest import ROOT, documented_commands
-from tests.recorded import in_one_line
+from tests.recorded import in_one_line, of_started, study_of
 
 
 def test_what_an_early_epoch_says_of_the_last_is_what_the_record_says() -> None:
@@ -39,13 +39,13 @@ def test_what_it_found_is_what_the_committed_search_has() -> None:
     told = f"trains {numbers['trials']} architectures for {numbers['epochs']} epochs in all"
     assert told in in_one_line("docs/search.md")
     trials = read_trials(ROOT / TRIALS)
-    found = {parameters: best(trials, parameters) for parameters in search.budgets.values()}
+    adopted = study_of("records/adopted")["found"]
     rows = [
-        f"| {parameters:,} | {trial.parameters:,} | {100 * trial.accuracy:.2f} |"
-        if trial
-        else f"| {parameters:,} | - | - |"
-        for parameters, trial in found.items()
+        f"| {parameters:,} | {trial.parameters:,} | {100 * trial.accuracy:.2f} | {of_started(adopted[name])} |"
+        for name, parameters in search.budgets.items()
+        if (trial := best(trials, parameters)) and trial.parameters == adopted[name]["parameters"]
     ]
+    assert len(rows) == 3
     assert "\n".join(rows) in page
 
 
