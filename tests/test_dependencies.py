@@ -18,6 +18,7 @@ GROUPS = {
     "tools/cluster": ["cluster"],
     "tools/cluster/recipes": ["cluster", "dev"],  # whoever uses SLURM needs dask-jobqueue
     "tools/measuring/torch_ways.py": ["bench"],
+    "tools/sampled_mutants.py": ["dev"],
     "tests": ["cluster", "dev"],
 }
 

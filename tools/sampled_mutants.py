@@ -17,7 +17,6 @@ from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import libcst as cst
 import numpy as np
 from mutmut.mutation.file_mutation import create_mutations, deep_replace
 
@@ -66,7 +65,7 @@ def mutants(path: str) -> Iterator[Mutant]:
     module, mutations, _, _ = create_mutations(path, Path(path).read_text(encoding="utf-8"))
     for number, mutation in enumerate(mutations):
         changed = deep_replace(module, mutation.original_node, mutation.mutated_node)
-        if mutation.contained_by_top_level_function and isinstance(changed, cst.Module):
+        if mutation.contained_by_top_level_function and isinstance(changed, type(module)):
             yield Mutant(path, number, changed.code)
 
 
