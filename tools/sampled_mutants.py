@@ -33,10 +33,16 @@ MODULES = {  # what decides, and the tests that are of it
     "stages/training/kept.py": ["tests/training/test_kept.py", "tests/training/test_taken_up.py"],
     "tools/comparing/lock.py": ["tests/tools/test_gate.py"],
     "tools/gate.py": ["tests/tools/test_gate.py"],
-    "tools/pull_requests/report.py": ["tests/tools/pull_requests"],
-    "tools/pull_requests/revisions.py": ["tests/tools/pull_requests"],
-    "tools/pull_requests/sections.py": ["tests/tools/pull_requests"],
-    "tools/pull_requests/seed_noise.py": ["tests/tools/pull_requests"],
+    "tools/pull_requests/report.py": ["tests/tools/pull_requests/test_report.py"],
+    "tools/pull_requests/revisions.py": ["tests/tools/pull_requests/test_revisions.py"],
+    "tools/pull_requests/sections.py": [
+        "tests/tools/pull_requests/test_sections.py",
+        "tests/tools/pull_requests/test_report.py",
+    ],
+    "tools/pull_requests/seed_noise.py": [
+        "tests/tools/pull_requests/test_seed_noise.py",
+        "tests/tools/pull_requests/test_report.py",
+    ],
     "tools/remote.py": ["tests/tools/test_remote.py"],
     "tools/repro.py": ["tests/tools/test_repro.py"],
 }
