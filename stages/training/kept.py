@@ -166,10 +166,7 @@ class Kept:
         )
 
     def keep(self, state: State, asked: int) -> None:
-        """Write the state of a training of so many epochs, whole or not at all.
-
-        Shorter ones at which no training ended are not needed any more.
-        """
+        """Write a state, whole or not at all; shorter ones at which no training ended are not needed any more."""
         groups = {"weights": state.weights, "optimizer": state.optimizer, "layers": state.layers}
         arrays = {f"{group}-{k}": array for group, members in groups.items() for k, array in enumerate(members)}
         content = io.BytesIO()
