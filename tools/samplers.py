@@ -61,24 +61,27 @@ def course(trials: Sequence[Trial], search: Search, classes: int) -> Course:
 
 
 def common_epochs(courses: Sequence[Course]) -> int:
-    """The epochs that every search has trained."""
+    """The epochs that all of these searches have trained."""
     return min(one.points[-1].epochs for one in courses)
 
 
 def page(command: str, courses: Sequence[Course]) -> str:
-    """The record: a row a seed, hypervolumes at equal epochs, and the means."""
-    epochs = common_epochs(courses)
-    reached = {sampler: [one.reached(epochs) for one in courses if one.sampler == sampler] for sampler in SAMPLERS}
+    """The record: a row a seed, hypervolumes at its samplers' equal epochs, and the means."""
+    seeds = sorted({one.seed for one in courses})
+    epochs = [common_epochs([one for one in courses if one.seed == seed]) for seed in seeds]
+    reached = {
+        sampler: [one.reached(epochs[one.seed]) for one in courses if one.sampler == sampler] for sampler in SAMPLERS
+    }
     rows = [
-        [str(seed), *(f"{value:.4f}" for value in values)]
-        for seed, values in enumerate(zip(*reached.values(), strict=True))
+        [str(seed), str(epochs[seed]), *(f"{value:.4f}" for value in values)]
+        for seed, values in zip(seeds, zip(*reached.values(), strict=True), strict=True)
     ]
-    rows.append(["mean", *(f"{sum(values) / len(values):.4f}" for values in reached.values())])
+    rows.append(["mean", "", *(f"{sum(values) / len(values):.4f}" for values in reached.values())])
     parts = [
         "# samplers",
-        f"Made by `{command}`, with params.yaml as it lies here. Hypervolume after {epochs} epochs of training, which "
-        "each search had; after every generation it is in [courses.csv](courses.csv).",
-        table(["seed", *reached], rows).rstrip(),
+        f"Made by `{command}`, with params.yaml as it lies here. Hypervolume after the epochs of training that both "
+        "searches of a seed had; after every generation it is in [courses.csv](courses.csv).",
+        table(["seed", "epochs", *reached], rows).rstrip(),
         "![Hypervolume against epochs](courses.png)",
         "\n".join(f"- {what}: {value}" for what, value in machine().items()),
     ]
