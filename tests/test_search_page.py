@@ -56,3 +56,14 @@ def test_the_command_for_the_notebook_s_space_asks_for_what_its_record_has(tmp_p
     apply_overrides(tmp_path / "params.yaml", [words[place + 1] for place, word in enumerate(words) if word == "-S"])
     record = (ROOT / "records/search-notebook/params.yaml").read_text(encoding="utf-8")
     assert read_params((tmp_path / "params.yaml").read_text()).search == read_params(record).search
+
+
+def test_samplers_are_told_as_their_record_has_them() -> None:
+    courses = pd.read_csv(ROOT / "records/samplers/courses.csv")
+    ends = courses[courses["epochs"] == courses.groupby("seed")["epochs"].transform("max")]
+    reached = ends.pivot_table(index="seed", columns="sampler", values="hypervolume")
+    mean = reached.mean()
+    assert (reached["tpe"] > reached["random"]).sum() == 2
+    assert len(reached) == 3
+    told = f"more from two seeds of three, {mean['tpe']:.3f} on average where random draws had {mean['random']:.3f} ("
+    assert told in in_one_line("docs/search.md")
