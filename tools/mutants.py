@@ -129,6 +129,23 @@ def told_or_none(columns: list[str], rows: list[list[str]]) -> str:
     return table(columns, rows).rstrip() if rows else "None."
 
 
+def told_apart(names: list[str], changes: list[list[str]]) -> list[str]:
+    """The parts of a record about what lives: what was let pass, and what is the same program."""
+    rows = [[code(name), *map(code, pair), why_the_same(*pair)] for name, pair in zip(names, changes, strict=True)]
+    return [
+        "## Let pass",
+        told_or_none(["mutant", "instead of", "it has"], [row[:3] for row in rows if not row[3]]),
+        "## The same program",
+        told_or_none(["mutant", "instead of", "it has", "why"], [row for row in rows if row[3]]),
+    ]
+
+
+def refuse_arguments() -> None:
+    """Raise InputError where there are any."""
+    if sys.argv[1:]:
+        raise InputError(f"holds {' '.join(sys.argv[1:])!r}, may hold no argument")
+
+
 def mutmut(copy: Path, *arguments: str) -> str:
     """What mutmut prints. Raises InputError where it fails."""
     done = subprocess.run(["mutmut", *arguments], cwd=copy, capture_output=True, encoding="utf-8", check=False)
@@ -143,16 +160,12 @@ def page(copy: Path) -> str:
     living = alive(modules)
     with ThreadPoolExecutor(usable_cores()) as threads:
         shown = threads.map(lambda name: mutmut(copy, "show", name), living)
-        lines = [change(text) for text in shown]
-    told = [[code(name), *map(code, pair), why_the_same(*pair)] for name, pair in zip(living, lines, strict=True)]
+        changes = [change(text) for text in shown]
     parts = [
         "# mutants",
         "Made by `make mutants`: all mutants of each module, by the tests of pyproject.toml's `[tool.mutmut]`.",
         scores(modules).rstrip(),
-        "## Let pass",
-        told_or_none(["mutant", "instead of", "it has"], [row[:3] for row in told if not row[3]]),
-        "## The same program",
-        told_or_none(["mutant", "instead of", "it has", "why"], [row for row in told if row[3]]),
+        *told_apart(living, changes),
         "## Reached by none of these tests",
         told_or_none(["function", "mutants"], [[code(name), str(count)] for name, count in unreached(modules).items()]),
         "\n".join(f"- {what}: {value}" for what, value in machine().items()),
@@ -162,8 +175,7 @@ def page(copy: Path) -> str:
 
 def main() -> None:
     with reported_in_one_line("mutants"), TemporaryDirectory(prefix="mutants-") as folder:
-        if sys.argv[1:]:
-            raise InputError(f"holds {' '.join(sys.argv[1:])!r}, may hold no argument")
+        refuse_arguments()
         copy = committed(working_tree(), Path(folder))
         if subprocess.run(["mutmut", "run", "--max-children", str(usable_cores())], cwd=copy, check=False).returncode:
             raise InputError("mutmut run failed; what it says is above")

@@ -23,10 +23,9 @@ from mutmut.mutation.file_mutation import create_mutations, deep_replace
 from stages.common.cores import usable_cores
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.files import write_text
-from tools.common.markdown import code
 from tools.comparing.versions import committed, working_tree
 from tools.measuring.machine import machine
-from tools.mutants import change, scores, told_or_none, why_the_same
+from tools.mutants import change, refuse_arguments, scores, told_apart
 
 RECORD = Path("records/mutants-sample/README.md")
 MODULES = {  # what decides, and the tests that are of it
@@ -107,16 +106,12 @@ def page(became: list[tuple[Mutant, bool]]) -> str:
     modules = defaultdict(list)
     for mutant, dead in became:
         modules[mutant.module].append((str(mutant.number), "killed" if dead else "survived"))
-    living = [(mutant, mutant.change()) for mutant, dead in became if not dead]
-    told = [[code(one.module), *map(code, pair), why_the_same(*pair)] for one, pair in living]
+    living = [mutant for mutant, dead in became if not dead]
     parts = [
         "# mutants-sample",
         f"Made by `make mutants SAMPLE=1`: {len(became)} mutants, drawn once, each by the tests of its module.",
         scores(dict(modules)).rstrip(),
-        "## Let pass",
-        told_or_none(["module", "instead of", "it has"], [row[:3] for row in told if not row[3]]),
-        "## The same program",
-        told_or_none(["module", "instead of", "it has", "why"], [row for row in told if row[3]]),
+        *told_apart([mutant.module for mutant in living], [mutant.change() for mutant in living]),
         "\n".join(f"- {what}: {value}" for what, value in machine().items()),
     ]
     return "\n\n".join(parts) + "\n"
@@ -124,8 +119,7 @@ def page(became: list[tuple[Mutant, bool]]) -> str:
 
 def main() -> None:
     with reported_in_one_line("mutants"), TemporaryDirectory(prefix="mutants-") as folder:
-        if sys.argv[1:]:
-            raise InputError(f"holds {' '.join(sys.argv[1:])!r}, may hold no argument")
+        refuse_arguments()
         drawn = sample([mutant for path in MODULES for mutant in mutants(path)])
         copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(usable_cores()):

@@ -68,13 +68,13 @@ def common_epochs(courses: Sequence[Course]) -> int:
 def page(command: str, courses: Sequence[Course]) -> str:
     """The record: a row a seed, hypervolumes at its samplers' equal epochs, and the means."""
     seeds = sorted({one.seed for one in courses})
-    epochs = [common_epochs([one for one in courses if one.seed == seed]) for seed in seeds]
+    epochs = {seed: common_epochs([one for one in courses if one.seed == seed]) for seed in seeds}
     reached = {
         sampler: [one.reached(epochs[one.seed]) for one in courses if one.sampler == sampler] for sampler in SAMPLERS
     }
     rows = [
-        [str(seed), str(epochs[seed]), *(f"{value:.4f}" for value in values)]
-        for seed, values in zip(seeds, zip(*reached.values(), strict=True), strict=True)
+        [str(seed), str(trained), *(f"{value:.4f}" for value in values)]
+        for (seed, trained), values in zip(epochs.items(), zip(*reached.values(), strict=True), strict=True)
     ]
     rows.append(["mean", "", *(f"{sum(values) / len(values):.4f}" for values in reached.values())])
     parts = [
