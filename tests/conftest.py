@@ -27,6 +27,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 SH_BLOCK = re.compile(r"^```sh\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 MODELS = Path("data/models")
 STORE = Path(".dvc/cache/trainings")
+PROJECTS = "PROJECTS_OF_TESTS"  # in the environment: where those are that tests share, in the place of a new folder
 ONE_EPOCH = "-S data.source=tests/sample -S data.validation=100 -S train.epochs=1"
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if not name.startswith("MAKE")
@@ -184,9 +185,12 @@ def give_environment(project: Path) -> None:
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that the first test process to ask for it makes, and the others wait for."""
-    shared = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    """A folder that the first test process to ask for it makes, and the others wait for.
+
+    Runs of tests that are told a folder for such projects find there what the first of them made.
+    """
+    shared = Path(os.environ.get(PROJECTS, factory.getbasetemp()))
+    if "PYTEST_XDIST_WORKER" in os.environ and PROJECTS not in os.environ:
         shared = shared.parent
     place = shared / name
     with FileLock(f"{place}.lock"):

@@ -2,11 +2,14 @@
 
     python -m tools.sampled_mutants
 
-Takes a fixed sample of mutmut's mutants of MODULES, puts each into a copy of what lies here, and runs the tests of its
-module there. Writes records/mutants-sample/README.md: a row a module, and every mutant that the tests let pass.
+Takes a fixed sample of mutmut's mutants of MODULES, puts each into a copy of what lies here and into the projects that
+the tests there share, which are made once, and runs the tests of its module. Writes records/mutants-sample/README.md: a
+row a module, and every mutant that the tests let pass.
 """
 
 import difflib
+import os
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -23,6 +26,7 @@ from mutmut.mutation.file_mutation import create_mutations, deep_replace
 from stages.common.cores import usable_cores
 from stages.common.errors import InputError, reported_in_one_line
 from stages.common.files import write_text
+from tools.common.git import git
 from tools.comparing.versions import committed, working_tree
 from tools.measuring.machine import machine
 from tools.mutants import change, refuse_arguments, scores, told_apart
@@ -48,6 +52,7 @@ MODULES = {  # what decides, and the tests that are of it
 SIZE, SEED = 100, 0
 FAILED = {1, 2}  # pytest's exit status where a test fails, and where a file of tests cannot be read
 PATIENCE = 300  # seconds that a test may take
+AUTHOR = ("-c", "user.name=mutants", "-c", "user.email=mutants@localhost")
 
 
 class Mutant(NamedTuple):
@@ -79,26 +84,46 @@ def sample(every: list[Mutant], size: int = SIZE) -> list[Mutant]:
     return [every[place] for place in sorted(np.random.default_rng(SEED).choice(len(every), size, replace=False))]
 
 
-def passes(copy: Path, tests: list[str]) -> bool:
+class Copy(NamedTuple):
+    """What lies here, in a repository of its own, and a folder of the projects that its tests have made."""
+
+    project: Path
+    made: Path
+
+    @property
+    def repositories(self) -> list[Path]:
+        """All in which a mutant is put."""
+        return [self.project, *sorted(git.parent for git in self.made.glob("*/.git"))]
+
+
+def passes(copy: Copy, tests: list[str]) -> bool:
     """Whether the tests pass there. Raises InputError where they cannot be run."""
     options = ["-m", "pytest", "-qx", "--numprocesses", "0", "--timeout", str(PATIENCE)]
+    environment = os.environ | {"PROJECTS_OF_TESTS": str(copy.made)}
     done = subprocess.run(
-        [sys.executable, *options, *tests], cwd=copy, capture_output=True, encoding="utf-8", check=False
+        [sys.executable, *options, *tests],
+        cwd=copy.project,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
     if done.returncode and done.returncode not in FAILED:
         raise InputError(f"pytest {' '.join(tests)} failed:\n{done.stdout}{done.stderr}")
     return not done.returncode
 
 
-def killed(copy: Path, mutant: Mutant) -> bool:
+def killed(copy: Copy, mutant: Mutant) -> bool:
     """Whether a test fails with the mutant in the copy, which is put back."""
-    place = copy / mutant.path
-    before = place.read_bytes()
-    place.write_text(mutant.text, encoding="utf-8")
+    heads = {place: git("-C", str(place), "rev-parse", "HEAD").strip() for place in copy.repositories}
     try:
+        for place in heads:
+            (place / mutant.path).write_text(mutant.text, encoding="utf-8")
+            git("-C", str(place), *AUTHOR, "commit", "--quiet", "--all", "--no-verify", "--message", "A mutant")
         return not passes(copy, MODULES[mutant.path])
     finally:
-        place.write_bytes(before)
+        for place, head in heads.items():
+            git("-C", str(place), "reset", "--quiet", "--hard", head)
 
 
 def page(became: list[tuple[Mutant, bool]]) -> str:
@@ -121,9 +146,18 @@ def main() -> None:
     with reported_in_one_line("mutants"), TemporaryDirectory(prefix="mutants-") as folder:
         refuse_arguments()
         drawn = sample([mutant for path in MODULES for mutant in mutants(path)])
-        copies: SimpleQueue[Path] = SimpleQueue()
-        for number in range(usable_cores()):
-            copies.put(committed(working_tree(), Path(folder) / str(number)))
+        first, *others = [
+            Copy(Path(folder) / str(n) / "project", Path(folder) / str(n) / "made") for n in range(usable_cores())
+        ]
+        committed(working_tree(), first.project)
+        first.made.mkdir()
+        if not passes(first, sorted({test for tests in MODULES.values() for test in tests})):
+            raise InputError("the tests fail without a mutant")
+        for copy in others:
+            shutil.copytree(first.project.parent, copy.project.parent, symlinks=True)
+        copies: SimpleQueue[Copy] = SimpleQueue()
+        for copy in (first, *others):
+            copies.put(copy)
 
         def tried(mutant: Mutant) -> bool:
             copy = copies.get()
@@ -132,8 +166,6 @@ def main() -> None:
             finally:
                 copies.put(copy)
 
-        if not passes(Path(folder) / "0", sorted({test for tests in MODULES.values() for test in tests})):
-            raise InputError("the tests fail without a mutant")
         with ThreadPoolExecutor(usable_cores()) as threads:
             became = []
             for mutant, dead in zip(drawn, threads.map(tried, drawn), strict=True):
