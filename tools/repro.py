@@ -24,7 +24,7 @@ from rich.text import Text
 
 from stages.common.cores import usable_cores
 from stages.common.errors import InputError, reported_in_one_line
-from stages.params import load_params
+from stages.params import Params, load_params
 from tools.common.console import ENDINGS, counted, ended_by_exception, tell
 from tools.common.pipeline import stale_stages
 
@@ -124,8 +124,23 @@ def run_side_by_side(stale: dict[str, set[str]], jobs: int) -> None:
             stages.stop()
 
 
-def _jobs(arguments: list[str]) -> int:
-    threads = load_params().train.threads
+def one_by_one(stale: dict[str, set[str]], params: Params) -> dict[str, set[str]]:
+    """The stages and what has to end before each, a training that another stage does as well after that one.
+
+    It finds there what is kept; beside it, it would only wait, and take the place of another.
+    """
+    first: dict[tuple[str, str], str] = {}
+    needs = dict(stale)
+    for described in params.architectures():
+        stage = f"train@{described.name}" if described.is_pick else f"train_{described.family}@{described.key}"
+        if stage in stale:
+            training = described.architecture.model_dump_json(), params.settings(described).model_dump_json()
+            if (earlier := first.setdefault(training, stage)) != stage:
+                needs[stage] = needs[stage] | {earlier}
+    return needs
+
+
+def _jobs(arguments: list[str], threads: int) -> int:
     if not arguments:
         return max(usable_cores() // threads, 1)
     if len(arguments) > 1 or not arguments[0].isdecimal() or int(arguments[0]) < 1:
@@ -135,8 +150,9 @@ def _jobs(arguments: list[str]) -> int:
 
 def main() -> None:
     with reported_in_one_line("repro"):
-        jobs = _jobs(sys.argv[1:])
-        stale = stale_stages()
+        params = load_params()
+        jobs = _jobs(sys.argv[1:], params.train.threads)
+        stale = one_by_one(stale_stages(), params)
         try:
             if stale:
                 run_side_by_side(stale, jobs)

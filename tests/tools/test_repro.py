@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from stages.common.strict_yaml import read_yaml
+from stages.params import PARAMS_FILE, read_params
+from stages.training.settings import FoundArchitecture
 from tests.conftest import ENVIRONMENT, contents, edit_params, ran_stages, run
+from tools.repro import one_by_one
 
 NAMES = "abcdefgh"
 PIPELINE = """
@@ -132,6 +135,27 @@ def test_interrupted_run_leaves_no_process_behind(project: Path, number: signal.
     assert process.returncode == 128 + number
     assert "repro: interrupted; the same command goes on from here" in message
     assert processes_below(project) == []
+
+
+def test_a_training_of_two_stages_is_begun_once_and_the_second_takes_no_place_meanwhile(project: Path) -> None:
+    """Not so where one has a learning rate of its own, or is up to date."""
+    params = read_params((project / PARAMS_FILE).read_text())
+    as_w8_16 = FoundArchitecture(**params.width.model_dump())
+    params.study.found["same"], params.study.found["slower"] = (
+        as_w8_16,
+        as_w8_16.model_copy(update={"learning_rate": 0.0005}),
+    )
+    stages = {
+        stage: {"prepare"}
+        for stage in ("train@width", "train_width@w8-16", "train_found@slower", "train_found@same", "train@depth")
+    }
+    waits = {stage: needs - {"prepare"} for stage, needs in one_by_one(stages, params).items()}
+    assert {stage: needs for stage, needs in waits.items() if needs} == {
+        "train_width@w8-16": {"train@width"},
+        "train_found@same": {"train@width"},
+    }
+    del stages["train@width"]
+    assert one_by_one(stages, params)["train_found@same"] == {"prepare", "train_width@w8-16"}
 
 
 def test_results_are_a_serial_runs_to_the_byte(small: Path, reduced: Path) -> None:
