@@ -18,6 +18,13 @@ def test_table_of_speed_is_that_of_the_record(record: str) -> None:
     assert table in PAGE
 
 
+def test_first_epoch_of_what_pytorch_compiles_is_that_of_the_record() -> None:
+    epochs = pd.read_csv(ROOT / "records/benchmark/kinds/benchmark.csv")
+    first = epochs[(epochs["way"] == "torch_compiled") & (epochs["round"] == 0)]["seconds"]
+    assert len(first) == 3
+    assert f"its first epoch took {first.min():.0f} to {first.max():.0f} s." in TEXT
+
+
 def test_minutes_of_the_nine_trainings_follow_from_the_table_of_speed() -> None:
     table = (ROOT / "records/benchmark/benchmark.md").read_text()
     seconds = [float(row.split("|")[2]) for row in table.splitlines() if re.match(r"\| (w\d|depth-\d)", row)]
