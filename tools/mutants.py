@@ -38,6 +38,8 @@ SAME = [  # what a mutant has in the place of what, and why no test can tell the
     ('"records"', '"RECORDS"', "pandas takes it in capitals"),
     ("index=False", "index=None", "pandas asks whether it is true"),
     ("replace=False", "replace=None", "NumPy asks whether it is true"),
+    ("sort=False", "sort=None", "pandas asks whether it is true"),
+    ('"status", "--porcelain", "-z"', '"status", "-z"', "Git's `-z` implies it"),
     ('lineterminator="\\n"', "lineterminator=None", "what this system ends lines with"),
     (', lineterminator="\\n"', ", ", "what this system ends lines with"),
     ("astype(float)", "astype(None)", "float is what None stands for"),

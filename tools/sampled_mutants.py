@@ -34,7 +34,7 @@ from tools.mutants import change, refuse_arguments, scores, told_apart
 RECORD = Path("records/mutants-sample/README.md")
 MODULES = {  # what decides, and the tests that are of it
     "stages/training/kept.py": ["tests/training/test_kept.py", "tests/training/test_taken_up.py"],
-    "tools/comparing/lock.py": ["tests/tools/test_gate.py"],
+    "tools/comparing/lock.py": ["tests/tools/test_gate.py", "tests/tools/test_same.py"],
     "tools/gate.py": ["tests/tools/test_gate.py"],
     "tools/pull_requests/report.py": ["tests/tools/pull_requests/test_report.py"],
     "tools/pull_requests/revisions.py": ["tests/tools/pull_requests/test_revisions.py"],

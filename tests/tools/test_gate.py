@@ -77,6 +77,12 @@ def test_libraries_that_are_not_those_of_the_lock_file_are_refused(project: Path
     assert refused(project).startswith("gate: keras is 9.8.7 in requirements.lock, ")
 
 
+def test_file_that_the_system_does_not_let_be_read_is_told_in_a_line(project: Path) -> None:
+    (project / "requirements.lock").unlink()
+    (project / "requirements.lock").mkdir()
+    assert refused(project).startswith("gate: requirements.lock: Is a directory; ")
+
+
 def test_folder_of_data_that_git_should_hold_may_not_be_missing(project: Path) -> None:
     shutil.rmtree(project / "tests/sample")
     assert "the metrics at fetch: " in refused(project)

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from stages.common.strict_yaml import read_yaml
 from tests.conftest import commit, documented, edit_params, run
+from tests.in_process import called
 from tests.tools.pull_requests.conftest import clone_of, number
+from tools.common.git import GitError
 from tools.common.markdown import plain
-from tools.pull_requests.report import report
+from tools.pull_requests.report import main, report
 
 SINGLE = ("test_accuracy", "test_accuracy_started", "validation_accuracy", "validation_loss")  # values a seed in Git
 
@@ -146,12 +149,27 @@ def test_report_on_a_trained_branch_to_the_line_without_data(small: Path) -> Non
     ]
 
 
+def test_what_git_says_is_shortened_and_the_way_round_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_base: str) -> None:
+        raise GitError(("show",), "a" * 1000, "b" * 1000)
+
+    monkeypatch.setattr("tools.pull_requests.report.sides", fails)
+    assert report("main") == f"Nothing was compared: {'a' * 399}…; {'b' * 1000}\n"
+
+
 def test_branch_without_a_change_of_results_is_told_in_one_line(project: Path) -> None:
     (project / "README.md").write_text("Other words\n")
     commit(project, "Other words")
     assert report("main") == (
         f"Nothing changed between `main` ({short(project, 'main')}) and this branch ({short(project, 'branch')}).\n"
     )
+
+
+def test_where_no_base_is_named_it_is_main_of_where_the_clone_is_from(project: Path) -> None:
+    run("git", "update-ref", "refs/remotes/origin/main", "main", cwd=project)
+    told = called(main, project)
+    assert told == report("origin/main")
+    assert told.startswith("Nothing changed between `origin/main` (")
 
 
 def test_what_is_not_committed_is_named(project: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import commit, edit_params, run
 from tests.tools.pull_requests.conftest import clone_of, number
 from tools.pull_requests.report import report
+from tools.pull_requests.revisions import json_diff, sides
 
 
 def test_shallow_clone_is_compared_with_the_base_as_it_is(project: Path) -> None:
@@ -108,6 +109,17 @@ def test_files_that_the_base_does_not_have_are_named(project: Path) -> None:
     assert f"| `width.w2-4.test_accuracy` | - | {number(accuracy)} | - |  |" in lines
 
 
+def test_numbers_differ_by_key_and_only_those_of_both_sides_by_how_much(project: Path) -> None:
+    on_the_base(project, {"numbers.json": b'{"a": {"b": 1, "same": 2, "gone": 5}}'})
+    (project / "numbers.json").write_text('{"a": {"b": 1.5, "same": 2}, "new": 7, "name": "no number"}')
+    commit(project, "Other numbers")
+    assert json_diff("numbers.json", *sides("main")) == {
+        "a.b": {"old": 1, "new": 1.5, "diff": 0.5},
+        "a.gone": {"old": 5, "new": None},
+        "new": {"old": None, "new": 7},
+    }
+
+
 def test_numbers_that_only_repeat_others_are_not_missed(project: Path) -> None:
     """As on every base from before there was metrics/accuracy.json."""
     on_the_base(project, {"metrics/accuracy.json": None})
@@ -119,6 +131,12 @@ def test_files_that_cannot_be_read_on_the_base_are_named_and_not_taken_for_new(p
     output = report("main")
     assert output.startswith("Nothing that could be compared changed between `main` ")
     assert [name for name in UNREADABLE if f"- `{name}`: not readable (" not in output] == []
+
+
+def test_metrics_of_a_user_s_own_that_cannot_be_read_on_the_base_are_named(project: Path) -> None:
+    pipeline = (project / "dvc.yaml").read_bytes()
+    on_the_base(project, {"dvc.yaml": pipeline + b"metrics:\n- own.json\n", "own.json": b"["})
+    assert re.search(r"^- `own\.json`: not readable \(.+\) on the base\.$", report("main"), flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,15 @@ def test_metric_of_a_stage_of_one_s_own_is_told_and_none_twice(project: Path) ->
     assert lines[-1] == "- `metrics/labels.json`: absent on the base."
 
 
+def test_where_no_test_accuracy_changed_the_report_says_so_above_what_is_folded_away(project: Path) -> None:
+    edit_json(project / "metrics/study.json", "width", "w2-4", "validation_loss", value=0.5)
+    commit(project, "Another loss")
+    _, _, told = report("main").partition("\n## Metrics\n\n")
+    _, text, others, *_ = told.split("\n\n")
+    assert text == "No test accuracy changed."
+    assert others == "<details><summary>1 other metric</summary>"
+
+
 def test_changed_verdict_is_told_with_its_sentence(project: Path) -> None:
     path = project / "metrics/verdicts.json"
     entry = {"claim": "More is more.", "verdict": "confirmed", "sentence": "It is."}
