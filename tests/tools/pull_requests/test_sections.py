@@ -74,6 +74,30 @@ def test_where_no_test_accuracy_changed_the_report_says_so_above_what_is_folded_
     assert others == "<details><summary>1 other metric</summary>"
 
 
+def test_no_table_has_more_rows_than_fit_a_comment(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitHub refuses a long one as a whole; here one row fits."""
+    monkeypatch.setattr("tools.pull_requests.sections.ROWS", 1)
+    edit_params(project, "epochs: 20", "epochs: 21")
+    edit_params(project, "batch_size: 128", "batch_size: 64")
+    for name in ("w2-4", "w5-10"):
+        for number in ("test_accuracy", "validation_loss"):
+            edit_json(project / "metrics/study.json", "width", name, number, value=0.5)
+    verdicts = json.loads((project / "metrics/verdicts.json").read_text())
+    for key in list(verdicts)[:3]:
+        edit_json(project / "metrics/verdicts.json", key, "verdict", value="another")
+    curves = pd.read_csv(project / "plots/width_curves.csv")
+    curves[curves["epoch"] < 20].to_csv(project / "plots/width_curves.csv", index=False)
+    lock = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")
+    for name in ("train@width", "train@depth"):
+        lock["stages"][name]["cmd"] = "another"
+    (project / "dvc.lock").write_text(yaml_text(lock))
+    commit(project, "A little of everything")
+    told = [section.partition("\nand ")[2].split(" more")[0] for section in report("main").split("\n## ")[1:]]
+    pairs = 2 * curves["architecture"].nunique()
+    assert told == ["1", "1", "1", f"{pairs - 1}", "2"]
+    assert report("main").count("\nand 1 more\n") == 4, "of the metrics both tables"
+
+
 def test_changed_verdict_is_told_with_its_sentence(project: Path) -> None:
     path = project / "metrics/verdicts.json"
     entry = {"claim": "More is more.", "verdict": "confirmed", "sentence": "It is."}
