@@ -74,6 +74,26 @@ def test_where_no_test_accuracy_changed_the_report_says_so_above_what_is_folded_
     assert others == "<details><summary>1 other metric</summary>"
 
 
+@pytest.mark.parametrize(
+    ("on_main", "on_the_branch", "not_compared"),
+    [(None, None, []), ("[", "{}", ["- `metrics/verdicts.json`: not readable ("])],
+)
+def test_verdicts_that_neither_side_has_are_not_missed_and_those_of_one_are(
+    project: Path, on_main: str | None, on_the_branch: str | None, not_compared: list[str]
+) -> None:
+    path = project / "metrics/verdicts.json"
+    for branch, content in (("main", on_main), ("branch", on_the_branch)):
+        run("git", "checkout", "--quiet", "-B", branch, cwd=project)
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.write_text(content)
+        (project / "README.md").write_text(branch)
+        commit(project, "Verdicts")
+    lines = report("main").splitlines()
+    assert lines[0].startswith("Nothing that could be compared changed" if not_compared else "Nothing changed")
+    assert [line.partition("(")[0] + "(" for line in lines if line.startswith("- ")] == not_compared
+
+
 def test_no_table_has_more_rows_than_fit_a_comment(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """GitHub refuses a long one as a whole; here one row fits."""
     monkeypatch.setattr("tools.pull_requests.sections.ROWS", 1)
