@@ -2,11 +2,13 @@
 
 import hashlib
 import shutil
+import sys
 from pathlib import Path
 
 from tests.conftest import run
 from tests.tools.conftest import clone_of, data, one_line, refused
 from tests.tools.servers import Server
+from tools import remote
 
 MODELS = ("data/models/w2-4/seed-0.keras", "data/models/depth-1/seed-0.keras")
 
@@ -53,6 +55,11 @@ def test_damaged_object_never_reaches_the_data(first: Path, server: Server) -> N
     second = clone_of(first, "second", server.right)
     assert "data/models/w2-4" in refused(second, "dvc", "pull")
     assert not (second / MODELS[0]).exists()
+
+
+def test_help_begins_with_what_it_is_for(fresh: Path) -> None:
+    told = run(sys.executable, "-m", "tools.remote", "--help", cwd=fresh)
+    assert told.split("\n\n")[1] == (remote.__doc__ or "").splitlines()[0]
 
 
 def test_project_without_a_remote_is_told_so(fresh: Path, tmp_path: Path) -> None:

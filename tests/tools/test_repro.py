@@ -12,12 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from rich.progress import Progress
 
 from stages.common.strict_yaml import read_yaml
 from stages.params import PARAMS_FILE, read_params
 from stages.training.settings import FoundArchitecture
 from tests.conftest import ENVIRONMENT, contents, edit_params, ran_stages, run
-from tools.repro import one_by_one
+from tools.repro import LOGS, StageFailedError, Stages, one_by_one
 
 NAMES = "abcdefgh"
 PIPELINE = """
@@ -121,6 +122,18 @@ def test_after_a_failed_stage_none_starts_that_waited_for_its_turn(project: Path
     assert "repro: part@e failed" in output
     assert not list((project / "data").glob("*.started"))
     assert processes_below(project) == []
+
+
+def test_from_the_moment_that_a_stage_has_failed_none_starts(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even before the others are stopped, which another thread does."""
+    monkeypatch.chdir(with_stages(project, "'[ ${item} != e ] || exit 3; touch data/${item}.started'"))
+    LOGS.mkdir()
+    stages = Stages(Progress(disable=True))
+    with pytest.raises(StageFailedError, match=r"^part@e failed; "):
+        stages.run("part@e")
+    stages.run("part@f")
+    assert (LOGS / "part-f.log").read_bytes() == b""
+    assert not list(Path("data").glob("*.started"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
