@@ -1,4 +1,7 @@
-"""Stages side by side: as many as asked for, ended together, and with a serial run's bytes."""
+"""Stages side by side: as many as asked for, ended together, and with a serial run's bytes.
+
+Over 200 lines, as what one stage does to the others is tried with short stages, each case written out.
+"""
 
 import os
 import pty
