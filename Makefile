@@ -36,7 +36,7 @@ adopt: setup  ## write the best of the search under each budget into params.yaml
 images: setup  ## make the folder TO, for data.source, of FROM: folders of pictures, an .npz or CSV; SIZE=28 scales
 	@$(ACTIVATE) python -m tools.images "FROM=$$FROM" "TO=$$TO" "SIZE=$$SIZE" "SEED=$$SEED" "TEST=$$TEST"
 
-test: lint  ## the same environment, lint, types and tests; SLOW=1: those of a cluster whose parts fail
+test: lint  ## the same environment, lint, types and tests; SLOW=1: the long ones, of whole runs, queues and clusters
 	$(ACTIVATE) pytest $(if $(SLOW),-m slow)
 
 bench: setup  ## time our training against other ways; FULL=1: the whole study; KINDS=1: other networks; PIECES=1: our layers

@@ -1,11 +1,13 @@
 """What the project's modules import of one another, read out of their source."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from tests.conftest import ROOT
 
 
+@cache
 def imported(file: str, *, type_checking: bool) -> set[str]:
     """The files of the project that one of its files imports, also inside functions; those for types if asked for."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))

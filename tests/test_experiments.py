@@ -30,12 +30,14 @@ def check_plots(page: str) -> None:
     assert "<DVC_METRIC" not in page
 
 
+@pytest.mark.slow
 def test_another_activation_in_depth_trains_that_family_alone(small: Path) -> None:
     """The documented command: which stages run is DVC's to say."""
     output = run(*documented("dvc exp run -S depth.activation=relu"), cwd=small)
     assert set(ran_stages(output)) == {"train@depth", "train_depth@1", "aggregate"}
 
 
+@pytest.mark.slow
 def test_one_more_architecture_adds_one_stage_and_leaves_nothing_when_reverted(small: Path) -> None:
     """There and back: that nothing is left is told by a run after the way back alone."""
     output = run(*documented("dvc exp run -S '+study.width.w12-24=[12,24]'"), cwd=small)
@@ -48,7 +50,9 @@ def test_one_more_architecture_adds_one_stage_and_leaves_nothing_when_reverted(s
     assert run("git", "status", "--porcelain", cwd=small) == ""
 
 
+@pytest.mark.slow
 def test_learning_rate_is_what_it_says_as_dvc_writes_it(small: Path) -> None:
+    """Two trainings by `dvc exp run`, as DVC writes the number: its run-cache tells whether it is the same one."""
     history = small / "data/models/w2-4/history.csv"
     before = history.read_text()
     command = ["dvc", "exp", "run", "train_width@w2-4", "-S"]
@@ -59,6 +63,7 @@ def test_learning_rate_is_what_it_says_as_dvc_writes_it(small: Path) -> None:
     assert history.read_text() == before
 
 
+@pytest.mark.slow
 def test_more_seeds_train_every_architecture_from_each(small: Path) -> None:
     """As many trainings as the command asks for: nothing less shows that none is left out."""
     output = run(*documented("dvc exp run -S 'train.seeds=[0,1,2]'"), cwd=small)
@@ -140,6 +145,7 @@ def test_another_pick_in_width_trains_that_pick_alone_and_is_compared_and_shown_
     assert workspace[1:] == experiment[1:] != committed[1:]
 
 
+@pytest.mark.slow
 def test_queued_experiments_run_side_by_side_and_read_like_a_league_table(project: Path) -> None:
     """Three experiments through DVC's queue, as only these have the names, places and order that the table shows."""
     run(*documented("dvc exp run --queue -S 'width.filters=[2,4],[5,10],[10,20]'"), cwd=project)

@@ -171,6 +171,7 @@ def test_base_from_before_anything_could_be_found_lacks_nothing(
     assert [line.split(" | ")[0] for line in text.splitlines() if line.endswith("█ 0.89 |")] == ["| `plain`"]
 
 
+@pytest.mark.slow
 def test_one_is_asked_for_in_one_command_trained_alone_with_its_own_average_and_shown(small: Path) -> None:
     """Three experiments of one architecture: its own average is told from `train`'s by what is trained alone."""
     command = documented("dvc exp run -S '+study.found.mine={filters: [4, 8], blocks: 1, pooling: max, dense_units: 16, activation: relu}'")  # fmt: skip  # noqa: E501

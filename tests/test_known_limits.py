@@ -26,6 +26,7 @@ def test_folder_that_is_not_there_is_told_by_dvc_in_its_own_words(project: Path)
     assert f"ERROR: failed to reproduce 'fetch': [Errno 2] No such file or directory: '{project}/nowhere'" in output
 
 
+@pytest.mark.slow
 def test_gc_takes_what_head_names_after_an_experiment_but_nothing_that_is_kept_of_trainings(project: Path) -> None:
     """Three experiments and two collections: what the second takes follows from what the first has left."""
     kept = project / STORE / "training/epoch-1.npz"

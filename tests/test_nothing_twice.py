@@ -42,6 +42,7 @@ def test_a_whole_run_trains_the_nine_of_the_study_and_no_pick_beside_them(reprod
     assert len({name for name, _, _ in epochs if name not in ("width", "depth")} | {"w8-16", "depth-1"}) == 9
 
 
+@pytest.mark.slow
 def test_next_questions_cost_what_is_new_in_them(small: Path, tmp_path: Path) -> None:
     """The table of what trains how much, in one sequence; only whole runs show that each stage finds the others'."""
     assert (
@@ -82,6 +83,7 @@ def test_what_changes_bytes_trains_all_anew(small: Path, file: str, old: str, ne
     assert trained(output) == [("w2-4", 0, 1)]
 
 
+@pytest.mark.slow
 def test_queued_experiments_side_by_side_train_each_epoch_once_and_fill_the_same_store(small: Path) -> None:
     """Two at a time, in copies of the project; nothing shorter shows that the copies share what is kept."""
     known = {path.name for path in (small / STORE).iterdir()}
@@ -95,6 +97,7 @@ def test_queued_experiments_side_by_side_train_each_epoch_once_and_fill_the_same
     assert len({path.name for path in (small / STORE).iterdir()} - known) == 2, "(3, 5), and one block with 80 units"
 
 
+@pytest.mark.slow
 def test_training_killed_in_the_queue_goes_on_also_after_a_shorter_one(small: Path) -> None:
     """From outside, as `dvc queue kill` says so itself: nothing shorter shows what it leaves below the shared cache."""
     stage = "train_width@w2-4"

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from tests.conftest import documented, ran_stages, run
 from tests.test_experiments import metrics
 
 
+@pytest.mark.slow
 def test_another_kind_of_layer_in_width_trains_that_family_and_is_compared(small: Path) -> None:
     """The documented command, to the tables: only a training has layers of that kind."""
     output = run(*documented("dvc exp run -S width.normalization=batch"), cwd=small)

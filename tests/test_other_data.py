@@ -5,11 +5,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from stages.data.idx import FILES, read_idx
 from tests.conftest import commit, ran_stages, run
 
 
+@pytest.mark.slow
 def test_data_set_of_another_shape_goes_through_the_whole_pipeline(small: Path) -> None:
     """Real images, cut to 20x24 pixels and to the first seven classes, whose labels are 0, 25, ... 150."""
     make_smaller_data(small)

@@ -27,6 +27,7 @@ def replace_labels(project: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 def test_changed_files_are_fetched_and_all_that_follows_runs_and_no_cache_brings_the_old_back(own: Path) -> None:
     """An experiment, the gate and two runs: which of DVC's caches could bring old data back only all of them show."""
     output = run("dvc", "exp", "run", "-S", "data.source=own", cwd=own)
@@ -55,6 +56,7 @@ def test_file_that_changed_alone_is_refused(own: Path) -> None:
     assert f"fetch: own/{TRAIN_LABELS}: SHA-256 is " in output
 
 
+@pytest.mark.slow
 def test_folder_that_dvc_holds_is_there_in_an_experiment_s_own_copy_of_the_project(own: Path) -> None:
     """A whole experiment in a copy of the project, which DVC makes and fills itself."""
     run("dvc", "add", "--quiet", "own", cwd=own)

@@ -118,6 +118,7 @@ def test_second_run_does_nothing(full: Path) -> None:
     assert run("git", "status", "--porcelain", cwd=full) == ""
 
 
+@pytest.mark.slow
 def test_run_from_scratch_leaves_the_repository_as_it_was(small: Path) -> None:
     """Every stage runs, as only a whole run shows that no byte of any output depends on more than is committed."""
     output = run("dvc", "repro", "--force", cwd=small)

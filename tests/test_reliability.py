@@ -131,6 +131,7 @@ def test_study_key_never_reaches_a_shell(small: Path, key: str) -> None:
     assert not (small / "x").exists()
 
 
+@pytest.mark.slow
 def test_damaged_cache_is_noticed_and_repaired_by_training_again(small: Path) -> None:
     """One flipped bit, the file's date and permissions as they were: what DVC alone does not see."""
     assert "is what its name says" in run("make", "verify", cwd=small)

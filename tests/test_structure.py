@@ -1,5 +1,6 @@
 """Which file imports which: arrows between folders run one way, and every stage depends on what decides its results."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,14 @@ def test_a_training_depends_on_eight_files_and_what_is_kept_of_it_on_the_same(fr
 def test_no_file_is_long_without_a_reason_at_its_top(file: str) -> None:
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
     assert len(lines) <= LONGEST or any("ver 200 lines" in line for line in lines[:15]), f"{len(lines)} lines"
+
+
+@pytest.mark.parametrize("file", [file for file in sources("tests") if "/test_" in file])
+def test_a_slow_test_says_what_only_a_long_one_shows(file: str) -> None:
+    module = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    tests = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    all_of_them = any(ast.unparse(node) == "pytestmark = pytest.mark.slow" for node in module.body)
+    slow = [
+        test for test in tests if all_of_them or "pytest.mark.slow" in [ast.unparse(d) for d in test.decorator_list]
+    ]
+    assert [test.name for test in slow if not ast.get_docstring(test)] == []

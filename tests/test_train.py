@@ -145,6 +145,7 @@ def test_without_validation_images_the_test_images_are_watched(prepared: Path) -
     assert history["val_accuracy"].iloc[-1] == pytest.approx(seed["test_accuracy"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_diverged_seed_is_a_failed_start_with_its_epoch_and_the_others_go_on(prepared: Path) -> None:
     """Two families that diverge, to the tables: that these leave failed starts out is a matter of the whole way."""
     edit_params(prepared, "learning_rate: 0.01", "learning_rate: 9.0e+15")

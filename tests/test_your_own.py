@@ -63,6 +63,7 @@ def go(commands: str, folder: Path) -> str:
     return run("sh", "-ec", commands, cwd=folder)
 
 
+@pytest.mark.slow
 def test_ten_commands_at_most_lead_from_pictures_to_the_page(project: Path) -> None:
     """The whole walk of the page: that each command finds what those before it have left is a matter of all of them."""
     assert len(WALK.splitlines()) <= 10
@@ -77,6 +78,7 @@ def test_ten_commands_at_most_lead_from_pictures_to_the_page(project: Path) -> N
     assert 'src="data:image/png;base64,' in page.read_text(encoding="utf-8")  # images that the best model gets wrong
 
 
+@pytest.mark.slow
 def test_experiments_elsewhere_see_a_folder_that_dvc_holds_and_none_that_nobody_holds(project: Path) -> None:
     """In a folder of their own, as those in the queue are. They end in `prepare`, which has not as many images."""
     elsewhere = ". .venv/bin/activate\ndvc exp run --temp -S data.source=data-own"

@@ -69,6 +69,7 @@ def test_option_that_dvc_refuses_is_told_with_its_own_words(project: Path) -> No
     assert re.search(r"^quick: dvc exp run .* failed in .*für später/quick-", said, flags=re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.longest
 def test_make_quick_shows_the_study_in_small_and_ends_with_it(project: Path) -> None:
     """Fifteen epochs of nine architectures: only so many leave the plateau, or stay there."""

@@ -174,6 +174,7 @@ def test_a_training_of_two_stages_is_begun_once_and_the_second_takes_no_place_me
     assert one_by_one(stages, params)["train_found@same"] == {"prepare", "train_width@w8-16"}
 
 
+@pytest.mark.slow
 def test_results_are_a_serial_runs_to_the_byte(small: Path, reduced: Path) -> None:
     """A whole run, since what trainings side by side could do to each other only trainings show."""
     for folder in ("data", ".dvc/cache"):

@@ -44,6 +44,7 @@ def same(project: Path, *base: str, status: int = 0) -> str:
     return called(main, project, *base, status=status)
 
 
+@pytest.mark.slow
 def test_comment_renamed_function_and_moved_module_pass_and_the_lock_is_up_to_date(project: Path) -> None:
     """Whole runs of the pipeline, as what they write is what is compared; nothing shorter shows that it is the same."""
     before = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]
@@ -75,6 +76,7 @@ bring_up_to_date(stages_behind())
 """
 
 
+@pytest.mark.slow
 def test_other_bytes_are_named_and_nothing_is_changed_and_a_lock_edited_by_hand_is_found_out(project: Path) -> None:
     """A whole run, in which only the last digits of a sum differ; nothing shorter shows that these are seen.
 

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import documented, edit_params, ran_stages, run
 from tests.tools.conftest import clone_of, data, give, one_line, refused, set_up
 from tests.tools.servers import Server
+
+pytestmark = pytest.mark.slow
 
 
 def ask_for_two_blocks(project: Path) -> None:

@@ -29,6 +29,7 @@ PIN = f"import os, sys; os.sched_setaffinity(0, {{{CORE}}}); os.execv(sys.argv[1
 ON_ONE_CORE = [sys.executable, "-c", PIN]
 
 
+@pytest.mark.slow
 def test_one_loaded_core_gives_the_same_bytes_as_two_free_ones(project: Path, whole: Path) -> None:
     """Two trainings on it, each the other's load."""
     names = ("w2-4", "depth-1")
@@ -39,10 +40,12 @@ def test_one_loaded_core_gives_the_same_bytes_as_two_free_ones(project: Path, wh
         assert contents(project / MODELS / name) == contents(whole / MODELS / name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["w2-4", "depth-1"])
 def test_training_of_another_kind_killed_on_one_core_and_taken_up_on_two_ends_with_the_same_bytes(
     other_kinds: Path, tmp_path: Path, name: str
 ) -> None:
+    """Processes on one core and on two: within one process their number cannot change."""
     project = Path(shutil.copytree(other_kinds, tmp_path / "project", symlinks=True))
     forget(project, name)
     process = subprocess.Popen([*ON_ONE_CORE, *training(name)], cwd=project, env=ENVIRONMENT)
@@ -56,6 +59,7 @@ def test_training_of_another_kind_killed_on_one_core_and_taken_up_on_two_ends_wi
     assert contents(project / MODELS / name) == contents(other_kinds / MODELS / name)
 
 
+@pytest.mark.slow
 @pytest.mark.longest
 def test_training_killed_at_random_moments_ends_with_the_same_bytes(
     project: Path, whole: Path, record_property: Callable[[str, object], None]
@@ -86,6 +90,7 @@ def test_training_killed_at_random_moments_ends_with_the_same_bytes(
     assert {path.name for path in states(project)} == {"epoch-3.npz"}
 
 
+@pytest.mark.slow
 def test_pipeline_killed_as_a_whole_goes_on_at_the_next_repro(project: Path, whole: Path) -> None:
     """DVC and its training die together, as when a machine is switched off."""
     pipeline = subprocess.Popen(

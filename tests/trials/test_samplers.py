@@ -54,7 +54,9 @@ def test_another_number_of_seeds_is_refused(tmp_path: Path, arguments: list[str]
     assert said == f"samplers: holds {' '.join(arguments)!r}, may hold a number of seeds from 1\n"
 
 
+@pytest.mark.slow
 def test_a_record_has_both_samplers_generation_by_generation_and_what_was_trained_is_found(project: Path) -> None:
+    """Two searches and their trainings; the same command again tells that these are found."""
     said = called(main, project, "1")
     assert said.endswith("record: records/samplers\n")
     record = project / "records/samplers"

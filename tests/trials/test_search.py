@@ -60,6 +60,7 @@ def contents(place: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in place.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_other_workers_a_kill_and_other_test_labels_give_the_same_bytes(searched: Path, project: Path) -> None:
     """A long test, since each training is a process: what is compared are all bytes of two whole searches."""
     with_other_test_labels(project)

@@ -17,6 +17,7 @@ from tests.tools.cluster.conftest import bucket, finish, give_stages, start
 def test_failed_stage_ends_with_its_own_error_and_the_others_are_kept(
     short: Path, cluster: Cluster, request: pytest.FixtureRequest
 ) -> None:
+    """Real workers and a real remote, twice: what a failed run has kept shows in the next."""
     cluster.give_remote(short, bucket(request))
     give_stages(short, "if [ ${item} = b ]; then echo out of cheese >&2; exit 3; fi; echo ${item} > data/${item}.txt")
     output = finish(start(short, cluster), status=2)  # make's own, for its command's 1
@@ -29,6 +30,7 @@ def test_failed_stage_ends_with_its_own_error_and_the_others_are_kept(
     assert (short / "metrics/whole.txt").read_text().split() == ["a", "b", "c"]
 
 
+@pytest.mark.slow
 def test_cluster_of_this_machine_needs_neither_scheduler_nor_remote(short: Path) -> None:
     """A cluster of real processes, twice: that the second has nothing to do only the second shows."""
     output = run(*documented("make cluster"), cwd=short)
@@ -45,6 +47,7 @@ def test_cluster_of_this_machine_needs_neither_scheduler_nor_remote(short: Path)
 def test_worker_that_comes_later_is_given_what_waits(
     short: Path, cluster: Cluster, request: pytest.FixtureRequest
 ) -> None:
+    """Without a worker at first, as long as real processes take: nothing shorter shows that the driver waits."""
     cluster.give_remote(short, bucket(request))
     for name in list(cluster.workers):
         cluster.kill_worker(name)

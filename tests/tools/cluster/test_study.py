@@ -49,6 +49,7 @@ def assert_same(project: Path, serial: Path, output: str) -> None:
 
 @pytest.mark.slow
 def test_killed_worker_loses_nothing(untrained: Path, reduced: Path, cluster: Cluster) -> None:
+    """A whole study, as a killed worker has to be in a training, and the others' results are to stay."""
     driver = start(untrained, cluster)
     until(cluster.begun, "a training's begin")
     killed = cluster.worker_of(cluster.begun()[0])
@@ -63,6 +64,7 @@ def test_killed_worker_loses_nothing(untrained: Path, reduced: Path, cluster: Cl
 
 @pytest.mark.slow
 def test_remote_that_is_away_for_a_while_costs_no_training(untrained: Path, reduced: Path, cluster: Cluster) -> None:
+    """A whole study beside a server that is away for longer than DVC itself tries."""
     driver = start(untrained, cluster)
     until(cluster.begun, "a training's begin")
     cluster.tell_s3("stop")
@@ -79,6 +81,7 @@ def test_remote_that_is_away_for_a_while_costs_no_training(untrained: Path, redu
 
 @pytest.mark.slow
 def test_killed_driver_is_started_again_and_joins_in(untrained: Path, reduced: Path, cluster: Cluster) -> None:
+    """A whole study, by two drivers: only what the first has had trained shows that the second joins in."""
     driver = start(untrained, cluster)
     until(cluster.ended, "a training's end")
     os.killpg(driver.pid, signal.SIGKILL)

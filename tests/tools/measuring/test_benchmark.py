@@ -23,6 +23,7 @@ def dataset() -> Dataset:
     return shortened(split(*parts, validation=0, seed=0), train=256, test=100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [NAMED, OTHER_KINDS[1]], ids=["studied", "another kind"])
 def test_every_way_trains_an_epoch_a_round(dataset: Dataset, named: StudyArchitecture) -> None:
     """Every way is a process of its own that trains two epochs, as the benchmark's are."""

@@ -72,6 +72,7 @@ def one_epoch(values: list[float | None]) -> str:
     return " | ".join(cells)
 
 
+@pytest.mark.slow
 def test_report_on_a_trained_branch_to_the_line_without_data(small: Path) -> None:
     """Two trainings, as numbers that were made up could not differ in all that trainings change."""
     run("git", "checkout", "--quiet", "-b", "branch", cwd=small)
