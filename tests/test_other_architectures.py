@@ -18,6 +18,7 @@ def test_another_kind_of_layer_in_width_trains_that_family_and_is_compared(small
     assert '"normalization": "batch"' in (small / "data/models/width/results.json").read_text()
 
 
+@pytest.mark.slow
 def test_a_network_whose_blocks_differ_is_asked_for_in_one_command(small: Path) -> None:
     """The documented command, to the page: only a training has layers of such blocks."""
     output = run(

@@ -70,6 +70,7 @@ def test_gate_finds_a_lock_file_that_is_behind(
     assert UP_TO_DATE not in gate(tmp_path / "clone")
 
 
+@pytest.mark.longest
 def test_first_run_trains_every_architecture_for_one_epoch(reproduced: Path) -> None:
     ran = ran_stages((reproduced / "first-run.log").read_text())
     assert sorted(ran) == sorted(["fetch", "prepare", *TRAININGS, "aggregate"])

@@ -14,13 +14,17 @@ from tests.in_process import called
 from tools.same import main
 
 
+def clone(reduced: Path, place: Path) -> None:
+    run("git", "clone", "--quiet", str(reduced), str(place), cwd=reduced)
+    give_environment(place)
+
+
 @pytest.fixture(scope="session")
 def compared(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone without data, after its first `make same`: it keeps what the committed code writes. To be copied."""
 
     def make(place: Path) -> None:
-        run("git", "clone", "--quiet", str(reduced), str(place), cwd=reduced)
-        give_environment(place)
+        clone(reduced, place)
         replace(place, "stages/training/loop.py", "One Keras training", "A Keras training")
         run("make", "same", cwd=place)
         commit(place, "Another word")
@@ -31,6 +35,13 @@ def compared(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(compared: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(compared, tmp_path / "project", symlinks=True))
+
+
+@pytest.fixture
+def cloned(reduced: Path, tmp_path: Path) -> Path:
+    """A clone in which nothing was compared, for what ends before a comparison."""
+    clone(reduced, tmp_path / "cloned")
+    return tmp_path / "cloned"
 
 
 def replace(project: Path, file: str, old: str, new: str) -> None:
@@ -122,35 +133,35 @@ def changed_data(project: Path) -> None:
     ],
 )
 def test_other_parameters_data_or_results_are_refused_by_name(
-    project: Path, change: Callable[[Path], None], named: str
+    cloned: Path, change: Callable[[Path], None], named: str
 ) -> None:
-    replace(project, "stages/training/loop.py", "A Keras training", "Some Keras training")
-    change(project)
-    lock = (project / "dvc.lock").read_bytes()
-    (line,) = [line for line in same(project, status=1).splitlines() if line.startswith("same: ")]
+    replace(cloned, "stages/training/loop.py", "One Keras training", "Some Keras training")
+    change(cloned)
+    lock = (cloned / "dvc.lock").read_bytes()
+    (line,) = [line for line in same(cloned, status=1).splitlines() if line.startswith("same: ")]
     assert f"same: {named}: not as dvc.lock has it" in line
-    assert (project / "dvc.lock").read_bytes() == lock
+    assert (cloned / "dvc.lock").read_bytes() == lock
 
 
-def test_lock_whose_code_is_in_no_commit_is_refused(project: Path) -> None:
-    lock = (project / "dvc.lock").read_text()
+def test_lock_whose_code_is_in_no_commit_is_refused(cloned: Path) -> None:
+    lock = (cloned / "dvc.lock").read_text()
     code = re.search(r"stages/network/fast.py\n +hash: md5\n +md5: (\w+)", lock)
     assert code
-    (project / "dvc.lock").write_text(lock.replace(code[1], "a" * 32))
-    assert "dvc.lock: no commit has the code and the parameters that it names" in same(project, status=1)
+    (cloned / "dvc.lock").write_text(lock.replace(code[1], "a" * 32))
+    assert "dvc.lock: no commit has the code and the parameters that it names" in same(cloned, status=1)
 
 
-def test_branch_that_changes_no_checksum_or_results_as_well_needs_no_comparison(project: Path) -> None:
-    assert same(project, "HEAD") == "same: no checksum of code in dvc.lock changed\n"
-    run("git", "switch", "--quiet", "--create", "branch", cwd=project)
-    lock = (project / "dvc.lock").read_text()
+def test_branch_that_changes_no_checksum_or_results_as_well_needs_no_comparison(cloned: Path) -> None:
+    assert same(cloned, "HEAD") == "same: no checksum of code in dvc.lock changed\n"
+    run("git", "switch", "--quiet", "--create", "branch", cwd=cloned)
+    lock = (cloned / "dvc.lock").read_text()
     for file in ("stages/network/fast.py", "metrics/study.json"):
         found = re.search(rf"{file}\n +hash: md5\n +md5: (\w+)", lock)
         assert found
         lock = lock.replace(found[1], "b" * 32)
-    (project / "dvc.lock").write_text(lock)
-    commit(project, "Results")
-    assert "same: dvc.lock has other results, by metrics/study.json" in same(project, "main")
+    (cloned / "dvc.lock").write_text(lock)
+    commit(cloned, "Results")
+    assert "same: dvc.lock has other results, by metrics/study.json" in same(cloned, "main")
 
 
 def test_partial_clone_that_lacks_the_old_code_says_what_to_fetch(fresh: Path, tmp_path: Path) -> None:

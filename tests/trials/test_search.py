@@ -98,6 +98,7 @@ def with_other_test_labels(project: Path) -> None:
     assert ran_stages(run("dvc", "repro", "prepare", cwd=project)) == ["fetch", "prepare"]
 
 
+@pytest.mark.slow
 def test_what_was_trained_is_found_again_and_more_trials_train_only_what_is_new(project: Path) -> None:
     """Two searches more, by the documented commands: what is not trained again is told by what they leave."""
     before, known = states(project), rows(project)

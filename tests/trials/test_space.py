@@ -36,6 +36,7 @@ def test_whatever_is_drawn_is_an_architecture_of_the_space(seed: int) -> None:
     assert found.dropout in (0.0, 0.1, 0.2, 0.3)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(28, 28), (9, 14)]))
 def test_what_fits_is_built_with_as_many_parameters_as_are_counted_and_saved(seed: int, shape: tuple[int, int]) -> None:
