@@ -62,9 +62,11 @@ def test_experiment_that_is_killed_leaves_git_on_no_branch_and_a_word_brings_it_
     assert "source: tests/sample" in (project / "params.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_remote_with_two_refspecs_stops_experiments_elsewhere_until_the_second_has_a_remote_of_its_own(
     project: Path,
 ) -> None:
+    """Experiments of DVC in a copy, before and after: how they fail and that they do not is what the page says."""
     elsewhere = (*SAMPLE, "--temp", "fetch")
     run("git", "remote", "add", "origin", ".", cwd=project)
     run("git", "config", "--add", "remote.origin.fetch", "+refs/pull/*/head:refs/remotes/origin/pr/*", cwd=project)

@@ -68,6 +68,7 @@ def test_next_questions_cost_what_is_new_in_them(small: Path, tmp_path: Path) ->
     assert trained(run("dvc", "repro", "--force", "-s", "train_width@w2-4", cwd=small)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [

@@ -49,6 +49,21 @@ def test_what_it_found_is_what_the_committed_search_has() -> None:
     assert "\n".join(rows) in page
 
 
+def test_networks_chosen_by_hand_are_told_as_their_record_has_them() -> None:
+    record = "records/untuned"
+    found = read_params((ROOT / record / "params.yaml").read_text(encoding="utf-8")).study.found
+    numbers = study_of(record)["found"]
+    rows = []
+    for name, asked in found.items():
+        kernels = iter(asked.architecture.filters)
+        blocks = " / ".join(f"{first}, {second}" for first, second in zip(kernels, kernels, strict=True))
+        kind = f"{asked.architecture.normalization}, {asked.architecture.dropout:g}"
+        size, accuracy = numbers[name]["parameters"], numbers[name]["test_accuracy"]
+        rows.append(f"| {blocks} | {kind} | {size:,} | {100 * accuracy:.2f} |")
+    assert len(rows) == 5
+    assert "\n".join(rows) in (ROOT / "docs/search.md").read_text(encoding="utf-8")
+
+
 def test_the_command_for_the_notebook_s_space_asks_for_what_its_record_has(tmp_path: Path) -> None:
     (command,) = [line for line in documented_commands() if "search.budgets.notebook=" in line]
     words = shlex.split(command)

@@ -95,6 +95,7 @@ def test_shared_environment_that_holds_the_packages_is_taken_as_it_is(project: P
     assert everything(project.parent) == before
 
 
+@pytest.mark.slow
 def test_new_environment_is_made_beside_the_old_one_in_which_all_goes_on(project: Path) -> None:
     """Two environments, made as `make setup` makes them: what goes on in the first is seen after the second."""
     assert make(project, "setup") == ""

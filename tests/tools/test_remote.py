@@ -5,6 +5,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import run
 from tests.tools.conftest import clone_of, data, one_line, refused
 from tests.tools.servers import Server
@@ -19,7 +21,9 @@ def object_path(content: bytes) -> str:
     return f"files/md5/{oid[:2]}/{oid[2:]}"
 
 
+@pytest.mark.slow
 def test_objects_missing_and_damaged_on_the_server_are_named_and_put_back(first: Path, server: Server) -> None:
+    """A whole remote on a real server, looked through file by file, before and after what it lacks is put back."""
     run("dvc", "push", cwd=first)
     whole = {name: (first / name).read_bytes() for name in MODELS}
     stored = {name: server.place(object_path(content)) for name, content in whole.items()}
@@ -46,7 +50,9 @@ def test_objects_missing_and_damaged_on_the_server_are_named_and_put_back(first:
     assert data(second) == data(first)
 
 
+@pytest.mark.slow
 def test_damaged_object_never_reaches_the_data(first: Path, server: Server) -> None:
+    """A real server, and DVC as it pulls from it: only the two together show that a checksum is looked at."""
     run("dvc", "push", cwd=first)
     whole = (first / MODELS[0]).read_bytes()
     stored = server.place(object_path(whole))

@@ -11,10 +11,12 @@ from tests.conftest import MODELS, run
 from tests.test_train import ONLY_KERAS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["w2-4", "depth-1"])
 def test_saved_model_of_another_kind_gives_the_stored_numbers_where_only_keras_is(
     other_kinds: Path, tmp_path: Path, name: str
 ) -> None:
+    """Trainings of every kind, each loaded by a process of its own in which none of our code is."""
     folder = other_kinds / MODELS / name
     seeds = json.loads((folder / "results.json").read_text())["seeds"]
     for seed, ours in seeds.items():

@@ -3,12 +3,16 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from stages.common.strict_yaml import read_yaml
 from tests.conftest import documented, run
 from tests.trials.conftest import write_params
 
 
+@pytest.mark.slow
 def test_the_best_are_adopted_once_and_trained_as_the_study_is(project: Path) -> None:
+    """A search, and then the pipeline: only that trains what was adopted."""
     assert "study.found." in run(*documented("make adopt"), cwd=project)
     text = (project / "params.yaml").read_text()
     found = read_yaml(text, "params.yaml")["study"]["found"]
