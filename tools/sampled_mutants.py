@@ -98,7 +98,7 @@ class Copy(NamedTuple):
 
 def passes(copy: Copy, tests: list[str]) -> bool:
     """Whether the tests pass there. Raises InputError where they cannot be run."""
-    options = ["-m", "pytest", "-qx", "--numprocesses", "0", "--timeout", str(PATIENCE)]
+    options = ["-m", "pytest", "-qx", "-m", "", "--numprocesses", "0", "--timeout", str(PATIENCE)]  # slow ones too
     environment = os.environ | {"PROJECTS_OF_TESTS": str(copy.made)}
     done = subprocess.run(
         [sys.executable, *options, *tests],

@@ -18,7 +18,14 @@ def test_shared():
     held = subprocess.check_output(["git", "show", "HEAD:module.py"], cwd=there, text=True)
     assert held.endswith("return number / 2\\n")
 """
-TESTS = "from module import half\n\n\ndef test_half():\n    assert half(4) == 2\n"
+TESTS = """
+import pytest
+from module import half
+
+@pytest.mark.slow
+def test_half():
+    assert half(4) == 2
+"""
 
 
 @pytest.fixture
@@ -27,7 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git("init", "--quiet", str(tmp_path))
     (tmp_path / "module.py").write_text(MODULE)
     (tmp_path / "test_module.py").write_text(TESTS)
-    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -m 'not slow'\nmarkers = slow\n")
     (tmp_path / "pyproject.toml").write_text('[tool.mutmut]\nsource_paths = ["."]\n')
     monkeypatch.setattr(sampled_mutants, "MODULES", {"module.py": ["test_module.py"]})
     monkeypatch.setattr(sampled_mutants, "machine", dict)
