@@ -61,9 +61,7 @@ def plain(content: dict[str, Any]) -> str:
     study = {key: value for key, value in content["study"].items() if key != "found"}
     if found := content["study"].get("found"):  # what is null may be left out
         study["found"] = {
-            name: {
-                key: float(value) if key in either else value for key, value in one.items() if value is not None
-            }
+            name: {key: float(value) if key in either else value for key, value in one.items() if value is not None}
             for name, one in found.items()
         }
     return json.dumps(known | sections | {"study": study}, sort_keys=True)
