@@ -5,7 +5,9 @@
 Exit status 1 where it is not, with a line that names the stages and what to do.
 """
 
+import os
 import sys
+from typing import Any
 
 from stages.common.errors import InputError, reported_in_one_line
 from tools.common.pipeline import of_the_study, opened
@@ -17,18 +19,29 @@ TODO = "`make repro`, then commit params.yaml, dvc.lock, metrics/ and plots/ wit
 def stages_behind() -> list[str]:
     """The stages whose command, parameters or files are not those of dvc.lock, by name, in alphabetical order.
 
-    A file that Git ignores may be missing, since only DVC holds it; one that Git holds may not, which
-    `dvc repro --dry --allow-missing` would let pass. Raises InputError where DVC cannot read the pipeline.
+    A file that Git ignores may be missing, since only DVC holds it, and so may some of the folders in one, but no part
+    of what a stage writes. One that Git holds may not, which `dvc repro --dry --allow-missing` would let pass. Raises
+    InputError where DVC cannot read the pipeline.
     """
     behind = []
     with opened() as repo, repo.lock:
         graph = of_the_study(repo)
         for stage in graph:
             needed = list(graph.successors(stage))
-            lost = (file.status() and not repo.scm.is_ignored(file.fs_path) for file in (*stage.deps, *stage.outs))
-            if stage.changed(allow_missing=True, upstream=needed) or any(lost):
+            files = (*stage.deps, *stage.outs)
+            lost = [file for file in files if file.status() and not repo.scm.is_ignored(file.fs_path)]
+            other = [out for out in stage.outs if out.exists and out.workspace_status()]  # also where no cache has it
+            stage.deps = [dep for dep in stage.deps if not _lacks_a_part(dep, needed)]
+            if stage.changed(allow_missing=True, upstream=needed) or lost or other:
                 behind.append(stage.addressing)
     return sorted(behind)
+
+
+def _lacks_a_part(dep: Any, needed: list[Any]) -> bool:
+    """Whether something is missing in a folder into which other stages write; what is there is compared as theirs."""
+    return any(
+        out.fs_path.startswith(f"{dep.fs_path}{os.sep}") and not out.exists for stage in needed for out in stage.outs
+    )
 
 
 def main() -> None:

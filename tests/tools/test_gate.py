@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import documented, edit_params, give_environment, run
+from tests.conftest import MODELS, documented, edit_params, give_environment, run
 from tests.in_process import called
 from tools.gate import main
 
@@ -35,6 +35,17 @@ def test_results_of_other_parameters_are_refused_with_the_stages_and_what_to_do(
         "gate: dvc.lock is behind the code, the parameters or the metrics at aggregate, train@depth: "
         "`make repro`, then commit params.yaml, dvc.lock, metrics/ and plots/ with the code"
     )
+
+
+def test_models_of_which_some_are_there_are_judged_by_those(project: Path, reduced: Path) -> None:
+    """A refused experiment leaves an empty folder where there was none, and `dvc repro -s` one that lacks the rest."""
+    models = project / MODELS
+    models.mkdir(parents=True)
+    assert called(main, project) == "gate: Data and pipelines are up to date.\n"
+    shutil.copytree(reduced / MODELS / "w2-4", models / "w2-4")
+    assert called(main, project) == "gate: Data and pipelines are up to date.\n"
+    (models / "w2-4/history.csv").unlink()
+    assert "the metrics at train_width@w2-4: " in refused(project)
 
 
 def test_numbers_that_no_stage_wrote_are_refused(project: Path) -> None:
