@@ -8,8 +8,9 @@ import pytest
 from tests.conftest import documented, ran_stages, run
 from tests.test_experiments import metrics
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_another_kind_of_layer_in_width_trains_that_family_and_is_compared(small: Path) -> None:
     """The documented command, to the tables: only a training has layers of that kind."""
     output = run(*documented("dvc exp run -S width.normalization=batch"), cwd=small)
@@ -18,7 +19,6 @@ def test_another_kind_of_layer_in_width_trains_that_family_and_is_compared(small
     assert '"normalization": "batch"' in (small / "data/models/width/results.json").read_text()
 
 
-@pytest.mark.slow
 def test_a_network_whose_blocks_differ_is_asked_for_in_one_command(small: Path) -> None:
     """The documented command, to the page: only a training has layers of such blocks."""
     output = run(
