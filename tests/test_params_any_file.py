@@ -74,7 +74,7 @@ def garbled(draw: st.DrawFn) -> str:
     return TEXT[:start] + draw(snippets) + TEXT[start + draw(st.integers(0, 3)) :]
 
 
-@settings(max_examples=1_000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2_000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(text=st.one_of(mutated(), mutated(), garbled(), st.text(max_size=30)))
 def test_any_file_is_read_as_it_stands_or_refused_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
