@@ -11,6 +11,7 @@ Over 200 lines: whatever makes a step faster and could change its bytes is here,
 """
 
 from collections.abc import Sequence
+from math import gcd
 from typing import Any
 
 from stages.network.backend import keras, tf
@@ -18,6 +19,7 @@ from stages.network.backend import keras, tf
 VECTOR = 8  # channels, the shortest
 LONGEST_VECTOR = 16
 PAIRED = 5  # pixels a side of a kernel, for which pairs of columns are faster
+NORMALIZED = 4  # channels, of whose multiples the fused normalization is fast: up to 25 times as fast as of others
 
 
 class Conv2D(keras.layers.Conv2D):
@@ -44,18 +46,14 @@ class AveragePooling2D(keras.layers.AveragePooling2D):
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Stock normalization, in training by TensorFlow's fused operation, which passes over the batch half as often."""
+    """Stock normalization, in training computed by `batch_normalization` where that can be."""
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
-        if not training:
+        if not training or inputs.shape[1] * inputs.shape[2] % _pixels_as_one(inputs.shape[-1]):
             return super().call(inputs, training, mask)
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
-        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs, scale=gamma, offset=beta, mean=[], variance=[], epsilon=self.epsilon, is_training=True
-        )
-        pixels = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), tf.float32)
-        biased = variance * (pixels - 1) / pixels  # as Keras's is
-        for moving, value in ((self.moving_mean, mean), (self.moving_variance, biased)):
+        outputs, mean, variance = batch_normalization(inputs, gamma, beta, self.epsilon)
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + value * (1 - self.momentum))
         return outputs
 
@@ -316,3 +314,83 @@ def average_pooling(images: tf.Tensor, size: int) -> tf.Tensor:
         return tf.nn.avg_pool2d(images, size, 1, "VALID"), gradient
 
     return differentiable(images)
+
+
+def batch_normalization(
+    images: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Images `[N, H, W, C]` normalized by their own statistics, times gamma `[C]`, plus beta `[C]`.
+
+    Gives mean and variance `[C]` as well, of which no loss may depend. Ioffe and Szegedy (2015), algorithm 1, in half
+    the passes over the images that the stock layer takes. `H * W` is a multiple of `_pixels_as_one(C)`.
+    """
+    _, height, width, channels = images.shape
+    if channels % VECTOR == 0:
+        return _normalize(images, gamma, beta, epsilon)
+    as_one = _pixels_as_one(channels)
+    normalize = _normalize if as_one == 1 else _normalize_merged
+    # TensorFlow takes a ReLU that follows into the operation: slow but for whole vectors. Not over another shape.
+    rows = tf.reshape(images, [-1, height * width // as_one, 1, as_one * channels])
+    outputs, mean, variance = normalize(rows, gamma, beta, epsilon)
+    return tf.reshape(outputs, [-1, height, width, channels]), mean, variance
+
+
+def _pixels_as_one(channels: int) -> int:
+    """So many pixels beside each other are taken for one of as many times the channels, a multiple of NORMALIZED."""
+    return NORMALIZED // gcd(channels, NORMALIZED)
+
+
+def _normalize(images: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, ...]:
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=images, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True
+    )
+    pixels = tf.cast(tf.reduce_prod(tf.shape(images)[:3]), tf.float32)
+    return outputs, mean, variance * (pixels - 1) / pixels  # biased, as Keras's is
+
+
+def _normalize_merged(rows: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, ...]:
+    """As `_normalize`, of `[N, R, 1, K * C]` where gamma and beta have `[C]`: each channel is there K times."""
+    channels = gamma.shape[0]
+    times = rows.shape[-1] // channels
+
+    def united(of_merged: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(of_merged, [times, channels])
+
+    @tf.custom_gradient
+    def differentiable(rows: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Any]:
+        _, means, variances = _normalize(rows, tf.ones([times * channels]), tf.zeros([times * channels]), epsilon)
+        mean = tf.reduce_mean(united(means), axis=0)
+        variance = tf.reduce_mean(united(variances) + tf.square(united(means) - mean), axis=0)
+        given = {"epsilon": epsilon, "is_training": False}
+        merged_mean, merged_variance, merged_gamma = (tf.tile(of_one, [times]) for of_one in (mean, variance, gamma))
+
+        def normalized(scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+            return tf.raw_ops.FusedBatchNormV3(
+                x=rows,
+                scale=tf.tile(scale, [times]),
+                offset=tf.tile(offset, [times]),
+                mean=merged_mean,
+                variance=merged_variance,
+                **given,
+            ).y
+
+        def gradients(of_outputs: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            """As if the statistics were given; less what they bring in, which is a normalization of the rows again."""
+            of_rows, of_gammas, of_betas, *_ = tf.raw_ops.FusedBatchNormGradV3(
+                y_backprop=of_outputs,
+                x=rows,
+                scale=merged_gamma,
+                reserve_space_1=merged_mean,
+                reserve_space_2=merged_variance,
+                reserve_space_3=merged_variance,  # what a GPU would keep
+                **given,
+            )
+            of_gamma, of_beta = (tf.reduce_sum(united(part), axis=0) for part in (of_gammas, of_betas))
+            pixels = tf.cast(tf.size(rows) // channels, tf.float32)
+            share = gamma * tf.math.rsqrt(variance + epsilon) / pixels
+            return of_rows - normalized(share * of_gamma, share * of_beta), of_gamma, of_beta
+
+        return (normalized(gamma, beta), mean, variance), gradients
+
+    normalized_and_statistics: tuple[tf.Tensor, ...] = differentiable(rows, gamma, beta)
+    return normalized_and_statistics
