@@ -14,6 +14,7 @@ from tests.kinds import KINDS
 
 SIZES = [(12, 14), (11, 13), (9, 12), (12, 9)]
 CHANNELS = [1, 2, 5, 7, 8, 15, 16, 20]
+FUSED = ("FusedBatchNormV3", "FusedBatchNormGradV3")
 STUDIED = {named.name: named.architecture for named in load_params().studied()}
 
 
@@ -114,6 +115,27 @@ def test_normalization_is_the_stock_layers_in_training_and_after_it(size: tuple[
     for moving, expected in zip(fast.get_weights(), stock.get_weights(), strict=True):
         np.testing.assert_allclose(moving, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(fast(images), stock(images), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", range(1, 26))
+def test_fused_normalization_is_asked_for_what_it_is_fast_for(channels: int) -> None:
+    layer = BatchNormalization()
+    layer.build((None, 12, 14, channels))
+
+    @tf.function(autograph=False)
+    def gradient(images: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = tf.nn.relu(layer(images, training=True))
+        return tape.gradient(outputs, images)
+
+    operations = gradient.get_concrete_function(tf.TensorSpec([None, 12, 14, channels])).graph.get_operations()
+    of_kind = {kind: [op for op in operations if op.type == kind] for kind in ("Relu", *FUSED)}
+    assert all(of_kind.values())
+    assert all(op.inputs[0].shape[-1] % 4 == 0 for kind in FUSED for op in of_kind[kind])
+    assert (len(of_kind["FusedBatchNormV3"]) == 1) == (channels % 4 == 0), "others take it for statistics, too"
+    (relu,) = of_kind["Relu"]
+    assert (relu.inputs[0].op.type in FUSED) == (channels % 8 == 0), "TensorFlow makes one operation of the two"
 
 
 def test_of_equal_pixels_the_first_gets_the_gradient() -> None:

@@ -2,7 +2,7 @@
 
     python -m tools.measuring.benchmark          three architectures, few images: two minutes, to data/benchmark
     python -m tools.measuring.benchmark --full   the whole study on the whole data set, to records/benchmark
-    python -m tools.measuring.benchmark --kinds  three networks of other kinds than the study's, to its folder `kinds`
+    python -m tools.measuring.benchmark --kinds  four networks of other kinds than the study's, to its folder `kinds`
     python -m tools.measuring.benchmark --pieces what each piece of network/fast.py buys, to its folder `pieces`
 
 Every way trains in a process of its own (tools/measuring/contenders.py), one epoch at a time while all others wait,
@@ -48,7 +48,7 @@ class Mode(NamedTuple):
 
 QUICK = Mode(6_400, 1_000, 3, ["w2-4", "depth-1", OTHER_KINDS[0].name], Path("data/benchmark"))
 FULL = Mode(60_000, 10_000, 3, None, Path("records/benchmark"))
-KINDS = Mode(12_800, 1_000, 3, [named.name for named in OTHER_KINDS], Path("records/benchmark/kinds"))
+KINDS = Mode(25_600, 1_000, 3, [named.name for named in OTHER_KINDS], Path("records/benchmark/kinds"))
 ABLATION = Mode(12_800, 1_000, 5, None, Path("records/benchmark/pieces"))
 
 

@@ -1,4 +1,4 @@
-"""Networks unlike the study's, of three sizes: halved, normalized, averaged at their end."""
+"""Networks unlike the study's: three sizes that an image is halved in, and the study's (5, 10); all normalized."""
 
 from stages.network.architecture import Architecture
 from stages.params import StudyArchitecture
@@ -23,4 +23,17 @@ OTHER_KINDS = [
     _halved("halved-13k", [8, 8, 16, 16, 24, 24], 0.0),
     _halved("halved-55k", [12, 16, 24, 32, 48, 64], 0.1),
     _halved("halved-90k", [16, 24, 32, 48, 64, 64], 0.1),
+    StudyArchitecture(
+        "normalized-5-10",
+        "width",
+        "normalized-5-10",
+        Architecture(
+            filters=[5, 10],
+            blocks=1,
+            pooling="max",
+            dense_units=80,
+            activation="sigmoid",
+            normalization="batch",
+        ),
+    ),
 ]
