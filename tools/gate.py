@@ -37,6 +37,13 @@ def stages_behind() -> list[str]:
     return sorted(behind)
 
 
+def others_than_locked() -> list[str]:
+    """The paths of what only DVC holds and is here as another than dvc.lock has it, as after a `git checkout` alone."""
+    with opened() as repo, repo.lock:
+        outs = [out for stage in of_the_study(repo) for out in stage.outs if repo.scm.is_ignored(out.fs_path)]
+        return sorted(str(out) for out in outs if out.exists and out.workspace_status())
+
+
 def _lacks_a_part(dep: Any, needed: list[Any]) -> bool:
     """Whether something is missing in a folder into which other stages write; what is there is compared as theirs."""
     return any(
@@ -47,13 +54,16 @@ def _lacks_a_part(dep: Any, needed: list[Any]) -> bool:
 def main() -> None:
     with reported_in_one_line("gate"):
         try:
-            if others := out_of_step():
-                raise InputError(f"{'; '.join(others)}: `python -m tools.lock`, then {TODO}")
+            if versions := out_of_step():
+                raise InputError(f"{'; '.join(versions)}: `python -m tools.lock`, then {TODO}")
             behind = stages_behind()
+            others = others_than_locked() if behind else []
         except InputError as error:
             sys.exit(f"gate: {error}")
     if behind:
-        sys.exit(f"gate: dvc.lock is behind the code, the parameters or the metrics at {', '.join(behind)}: {TODO}")
+        told = f"gate: dvc.lock is behind the code, the parameters or the metrics at {', '.join(behind)}: "
+        first = f"first `dvc checkout`, as dvc.lock has others than {', '.join(others)}; if that is not all, "
+        sys.exit(f"{told}{first if others else ''}{TODO}")
     print("gate: Data and pipelines are up to date.")
 
 

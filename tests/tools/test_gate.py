@@ -45,7 +45,13 @@ def test_models_of_which_some_are_there_are_judged_by_those(project: Path, reduc
     shutil.copytree(reduced / MODELS / "w2-4", models / "w2-4")
     assert called(main, project) == "gate: Data and pipelines are up to date.\n"
     (models / "w2-4/history.csv").unlink()
-    assert "the metrics at train_width@w2-4: " in refused(project)
+    line = refused(project)
+    assert (
+        "the metrics at train_width@w2-4: first `dvc checkout`, as dvc.lock has others than data/models/w2-4; " in line
+    )
+    assert line.endswith(
+        "if that is not all, `make repro`, then commit params.yaml, dvc.lock, metrics/ and plots/ with the code"
+    )
 
 
 def test_numbers_that_no_stage_wrote_are_refused(project: Path) -> None:
