@@ -14,6 +14,7 @@ from tools.common.pipeline import of_the_study, opened
 from tools.lock import out_of_step
 
 TODO = "`make repro`, then commit params.yaml, dvc.lock, metrics/ and plots/ with the code"
+SHOWN = 3  # paths of those that are to be checked out
 
 
 def stages_behind() -> list[str]:
@@ -62,7 +63,8 @@ def main() -> None:
             sys.exit(f"gate: {error}")
     if behind:
         told = f"gate: dvc.lock is behind the code, the parameters or the metrics at {', '.join(behind)}: "
-        first = f"first `dvc checkout`, as dvc.lock has others than {', '.join(others)}; if that is not all, "
+        some = f"{', '.join(others[:SHOWN])}{' and others' * (len(others) > SHOWN)}"
+        first = f"first `dvc checkout`, as dvc.lock has other content of {some}; if that is not all, "
         sys.exit(f"{told}{first if others else ''}{TODO}")
     print("gate: Data and pipelines are up to date.")
 

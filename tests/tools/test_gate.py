@@ -47,10 +47,21 @@ def test_models_of_which_some_are_there_are_judged_by_those(project: Path, reduc
     (models / "w2-4/history.csv").unlink()
     line = refused(project)
     assert (
-        "the metrics at train_width@w2-4: first `dvc checkout`, as dvc.lock has others than data/models/w2-4; " in line
+        "the metrics at train_width@w2-4: first `dvc checkout`, as dvc.lock has other content of data/models/w2-4; "
+        in line
     )
     assert line.endswith(
         "if that is not all, `make repro`, then commit params.yaml, dvc.lock, metrics/ and plots/ with the code"
+    )
+
+
+def test_data_of_which_git_alone_brought_the_lock_back_are_to_be_checked_out(project: Path) -> None:
+    for name in ("fashion_mnist.npz", "models/w2-4/history.csv", "models/depth-1/history.csv", "raw/labels"):
+        (project / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / "data" / name).write_text("of an experiment")
+    others = "data/fashion_mnist.npz, data/models/depth-1, data/models/w2-4 and others"
+    assert f": first `dvc checkout`, as dvc.lock has other content of {others}; if that is not all, " in refused(
+        project
     )
 
 
