@@ -1,4 +1,4 @@
-"""Networks unlike the study's: three sizes that an image is halved in, and the study's (5, 10); all normalized."""
+"""Networks unlike the study's: halved ones of three sizes, and the study's (5, 10); all normalized."""
 
 from stages.network.architecture import Architecture
 from stages.params import StudyArchitecture
