@@ -108,6 +108,7 @@ def test_way_back_from_a_refusal_works_where_git_takes_the_refused_value_for_the
 def test_way_back_brings_gits_files_where_nothing_was_trained_yet(fresh: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
     edit_params(project, "batch_size: 128", "batch_size: 0")
+    run("git", "add", "params.yaml", cwd=project)  # as a `dvc exp run` that is killed leaves it
     output = run("sh", "-c", GO_BACK, cwd=project, status=255)
     assert "Checkout failed for following targets:" in output
     assert "`Checkout failed for following targets:`" in (ROOT / "docs/experiments.md").read_text()

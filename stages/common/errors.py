@@ -11,7 +11,7 @@ from types import FrameType
 
 # Git compares sizes and whole seconds before bytes, and may take a params.yaml that DVC has just written for the one
 # that is committed; where there is none, it writes it
-GO_BACK = "rm -f params.yaml && git checkout params.yaml dvc.lock metrics plots && dvc checkout"
+GO_BACK = "rm -f params.yaml && git checkout HEAD -- params.yaml dvc.lock metrics plots && dvc checkout"
 BRING_BACK = f" (back to what is committed, params.yaml too: {GO_BACK})"
 
 
