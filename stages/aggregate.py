@@ -28,16 +28,22 @@ from stages.analysis.tables import (
     table_text,
 )
 from stages.analysis.verdicts import judge
-from stages.common.errors import reported_in_one_line
-from stages.common.files import write_json, write_text
-from stages.common.libraries import check_libraries
-from stages.common.places import AGGREGATE_LIBRARIES, DATA, METRICS, MODELS, PACKED, PLOTS
-from stages.data.dataset import Dataset
-from stages.data.packed import read_dataset
-from stages.network.cost import training_flops
-from stages.page.page import page
-from stages.page.pictures import accuracy_figure, curves_figure, write_png
-from stages.params import FAMILIES, PICKED, Params, load_params
+from stages.common import (
+    DATA,
+    DATASET_FILE,
+    METRICS,
+    MODELS,
+    PLOTS,
+    REPORT_LIBRARIES,
+    check_libraries,
+    reported_in_one_line,
+)
+from stages.flops import training_flops
+from stages.params import BASELINES, FAMILIES, Params, load_params
+from stages.report.page import page
+from stages.report.pictures import accuracy_figure, curves_figure, write_png
+from stages.training.dataset import Dataset, read_dataset
+from stages.training.files import write_json, write_text
 
 SET_ASIDE = DATA / "set-aside"
 
@@ -58,12 +64,12 @@ def set_aside_unlisted(names: set[str]) -> None:
 
 def write_metrics(params: Params, every: list[Trained], dataset: Dataset) -> None:
     """The numbers of the picks and of the study, and those of them that DVC compares."""
-    summary: dict[str, Any] = {family: {} for family in PICKED}
-    study: dict[str, Any] = {family: {} for family in PICKED}
+    summary: dict[str, Any] = {family: {} for family in BASELINES}
+    study: dict[str, Any] = {family: {} for family in BASELINES}
     for described, results in every:
         flops = training_flops(described.architecture, dataset.image_shape, dataset.classes)
         numbers = summarize(results, flops)
-        if described.is_pick:
+        if described.is_baseline:
             summary[described.family] = numbers
         else:
             study.setdefault(described.family, {})[described.key] = numbers
@@ -74,12 +80,12 @@ def write_metrics(params: Params, every: list[Trained], dataset: Dataset) -> Non
 
 def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> None:
     """The pictures of each family, the verdicts, and the page."""
-    watched = "validation" if params.data.validation else "test"
+    monitored = "validation" if params.data.validation else "test"
     shown = {family: members(family, every) for family in FAMILIES}
     runs = {family: [compared_runs(one, dataset, params) for one in shown[family]] for family in FAMILIES}
-    steps = {family: steps_table(runs[family]) for family in PICKED}
+    steps = {family: steps_table(runs[family]) for family in BASELINES}
     verdicts = judge(runs, steps, len(dataset.validation.labels))
-    write_json(METRICS / "steps.json", {family: by_step(steps[family]) for family in PICKED})
+    write_json(METRICS / "steps.json", {family: by_step(steps[family]) for family in BASELINES})
     write_json(VERDICTS, {key: verdict._asdict() for key, verdict in verdicts.items()})
 
     tables: dict[str, list[pd.DataFrame]] = {"accuracy": [], "curves": [], "layers": []}
@@ -88,7 +94,7 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
         write_text(accuracy_csv(family), table_text(accuracy))
         write_text(PLOTS / f"{family}_curves.csv", table_text(curves))
         write_png(PLOTS / f"{family}_accuracy.png", accuracy_figure(accuracy, family))
-        write_png(PLOTS / f"{family}_curves.png", curves_figure(curves, family, dataset, watched))
+        write_png(PLOTS / f"{family}_curves.png", curves_figure(curves, family, dataset, monitored))
         if shown[family]:
             tables["accuracy"].append(accuracy.assign(family=family))
             tables["curves"].append(curves.assign(family=family))
@@ -103,8 +109,8 @@ def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> 
 def main() -> None:
     with reported_in_one_line("aggregate"):
         params = load_params()
-        check_libraries(AGGREGATE_LIBRARIES)
-        dataset = read_dataset(PACKED)
+        check_libraries(REPORT_LIBRARIES)
+        dataset = read_dataset(DATASET_FILE)
         every = [trained(described, params) for described in params.architectures()]
         set_aside_unlisted({described.name for described, _ in every})
         write_metrics(params, every, dataset)

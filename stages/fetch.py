@@ -7,8 +7,7 @@ names of the classes, classes.txt.
 
 from pathlib import Path
 
-from stages.common.errors import reported_in_one_line
-from stages.common.places import RAW
+from stages.common import RAW, reported_in_one_line
 from stages.data.class_names import copy_class_names
 from stages.data.sources import check_copied, fetch, sources_of, sums_of
 from stages.data.transfer import from_folder

@@ -4,13 +4,11 @@ Reads params.yaml and the four IDX files of data/raw/; writes data/fashion_mnist
 labels `[N]` of train, validation and test. The same input gives the same bytes.
 """
 
-from stages.common.errors import reported_in_one_line
-from stages.common.libraries import check_libraries
-from stages.common.places import PACKED, RAW
+from stages.common import DATASET_FILE, RAW, check_libraries, reported_in_one_line
 from stages.data.holdout import check_parts, read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
-from stages.data.packed import write_dataset
 from stages.params import load_params
+from stages.training.dataset import write_dataset
 
 
 def main() -> None:
@@ -21,7 +19,7 @@ def main() -> None:
         test = read_split(RAW, TEST_IMAGES, TEST_LABELS)
         check_parts(train, test)
         dataset = split(train, test, params.data.validation, params.data.seed)
-        write_dataset(PACKED, dataset)
+        write_dataset(DATASET_FILE, dataset)
         counts = ", ".join(f"{len(part.labels)} {name}" for name, part in dataset._asdict().items())
         lowest, highest = dataset.labels[[0, -1]]
         print(f"prepare: {counts} images, {dataset.classes} classes with labels from {lowest} to {highest}")

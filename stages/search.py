@@ -2,7 +2,7 @@
 
 Reads params.yaml and data/fashion_mnist.npz, of which it sees no test image; writes `plots/search_trials.csv` (a trial
 and rung a row), `metrics/search.json`, and the pictures `plots/search_front.png` and `plots/search_progress.png`. What
-it trains is kept (stages/training/kept.py), so that a search that ended at any moment goes on from there.
+it trains is kept (stages/checkpoints.py), so that a search that ended at any moment goes on from there.
 """
 
 import os
@@ -11,21 +11,27 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from time import monotonic
 
-from stages.common.cores import usable_cores
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.files import write_json, write_text
-from stages.common.libraries import check_libraries
-from stages.common.places import AGGREGATE_LIBRARIES, METRICS, PACKED, PLOTS, SEARCH_LIBRARIES, TRIALS
-from stages.data.dataset import Dataset
-from stages.data.packed import read_dataset
-from stages.page.pictures import write_png
-from stages.page.search_pictures import front_figure, progress_figure
-from stages.params import PARAMS_FILE, Params, load_params
+from stages.common import (
+    DATASET_FILE,
+    METRICS,
+    PLOTS,
+    REPORT_LIBRARIES,
+    SEARCH_LIBRARIES,
+    TRIALS,
+    InputError,
+    check_libraries,
+    reported_in_one_line,
+)
+from stages.cores import usable_cores
+from stages.params import PARAMS_FILE, Params, Search, load_params
+from stages.report.pictures import write_png
+from stages.report.search_pictures import front_figure, progress_figure
+from stages.training.dataset import Dataset, read_dataset
+from stages.training.files import write_json, write_text
 from stages.trials.evaluation import Rungs
 from stages.trials.generations import searched
 from stages.trials.processes import Processes, RungFailedError
 from stages.trials.proposals import Images
-from stages.trials.settings import Search
 from stages.trials.summary import generation_line, numbers, outcome
 from stages.trials.table import trials_text
 from stages.trials.trial import Trial
@@ -47,7 +53,7 @@ class Told:
             return
         self.epochs = self.rungs.trained_epochs
         self.generations += 1
-        to_come = (self.search.trials - len(trials)) / self.search.generation
+        to_come = (self.search.trials - len(trials)) / self.search.trials_per_round
         left = (monotonic() - self.began) / self.generations * to_come
         print(generation_line(trials, self.search, left), flush=True)
 
@@ -68,7 +74,7 @@ def run_search(
 ) -> list[Trial]:
     """All trials, trained by `executor`, which does `train` (stages/trials/evaluation.py)."""
     search = checked_search(params)
-    rungs = Rungs(params.train, dataset.label_entropy, executor, train, travels=travels)
+    rungs = Rungs(params.train, dataset.chance_loss, executor, train, travels=travels)
     return searched(search, Images(dataset.image_shape, dataset.classes), rungs, Told(search, rungs))
 
 
@@ -94,8 +100,8 @@ def main() -> None:
     with reported_in_one_line("search"):
         params = load_params()
         search = checked_search(params)
-        check_libraries(AGGREGATE_LIBRARIES, SEARCH_LIBRARIES)
-        dataset = read_dataset(PACKED)
+        check_libraries(REPORT_LIBRARIES, SEARCH_LIBRARIES)
+        dataset = read_dataset(DATASET_FILE)
         try:
             with Processes(jobs()) as processes:
                 trials = run_search(params, dataset, processes, processes.train)

@@ -9,17 +9,15 @@ Reads params.yaml and data/fashion_mnist.npz; writes data/models/NAME/, whole or
 `seed-K.keras`, and for all of them `results.json`, `history.csv`, `layers.csv` (what stages/training/diagnosis.py
 measures) and `predictions.npz` (test class probabilities float32 `[N, classes]` under `seed-K`, a column a label that
 occurs in training, ascending). What it writes follows from its input byte for byte. No epoch is trained that was
-trained here before (stages/training/kept.py).
+trained here before (stages/checkpoints.py).
 """
 
 import sys
 
-from stages.common.cores import usable_cores
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.libraries import check_imported, check_libraries
-from stages.common.places import PACKED
-from stages.data.packed import read_dataset
+from stages.common import DATASET_FILE, InputError, check_imported, check_libraries, reported_in_one_line
+from stages.cores import usable_cores
 from stages.params import PARAMS_FILE, Params, StudyArchitecture, load_params
+from stages.training.dataset import read_dataset
 
 TOO_MANY = (
     "{name}: train.threads holds {threads}, and this process may use {cores} of the machine's cores: it takes longer, "
@@ -43,13 +41,13 @@ def main(arguments: list[str]) -> None:
         params = load_params()
         check_libraries()
         asked = chosen(arguments, params)
-        dataset = read_dataset(PACKED)
+        dataset = read_dataset(DATASET_FILE)
         for described in params.architectures():
-            described.check_fits(*dataset.image_shape)
+            described.check_fits(dataset.image_shape)
 
         if (cores := usable_cores()) < params.train.threads:
             print(TOO_MANY.format(name=asked.name, threads=params.train.threads, cores=cores), flush=True)
-        from stages.training.every_seed import train_every_seed  # with TensorFlow: seconds that bad input is spared
+        from stages.every_seed import train_every_seed  # with TensorFlow: seconds that bad input is spared
 
         check_imported()
         train_every_seed(asked.name, asked.architecture, params.settings(asked), dataset)

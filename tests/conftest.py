@@ -105,7 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise pytest.UsageError(with_what_is_needed(" ".join(done.stderr.split())))
-    if "PYTEST_XDIST_WORKER" not in os.environ:  # those have what the process has that started them
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # those have what the process has that learned them
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a run which is ended clears up as well
         config.stash[SCRATCH] = Scratch()
         os.environ.update(config.stash[SCRATCH].variables)

@@ -1,6 +1,6 @@
 """Architectures of every kind that params.yaml can ask for, each small."""
 
-from stages.network.architecture import Architecture
+from stages.training.architecture import Architecture
 
 PLAIN = Architecture(filters=[2, 4], blocks=2, pooling="max", dense_units=8, activation="relu")
 
@@ -13,7 +13,7 @@ def kind(**keys: object) -> Architecture:
 AVERAGE_HEAD = {"head": "average", "dense_units": None}
 KINDS = {
     "blocks": kind(filters=[2, 4, 9, 8]),
-    "kernel": kind(kernel=3),
+    "kernel": kind(kernel_size=3),
     "average": kind(**AVERAGE_HEAD),
     "stride": kind(stride=2),
     "stride-average": kind(stride=2, pooling="average", **AVERAGE_HEAD),
@@ -21,7 +21,7 @@ KINDS = {
     "dropout": kind(dropout=0.3),
     "all": kind(
         filters=[2, 4, 9, 8],
-        kernel=3,
+        kernel_size=3,
         stride=2,
         normalization="batch",
         dropout=0.3,

@@ -1,7 +1,7 @@
 """A study whose every number is made up, on disk, so that a wrong formula anywhere gives another number.
 
-Four seeds and three epochs each: failed starts among started ones, one that diverged; the first seed is not the first
-that started, no epoch has the numbers of the last, validation and test disagree on what is best, and more blocks
+Four seeds and three epochs each: failed runs among learned ones, one that diverged; the first seed is not the first
+that learned, no epoch has the numbers of the last, validation and test disagree on what is best, and more blocks
 have fewer parameters and take more operations. Labels are 2, 5 and 9, the first of half the training images.
 """
 
@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages.common.files import csv_text, write_json, write_npz, write_text
-from stages.data.dataset import Dataset, Split
-from stages.data.packed import write_dataset
 from stages.params import read_params
+from stages.training.dataset import Dataset, Split, write_dataset
+from stages.training.files import csv_text, write_json, write_npz, write_text
 from stages.training.results import HISTORY_COLUMNS, LAYER_COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -37,12 +36,12 @@ study:
     w2-4: [2, 4]
   depth: [2, 1]
 """
-NOTHING_FOUND = "  found: {}\n"
+NOTHING_FOUND = "  custom: {}\n"
 FOUND = """\
   found:
     plain: {filters: [3, 3], blocks: 1, pooling: average, dense_units: 9, activation: sigmoid}
-    deep: {filters: [4, 8, 16, 16], blocks: 2, kernel: 3, pooling: max, stride: 2, head: average, activation: relu,
-      normalization: batch, dropout: 0.25, average: 0.9, learning_rate: 0.002}
+    deep: {filters: [4, 8, 16, 16], blocks: 2, kernel_size: 3, pooling: max, pool_stride: 2, head: global_average, activation: relu,
+      normalization: batch, dropout: 0.25, ema_momentum: 0.9, learning_rate: 0.002}
     huge: {filters: [9, 9], blocks: 1, pooling: max, dense_units: 90, activation: sigmoid}
 """
 SEEDS = (7, 0, 1, 2)
@@ -58,7 +57,7 @@ class Run(NamedTuple):
     losses: list[float]
     validation: list[float]
     test: float | None  # accuracy; the test loss is 1.5 less that, the validation loss 1.2 less that accuracy
-    started: int | None = None  # the epoch
+    learned: int | None = None  # the epoch
     diverged: int | None = None
     right: int = 0  # of the six test images, the first so many are right
 
@@ -134,8 +133,8 @@ def write_training(folder: Path, name: str, architecture: dict[str, Any], chosen
             "test_accuracy": run.test,
             "validation_loss": None if run.last is None else 1.2 - run.last,
             "validation_accuracy": run.last,
-            "started": run.started is not None,
-            "started_epoch": run.started,
+            "learned": run.learned is not None,
+            "epochs_to_learn": run.learned,
             "diverged_epoch": run.diverged,
         }
         for seed, run in runs.items()

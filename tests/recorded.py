@@ -20,10 +20,10 @@ def share_started(numbers: dict[str, float]) -> str:
 
 
 def of_started(numbers: dict[str, float]) -> str:
-    """The mean test accuracy of the runs that started, with its 95 % interval, in per cent."""
-    if not numbers["started"]:
+    """The mean test accuracy of the runs that learned, with its 95 % interval, in per cent."""
+    if not numbers["learned"]:
         return "-"
-    mean, low, high = (100 * numbers[f"test_accuracy_started{end}"] for end in ("", "_low", "_high"))
+    mean, low, high = (100 * numbers[f"test_accuracy_learned{end}"] for end in ("", "_low", "_high"))
     return f"{mean:.2f} ({low:.2f} to {high:.2f})"
 
 

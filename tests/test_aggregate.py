@@ -17,29 +17,29 @@ def metrics_of(project: Path, name: str) -> Any:
 
 
 def test_numbers_of_an_architecture_are_means_over_what_they_say(made_up: Path) -> None:
-    """One run failed, two started, one diverged. With one degree of freedom t is 12.7062; of two values s is d / √2."""
+    """One run failed, two learned, one diverged. With one degree of freedom t is 12.7062; of two values s is d / √2."""
     half = 12.7062 * 0.02
     expected = {
         "parameters": 900,
         "training_flops": 3 * (19_600 + 25_600 + 40_960 + 480) - 19_600,
         "seeds": 4,
-        "started": 2,
-        "started_share_low": 0.0676,  # of 2 of 4, by Clopper and Pearson
-        "started_share_high": 0.9324,
+        "learned": 2,
+        "learned_fraction_low": 0.0676,  # of 2 of 4, by Clopper and Pearson
+        "learned_fraction_high": 0.9324,
         "diverged": 1,
         "test_accuracy": (0.32 + 0.80 + 0.84) / 3,
-        "test_accuracy_started": (0.80 + 0.84) / 2,
+        "test_accuracy_learned": (0.80 + 0.84) / 2,
         "test_loss": (1.18 + 0.70 + 0.66) / 3,
-        "test_loss_started": (0.70 + 0.66) / 2,
+        "test_loss_learned": (0.70 + 0.66) / 2,
         "validation_accuracy": (0.31 + 0.74 + 0.72) / 3,
         "validation_loss": (0.89 + 0.46 + 0.48) / 3,
-        "epochs_to_start": (2 + 3) / 2,
-        "test_accuracy_started_deviation": 0.04 / 2**0.5,
-        "test_accuracy_started_low": 0.82 - half,
-        "test_accuracy_started_high": 0.82 + half,
-        "test_loss_started_deviation": 0.04 / 2**0.5,
-        "test_loss_started_low": 0.68 - half,
-        "test_loss_started_high": 0.68 + half,
+        "epochs_to_learn": (2 + 3) / 2,
+        "test_accuracy_learned_deviation": 0.04 / 2**0.5,
+        "test_accuracy_learned_low": 0.82 - half,
+        "test_accuracy_learned_high": 0.82 + half,
+        "test_loss_learned_deviation": 0.04 / 2**0.5,
+        "test_loss_learned_low": 0.68 - half,
+        "test_loss_learned_high": 0.68 + half,
     }
     numbers = metrics_of(made_up, "study")["width"]["w2-4"]
     assert numbers == {name: pytest.approx(value, abs=5e-5) for name, value in expected.items()}
@@ -48,9 +48,9 @@ def test_numbers_of_an_architecture_are_means_over_what_they_say(made_up: Path) 
 
 def test_one_run_that_started_among_failed_ones_gives_means_and_no_spread(made_up: Path) -> None:
     numbers = metrics_of(made_up, "study")["width"]["w10-20"]
-    assert (numbers["seeds"], numbers["started"], numbers["diverged"]) == (4, 1, 0)
-    assert (numbers["test_accuracy"], numbers["test_accuracy_started"]) == (0.435, 0.78)
-    assert (numbers["validation_accuracy"], numbers["epochs_to_start"]) == (0.4525, 2.0)
+    assert (numbers["seeds"], numbers["learned"], numbers["diverged"]) == (4, 1, 0)
+    assert (numbers["test_accuracy"], numbers["test_accuracy_learned"]) == (0.435, 0.78)
+    assert (numbers["validation_accuracy"], numbers["epochs_to_learn"]) == (0.4525, 2.0)
     assert not any(name.endswith("_deviation") for name in numbers)
 
 
@@ -66,8 +66,8 @@ def test_picks_are_in_the_summary_and_the_study_s_in_the_study_under_their_keys(
 
 def test_numbers_that_dvc_compares_are_over_all_runs(made_up: Path) -> None:
     assert metrics_of(made_up, "accuracy") == {
-        "width": {"validation_accuracy": 0.88, "test_accuracy": 0.895, "started": 4},
-        "depth": {"validation_accuracy": 0.815, "test_accuracy": 0.805, "started": 4},
+        "width": {"validation_accuracy": 0.88, "test_accuracy": 0.895, "learned": 4},
+        "depth": {"validation_accuracy": 0.815, "test_accuracy": 0.805, "learned": 4},
         "w10-20": 0.435,
         "w2-4": 0.653333,
         "depth-2": 0.68,
@@ -97,7 +97,7 @@ def test_steps_lead_from_fewer_kernels_to_more_and_compare_what_started(made_up:
     assert list(width) == ["(2, 4) to (8, 16)", "(8, 16) to (10, 20)"]
     assert [step["difference"] for step in width.values()] == [0.075, -0.115]
     first, second = width.values()
-    assert first["mcnemar_p"] == 0.25  # the first that started gets 2 right, the other 5: 3 alone, 2 / 2^3
+    assert first["mcnemar_p"] == 0.25  # the first that learned gets 2 right, the other 5: 3 alone, 2 / 2^3
     assert second["mcnemar_p"] == 1.0  # 5 and 4
     assert "p" not in second
     depth = metrics_of(made_up, "steps")["depth"]
@@ -118,7 +118,7 @@ def test_verdicts_are_those_of_the_families_in_order(made_up: Path) -> None:
         "together_beats_either_alone": "not tested",
     }
     assert verdicts["wide_networks_fail_to_start"]["sentence"].startswith(
-        "started: (2, 4) 2 of 4, (8, 16) 4 of 4, (10, 20) 1 of 4; "
+        "learned: (2, 4) 2 of 4, (8, 16) 4 of 4, (10, 20) 1 of 4; "
     )
     assert verdicts["width_has_an_optimum"]["sentence"].startswith("(8, 16) is best over all runs, 89.50 %, ")
     assert "of 4 seeds) of its validation accuracy, 88.00 %;" in verdicts["best_for_its_cost"]["sentence"]
@@ -135,7 +135,7 @@ def test_one_seed_takes_its_standard_error_from_the_validation_images(made_up: P
 
 def test_tables_for_plots_have_every_run_in_order_and_every_epoch(made_up: Path) -> None:
     assert (made_up / "plots/width_accuracy.csv").read_text() == (
-        "architecture,parameters,seed,test_accuracy,started,reference\n"
+        "architecture,parameters,seed,test_accuracy,learned,reference\n"
         '"(2, 4)",900,7,0.320000,False,\n'
         '"(2, 4)",900,0,0.800000,True,\n'
         '"(2, 4)",900,1,0.840000,True,\n'

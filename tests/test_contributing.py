@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stages.common.strict_yaml import read_yaml
+from stages.common import read_yaml
 from tests.conftest import ROOT, commit, documented_commands, ran_stages, run
 
 GUIDE = ROOT / "CONTRIBUTING.md"
@@ -72,7 +72,7 @@ def test_way_to_a_plot_draws_it_without_running_a_stage(small: Path) -> None:
     with (small / "dvc.yaml").open("a") as file:
         file.write(block("A plot", "yaml"))
     assert ran_stages(run("dvc", "repro", cwd=small)) == []
-    assert "Width, watched loss" in plots(small)
+    assert "Width, monitored loss" in plots(small)
 
 
 def plots(project: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import GO_BACK
+from stages.common import GO_BACK
 from tests.conftest import PAGES, ROOT, SH_BLOCK, documented_commands, run
 
 BY_OTHER_NAME = {"pytest", GO_BACK}  # this very run; what stages say that fail, which test_reliability.py runs

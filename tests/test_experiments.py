@@ -20,7 +20,7 @@ def metrics(project: Path, name: str = "summary") -> dict[str, Any]:
 
 def check_plots(page: str) -> None:
     """Every plot, both revisions."""
-    for title in ("training loss", "watched accuracy", "test accuracy"):
+    for title in ("training loss", "monitored accuracy", "test accuracy"):
         assert f"Width, {title}" in page
         assert f"Depth, {title}" in page
     assert '"strokeDash": {"field": "rev"' in page
@@ -140,7 +140,7 @@ def test_another_pick_in_width_trains_that_pick_alone_and_is_compared_and_shown_
     assert set(changed) >= {"width.validation_accuracy", "width.test_accuracy"}
     assert not [key for key in changed if not key.startswith("width.")]
     titles, workspace, committed, experiment = shown_table(project)
-    assert [title for title in titles if title != "width.started"] == COMPARED
+    assert [title for title in titles if title != "width.learned"] == COMPARED
     assert (workspace[-1], committed[-1], experiment[-1]) == ("[10, 20]", "[8, 16]", "[10, 20]")
     assert workspace[1:] == experiment[1:] != committed[1:]
 
@@ -153,8 +153,8 @@ def test_queued_experiments_run_side_by_side_and_read_like_a_league_table(projec
     assert wait_for_queue(project, 3) == ["Success"] * 3
 
     titles, *rows = shown_table(project)
-    started = titles.index("width.started") if "width.started" in titles else None
-    cells = [[cell for place, cell in enumerate(row) if place != started] for row in (titles, *rows)]
+    learned = titles.index("width.learned") if "width.learned" in titles else None
+    cells = [[cell for place, cell in enumerate(row) if place != learned] for row in (titles, *rows)]
     assert cells[0] == COMPARED
     listed = json.loads(run("dvc", "exp", "show", "--json", cwd=project))
     experiments = [each["revs"][0]["data"] for entry in listed for each in entry["experiments"] or []]
@@ -172,9 +172,9 @@ def test_few_of_the_columns_are_metrics_and_whatever_changes_fits_a_screen(fresh
     workspace = json.loads(run("dvc", "exp", "show", "--num", "1", "--json", cwd=project))[0]["data"]
     (numbers,) = [entry["data"] for entry in workspace["metrics"].values()]
     assert list(numbers)[:2] == ["width", "depth"]
-    assert list(numbers["width"]) == ["validation_accuracy", "test_accuracy", "started"]
+    assert list(numbers["width"]) == ["validation_accuracy", "test_accuracy", "learned"]
     path = project / "metrics/accuracy.json"
-    path.write_text(re.sub(r"0\.\d+", "0.123456", path.read_text()).replace('"started": 1', '"started": 0'))
+    path.write_text(re.sub(r"0\.\d+", "0.123456", path.read_text()).replace('"learned": 1', '"learned": 0'))
     lines = run(*documented("dvc metrics diff"), cwd=project).splitlines()
     assert len(lines) == 1 + 15
     assert max(map(len, lines)) <= 90

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import GO_BACK
+from stages.common import GO_BACK
 from tests.conftest import STORE, commit, documented, edit_params, ran_stages, run
 
-PACKED = "data/fashion_mnist.npz"
+DATASET_FILE = "data/fashion_mnist.npz"
 SAMPLE = ("dvc", "exp", "run", "-S", "data.source=tests/sample")
 
 
@@ -34,20 +34,20 @@ def test_gc_takes_what_head_names_after_an_experiment_but_nothing_that_is_kept_o
     kept.write_text("a state\n")
     run(*SAMPLE, "-S", "data.validation=100", "prepare", cwd=project)
     commit(project, "The sample")
-    packed = (project / PACKED).read_bytes()
-    back = GO_BACK.replace("dvc checkout", f"dvc checkout data/raw {PACKED}")  # no more of the pipeline was run
+    packed = (project / DATASET_FILE).read_bytes()
+    back = GO_BACK.replace("dvc checkout", f"dvc checkout data/raw {DATASET_FILE}")  # no more of the pipeline was run
 
     run("dvc", "exp", "run", "-S", "data.validation=200", "prepare", cwd=project)
     run(*documented("dvc gc --workspace --all-branches --all-experiments --force"), cwd=project)
     run("sh", "-c", back, cwd=project)
-    assert (project / PACKED).read_bytes() == packed
+    assert (project / DATASET_FILE).read_bytes() == packed
 
     run("dvc", "exp", "run", "-S", "data.validation=300", "prepare", cwd=project)
     run("dvc", "gc", "--workspace", "--force", cwd=project)
     output = run("sh", "-c", back, cwd=project, status=255)
     assert "ERROR: Checkout failed for following targets:" in output
     assert ran_stages(run("dvc", "repro", "prepare", cwd=project)) == ["prepare"]
-    assert (project / PACKED).read_bytes() == packed
+    assert (project / DATASET_FILE).read_bytes() == packed
     assert kept.exists()
 
 

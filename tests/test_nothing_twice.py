@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.strict_yaml import read_yaml
-from stages.training.kept import states
+from stages.checkpoints import states
+from stages.common import read_yaml
 from tests.conftest import STORE, contents, documented, edit_params, run
 from tests.queues import start_queue, wait_for_queue
 

@@ -22,7 +22,9 @@ def test_another_kind_of_layer_in_width_trains_that_family_and_is_compared(small
 def test_a_network_whose_blocks_differ_is_asked_for_in_one_command(small: Path) -> None:
     """The documented command, to the page: only a training has layers of such blocks."""
     output = run(
-        *documented("dvc exp run -S 'width.filters=[8,8,16,16]' -S width.blocks=2 -S width.stride=2 -S width.kernel=3"),
+        *documented(
+            "dvc exp run -S 'width.filters=[8,8,16,16]' -S width.blocks=2 -S width.pool_stride=2 -S width.kernel_size=3"
+        ),
         cwd=small,
     )
     assert set(ran_stages(output)) == {"train@width", "train_width@w2-4", "aggregate"}

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from stages.common.errors import InputError
-from stages.common.strict_yaml import read_yaml, yaml_text
+from stages.common import InputError, read_yaml, yaml_text
 from stages.params import PARAMS_FILE, load_params
 
 REPOSITORY = Path(__file__).parents[1]
@@ -21,7 +20,7 @@ CONTENT = read_yaml(TEXT, "params.yaml")
 
 DEFAULTS = {  # of the keys that came later, and of the one that another decides on
     "average": 0, "kernel": 5, "stride": 1, "head": "dense", "normalization": "none", "dropout": 0, "dense_units": None,
-    "found": {},
+    "custom": {},
 }  # fmt: skip
 
 
@@ -58,9 +57,9 @@ def plain(content: dict[str, Any]) -> str:
         for name in ("train", "width", "depth")
     }
     known = {name: section for name, section in content.items() if name != "search"}  # tests/trials have that one
-    study = {key: value for key, value in content["study"].items() if key != "found"}
-    if found := content["study"].get("found"):  # what is null may be left out
-        study["found"] = {
+    study = {key: value for key, value in content["study"].items() if key != "custom"}
+    if found := content["study"].get("custom"):  # what is null may be left out
+        study["custom"] = {
             name: {key: float(value) if key in either else value for key, value in one.items() if value is not None}
             for name, one in found.items()
         }
@@ -86,8 +85,8 @@ def refusal() -> str:
 def test_the_repository_s_file_gives_two_picks_and_nine_studied_architectures() -> None:
     write(TEXT)
     params = load_params()
-    assert [named.name for named in params.picks()] == ["width", "depth"]
-    assert all(named.is_pick for named in params.picks())
+    assert [named.name for named in params.baselines()] == ["width", "depth"]
+    assert all(named.is_baseline for named in params.baselines())
     assert {named.name: (named.architecture.filters, named.architecture.blocks) for named in params.studied()} == {
         "w2-4": ([2, 4], 1),
         "w5-10": ([5, 10], 1),
@@ -100,7 +99,7 @@ def test_the_repository_s_file_gives_two_picks_and_nine_studied_architectures() 
         "depth-4": ([6, 6], 4),
     }
     assert [named.key for named in params.studied()][-4:] == ["1", "2", "3", "4"]
-    assert not any(named.is_pick for named in params.studied())
+    assert not any(named.is_baseline for named in params.studied())
 
 
 WRONG: dict[str, tuple[Any, ...]] = {
@@ -130,15 +129,15 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "depth.blocks": (0, 65, "1", 1.0, True, None, [1]),
     "width.pooling": ("min", "Max", None, 3, ["max"]),
     "width.dense_units": (0, 65_537, "80", 80.0, None),
-    "width.kernel": (4, 0, 7, "3", 3.0, True, None, [3]),
-    "width.stride": (0, 3, "2", 1.0, True, None),
+    "width.kernel_size": (4, 0, 7, "3", 3.0, True, None, [3]),
+    "width.pool_stride": (0, 3, "2", 1.0, True, None),
     "width.head": ("mean", "", None, True, ["dense"]),
     "width.normalization": ("layer", None, False, 0),
     "depth.dropout": (-0.1, 1, 1.0, "0.1", True, None, float("nan"), [0.1]),
-    "train.average": (-0.1, 1, 1.0, "0.9", True, None, float("inf")),
+    "train.ema_momentum": (-0.1, 1, 1.0, "0.9", True, None, float("inf")),
     "depth.activation": ("softmax", "", None, 0, ["relu"]),
     "study.width": (None, [], "w2-4", [[2, 4]]),
-    "study.found": (None, [], "small", [2, 4], {"small": None}, {"small": [2, 4]}, {"small": {}}),
+    "study.custom": (None, [], "small", [2, 4], {"small": None}, {"small": [2, 4]}, {"small": {}}),
     "study.depth": ([1, 1], [0], [65], ["1"], [True], 1, None, {1: 2}),
 }
 
@@ -158,11 +157,15 @@ def test_a_wrong_value_is_refused_by_key(project: Path, key: str, value: Any) ->
         ("data.source", "plots", "a folder that the pipeline does not write into"),
         ("data.source", ".", "a folder that the pipeline does not write into"),
         ("study.width", {"depth-9": [2, 4]}, "a name other than width, depth, found and depth-N, which are taken"),
-        ("study.found", {"width": CONTENT["width"]}, "a name other than width, depth, found and depth-N, which are"),
-        ("study.found", {"w2-4": CONTENT["width"]}, "study.found.w2-4 holds [8, 16]: a name that study.width does not"),
+        ("study.custom", {"width": CONTENT["width"]}, "a name other than width, depth, found and depth-N, which are"),
+        (
+            "study.custom",
+            {"w2-4": CONTENT["width"]},
+            "study.custom.w2-4 holds [8, 16]: a name that study.width does not",
+        ),
         *(
-            ("search.budgets", {name: 1000}, f"search.budgets.{name} holds 1000: a name that study.found may hold")
-            for name in ("w2-4", "width", "found", "depth-3")
+            ("search.budgets", {name: 1000}, f"search.budgets.{name} holds 1000: a name that study.custom may hold")
+            for name in ("w2-4", "width", "custom", "depth-3")
         ),
     ],
 )
@@ -184,12 +187,12 @@ def test_a_refusal_says_what_may_stand_there(project: Path, key: str, value: Any
         ("study.width", {}),
         ("study.width", {"A" + 39 * "z": [1, 1024]}),
         ("study.depth", [64]),
-        ("study.found", {}),
-        ("width.kernel", 3),
-        ("width.stride", 2),
+        ("study.custom", {}),
+        ("width.kernel_size", 3),
+        ("width.pool_stride", 2),
         ("width.normalization", "batch"),
         ("width.dropout", 0.999),
-        ("train.average", 0.999),
+        ("train.ema_momentum", 0.999),
     ],
 )
 def test_the_ends_of_a_range_are_accepted(key: str, value: Any) -> None:
@@ -199,14 +202,14 @@ def test_the_ends_of_a_range_are_accepted(key: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["w1; touch x", "$(touch x)", "../x", "a/b", "width", "depth", "found", "depth-1", "1w", "-w", "", "w.1", "w" * 41,
+    ["w1; touch x", "$(touch x)", "../x", "a/b", "width", "depth", "custom", "depth-1", "1w", "-w", "", "w.1", "w" * 41,
      "w1\n", "ẃ"],
 )  # fmt: skip
 def test_a_study_s_name_that_is_no_safe_word_is_refused(name: str) -> None:
     write(changed("study.width", {name: [2, 4]}))
     assert "study.width." in refusal()
-    write(changed("study.found", {name: CONTENT["width"]}))
-    assert "study.found." in refusal()
+    write(changed("study.custom", {name: CONTENT["width"]}))
+    assert "study.custom." in refusal()
 
 
 @pytest.mark.parametrize("section", ["data", "train", "width", "depth", "study"])

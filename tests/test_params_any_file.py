@@ -9,8 +9,7 @@ from dvc.utils.serialize import load_yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.common.errors import InputError
-from stages.common.strict_yaml import yaml_text
+from stages.common import InputError, yaml_text
 from stages.params import PARAMS_FILE, load_params
 from tests.test_params import CONTENT, plain, refused_line
 

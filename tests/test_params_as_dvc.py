@@ -10,7 +10,7 @@ from dvc.utils.serialize import load_yaml
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from stages.params import PARAMS_FILE, load_params, read_params
 from tests.conftest import ROOT, run
 from tests.test_params import TEXT, plain, refused_line

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stages.network.architecture import Architecture
 from stages.params import load_params
+from stages.training.architecture import Architecture
 from tests.test_params import CONTENT, changed, project, refusal, write
 
 __all__ = ["project"]
@@ -35,12 +35,12 @@ def test_what_a_key_may_hold_follows_from_the_others(keys: dict[str, Any], reaso
 
 
 def test_an_architecture_of_two_heads_and_blocks_that_differ_is_read() -> None:
-    write(with_width(head="average", dense_units=None, blocks=2, filters=[2, 4, 8, 8]))
+    write(with_width(head="global_average", dense_units=None, blocks=2, filters=[2, 4, 8, 8]))
     params = load_params()
     assert (params.width.filters, params.width.dense_units) == ([2, 4, 8, 8], None)
-    assert params.picks()[0].label == "(2, 4 / 8, 8)"
+    assert params.baselines()[0].label == "(2, 4 / 8, 8)"
     assert params.studied()[0].architecture.filters == [2, 4], "the study's own kernels, in both blocks"
-    del (content := with_width(head="average"))["width"]["dense_units"]
+    del (content := with_width(head="global_average"))["width"]["dense_units"]
     write(content)
     assert load_params().width.dense_units is None
 
@@ -60,7 +60,7 @@ MINE = {"filters": [4, 8], "blocks": 1, "pooling": "max", "dense_units": 16, "ac
 
 
 def with_found(**found: dict[str, Any]) -> dict[str, Any]:
-    return changed("study.found", found)
+    return changed("study.custom", found)
 
 
 def test_what_was_found_is_complete_and_may_name_an_average_and_a_learning_rate_of_its_own() -> None:
@@ -68,13 +68,13 @@ def test_what_was_found_is_complete_and_may_name_an_average_and_a_learning_rate_
     write(with_found(mine=MINE, averaged=MINE | {"average": 0.9}, plain=MINE | own | {"kernel": 3}))
     params = load_params()
     *_, mine, averaged, plain = params.studied()
-    assert [(one.name, one.family, one.key, one.label, one.is_pick) for one in (mine, averaged)] == [
-        ("mine", "found", "mine", "mine", False),
-        ("averaged", "found", "averaged", "averaged", False),
+    assert [(one.name, one.family, one.key, one.label, one.is_baseline) for one in (mine, averaged)] == [
+        ("mine", "custom", "mine", "mine", False),
+        ("averaged", "custom", "averaged", "averaged", False),
     ]
     assert mine.architecture == averaged.architecture == Architecture.model_validate(MINE)
-    assert plain.architecture.kernel == 3
-    assert [params.settings(one).average for one in (params.picks()[0], mine, averaged, plain)] == [0, 0, 0.9, 0.5]
+    assert plain.architecture.kernel_size == 3
+    assert [params.settings(one).average for one in (params.baselines()[0], mine, averaged, plain)] == [0, 0, 0.9, 0.5]
     assert params.settings(averaged) == params.train.model_copy(update={"average": 0.9})
     assert params.settings(plain) == params.train.model_copy(update=own)
     assert params.settings(mine) == params.train
@@ -90,29 +90,32 @@ def test_train_s_average_holds_where_what_was_found_names_none_and_not_where_it_
 
 def test_a_file_from_before_anything_could_be_found_is_read() -> None:
     content = copy.deepcopy(CONTENT)
-    del content["study"]["found"]
+    del content["study"]["custom"]
     write(content)
-    assert load_params().study.found == {}
+    assert load_params().study.custom == {}
 
 
 @pytest.mark.parametrize(
-    ("found", "reason"),
+    ("custom", "reason"),
     [
-        ({"mine": MINE | {"blocks": 0}}, "study.found.mine.blocks holds 0: "),
-        ({"mine": MINE | {"seeds": 0}}, "study.found.mine.seeds holds 0: unknown key"),
-        ({"mine": MINE | {"average": 1}}, "study.found.mine.average holds 1: "),
-        ({"mine": MINE | {"learning_rate": 0}}, "study.found.mine.learning_rate holds 0: "),
-        ({"mine": {"filters": [4, 8]}}, "study.found.mine.blocks is missing"),
-        ({"mine": MINE | {"filters": [4, 8, 16, 16]}}, "study.found.mine.filters holds [4, 8, 16, 16]: two numbers"),
-        ({"mine": MINE | {"dense_units": None}}, "study.found.mine.dense_units is missing: a head of kind dense has"),
-        ({"w2-4": MINE}, "study.found.w2-4 holds [4, 8]: a name that study.width does not hold"),
-        ({"mine": MINE, "again": MINE}, "study.found.again holds [4, 8]: an architecture that study.found.mine is not"),
-        ({"mine": MINE, "again": MINE | {"kernel": 5}}, "study.found.again holds [4, 8]: an architecture that"),
-        ({"mine": MINE, "again": MINE | {"average": 0}}, "study.found.again holds [4, 8]: an architecture that"),
-        ({"mine": MINE, "again": MINE | {"learning_rate": 0.001}}, "study.found.again holds [4, 8]: an architecture"),
+        ({"mine": MINE | {"blocks": 0}}, "study.custom.mine.blocks holds 0: "),
+        ({"mine": MINE | {"seeds": 0}}, "study.custom.mine.seeds holds 0: unknown key"),
+        ({"mine": MINE | {"average": 1}}, "study.custom.mine.average holds 1: "),
+        ({"mine": MINE | {"learning_rate": 0}}, "study.custom.mine.learning_rate holds 0: "),
+        ({"mine": {"filters": [4, 8]}}, "study.custom.mine.blocks is missing"),
+        ({"mine": MINE | {"filters": [4, 8, 16, 16]}}, "study.custom.mine.filters holds [4, 8, 16, 16]: two numbers"),
+        ({"mine": MINE | {"dense_units": None}}, "study.custom.mine.dense_units is missing: a head of kind dense has"),
+        ({"w2-4": MINE}, "study.custom.w2-4 holds [4, 8]: a name that study.width does not hold"),
+        (
+            {"mine": MINE, "again": MINE},
+            "study.custom.again holds [4, 8]: an architecture that study.custom.mine is not",
+        ),
+        ({"mine": MINE, "again": MINE | {"kernel": 5}}, "study.custom.again holds [4, 8]: an architecture that"),
+        ({"mine": MINE, "again": MINE | {"average": 0}}, "study.custom.again holds [4, 8]: an architecture that"),
+        ({"mine": MINE, "again": MINE | {"learning_rate": 0.001}}, "study.custom.again holds [4, 8]: an architecture"),
         (
             {"mine": MINE | {"blocks": 2}, "again": MINE | {"blocks": 2, "filters": [4, 8, 4, 8]}},
-            "study.found.again holds [4, 8]: an architecture that study.found.mine is not",
+            "study.custom.again holds [4, 8]: an architecture that study.custom.mine is not",
         ),
     ],
 )

@@ -52,8 +52,8 @@ def test_lock_file_is_up_with_the_code_and_the_parameters(fresh: Path) -> None:
         ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.002", {*TRAININGS, "aggregate"}),
         ("params.yaml", "  dense_units: 84", "  dense_units: 85", {"train@depth", "aggregate"}
          | {stage for stage in TRAININGS if stage.startswith("train_depth")}),
-        ("stages/network/architecture.py", "/ 127.5 - 1.0", "/ 255.0", {*TRAININGS, "aggregate"}),
-        ("stages/page/pictures.py", "dpi=150", "dpi=100", {"aggregate"}),
+        ("stages/training/architecture.py", "/ 127.5 - 1.0", "/ 255.0", {*TRAININGS, "aggregate"}),
+        ("stages/report/pictures.py", "dpi=150", "dpi=100", {"aggregate"}),
     ],
 )  # fmt: skip
 def test_gate_finds_a_lock_file_that_is_behind(
@@ -131,14 +131,14 @@ def test_metrics_diff_needs_no_data(full: Path, tmp_path: Path) -> None:
     run("git", "switch", "--quiet", "--create", "branch", cwd=full)
     compared = full / "metrics/accuracy.json"
     numbers = json.loads(compared.read_text())
-    numbers["width"]["started"] = 7
+    numbers["width"]["learned"] = 7
     compared.write_text(json.dumps(numbers))
     commit(full, "Another number")
     run("git", "clone", "--quiet", "--branch", "branch", str(full), str(tmp_path / "clone"), cwd=tmp_path)
     clone = tmp_path / "clone"
     run("git", "branch", "main", "origin/main", cwd=clone)
     changed = json.loads(run(*documented("dvc metrics diff main"), "--json", cwd=clone))
-    assert changed == {"metrics/accuracy.json": {"width.started": {"old": 0, "new": 7, "diff": 7}}}
+    assert changed == {"metrics/accuracy.json": {"width.learned": {"old": 0, "new": 7, "diff": 7}}}
     every = json.loads(run("dvc", "metrics", "diff", "main", "--all", "--json", cwd=clone))
     assert {file: len(keys) for file, keys in every.items()} == {"metrics/accuracy.json": 2 * 3 + 9}
 

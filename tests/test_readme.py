@@ -32,7 +32,7 @@ def test_table_is_that_of_the_record() -> None:
         assert reference is not None
         expected.append(
             f"| {named.label} | {five['parameters']:,} | {100 * reference:.2f} "
-            f"| {of_started(five)} | {five['started']} of 5 |"
+            f"| {of_started(five)} | {five['learned']} of 5 |"
         )
         assert five["seeds"] == 5
     assert re.findall(r"^\| (?:\(\d|\d block).*$", README, flags=re.MULTILINE) == expected
@@ -48,8 +48,8 @@ def test_findings_are_those_of_the_record() -> None:
     ]:
         assert numbers_in(finding) <= numbers_in(verdicts[claim]["verdict"] + verdicts[claim]["sentence"])
     width = study_of("records/study")["width"]
-    failed = [f"{width[name]['seeds'] - width[name]['started']} of 5" for name in ("w15-30", "w10-20")]
-    assert f"(15, 30) in {failed[0]} runs, (10, 20) in {failed[1]}, where one started" in fails
+    failed = [f"{width[name]['seeds'] - width[name]['learned']} of 5" for name in ("w15-30", "w10-20")]
+    assert f"(15, 30) in {failed[0]} runs, (10, 20) in {failed[1]}, where one learned" in fails
     curves = pd.read_csv(ROOT / "records/study/plots/width_curves.csv").query(
         "architecture == '(10, 20)' and loss < 2.2"
     )
@@ -57,7 +57,7 @@ def test_findings_are_those_of_the_record() -> None:
 
 
 def test_what_the_search_found_is_that_of_its_record_and_beats_the_study_in_both() -> None:
-    small, medium, large = study_of("records/adopted")["found"].values()
+    small, medium, large = study_of("records/adopted")["custom"].values()
     told = in_one_line("README.md").replace("**", "")
     assert f"with {small['parameters']:,} parameters, fewer than any above, {of_started(small)} %," in told
     for found in (medium, large):
@@ -66,21 +66,21 @@ def test_what_the_search_found_is_that_of_its_record_and_beats_the_study_in_both
     assert small["parameters"] < min(numbers["parameters"] for numbers in studied)
     for found in (small, medium, large):
         assert found["seeds"] == 5
-        assert found["test_accuracy_started"] > max(numbers.get("test_accuracy_started") or 0 for numbers in studied)
+        assert found["test_accuracy_learned"] > max(numbers.get("test_accuracy_learned") or 0 for numbers in studied)
     assert "any above" in told
     assert "five seeds). `make search`" in told
 
 
 def test_claim_about_choosing_together_is_told_as_it_was_judged_on_the_study_s_own_runs() -> None:
     record, own = study_of("records/found"), study_of("records/study")
-    assert {family: record[family] for family in own if family != "found"} == {
-        family: numbers for family, numbers in own.items() if family != "found"
+    assert {family: record[family] for family in own if family != "custom"} == {
+        family: numbers for family, numbers in own.items() if family != "custom"
     }
     judged = json.loads((ROOT / "records/found/metrics/verdicts.json").read_text())["together_beats_either_alone"]
     assert judged["verdict"] == "refuted"
-    found, best = (100 * record[family][name]["test_accuracy"] for family, name in (("found", "notebook"), BEST))
+    found, best = (100 * record[family][name]["test_accuracy"] for family, name in (("custom", "notebook"), BEST))
     assert f"{found:.2f} % where (10, 20) has {best:.2f} ([record]" in in_one_line("README.md")
-    parameters = f"{record['found']['notebook']['parameters']:,}"
+    parameters = f"{record['custom']['notebook']['parameters']:,}"
     assert f"{parameters} parameters, which has" in in_one_line("docs/search.md")
     assert f"and {found:.2f} % of the test images after 20" in in_one_line("docs/search.md")
     searched = json.loads((ROOT / "records/search-notebook/metrics/search.json").read_text())["validation_accuracy"]

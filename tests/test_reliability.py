@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import GO_BACK
+from stages.common import GO_BACK
 from tests.conftest import MODELS, ROOT, contents, documented, edit_params, ran_stages, run, training
 
 

@@ -34,7 +34,7 @@ def test_start_rates_are_those_of_the_record() -> None:
     ]:
         numbers = starts[family][key]
         assert numbers["seeds"] == 20
-        parts.append(f"{what} in {numbers['started']} ({share_started(numbers)} %)")
+        parts.append(f"{what} in {numbers['learned']} ({share_started(numbers)} %)")
     assert ", ".join(parts) in TEXT
 
 
@@ -42,14 +42,14 @@ def test_whether_the_widest_starts_never_or_rarely_is_told_of_a_hundred_seeds() 
     numbers = study_of("records/starts-15-30")["width"]["w15-30"]
     assert numbers["seeds"] == 100
     low, high = (100 * numbers[f"started_share_{end}"] for end in ("low", "high"))
-    assert f"{numbers['started']} started ({low:.1f} to {high:.1f} %)" in TEXT
-    runs = pd.read_csv(ROOT / "records/starts-15-30/plots/width_accuracy.csv").query("started")
+    assert f"{numbers['learned']} learned ({low:.1f} to {high:.1f} %)" in TEXT
+    runs = pd.read_csv(ROOT / "records/starts-15-30/plots/width_accuracy.csv").query("learned")
     (first, its), (second, other) = zip(runs["seed"], 100 * runs["test_accuracy"], strict=True)
     assert f"seed {first}, which has {its:.2f} % of the test images after three epochs, and seed {second}" in TEXT
     assert f"and seed {second}, with {other:.2f}." in TEXT
     layers = pd.read_csv(ROOT / "records/starts-15-30/layers/w15-30.csv").query("epoch == 1 and layer == 'hidden'")
     assert set(layers[layers["saturated"] < 1]["seed"]) == {first, second}
-    assert "the two that started are those in which a unit was left unsaturated" in TEXT
+    assert "the two that learned are those in which a unit was left unsaturated" in TEXT
 
 
 def test_verdicts_are_those_of_the_record() -> None:
@@ -70,9 +70,9 @@ def test_sentence_on_why_it_fails_is_that_of_the_record() -> None:
     losses = pd.read_csv(ROOT / "records/study/plots/width_curves.csv").query(
         "architecture == '(10, 20)' and loss < 2.2"
     )
-    started = losses.groupby("seed")["epoch"].min()
-    assert (started[0], started[2]) == (1, 2)
-    late = f"of (10, 20) seed 4 was as far, with {gradients[4]:.0e}, and started in its epoch {started[4]}"
+    learned = losses.groupby("seed")["epoch"].min()
+    assert (learned[0], learned[2]) == (1, 2)
+    late = f"of (10, 20) seed 4 was as far, with {gradients[4]:.0e}, and learned in its epoch {learned[4]}"
     assert f"{late}, and seed 2, with {gradients[2]:.0e}, in its second." in TEXT
 
 
@@ -94,7 +94,7 @@ def test_sentences_on_other_activations_are_those_of_the_records() -> None:
     }
     for name in ("relu", "tanh"):
         numbers = [one for entries in studies[name].values() for one in entries.values()]
-        assert all(one["started"] == one["seeds"] == 2 for one in numbers)
+        assert all(one["learned"] == one["seeds"] == 2 for one in numbers)
         assert f"{accuracy[name]['width']['w15-30']} % with {name}" in TEXT
     assert max(accuracy["relu"]["width"].values()) == accuracy["relu"]["width"]["w15-30"]
     assert max(accuracy["tanh"]["width"].values()) == accuracy["tanh"]["width"]["w10-20"]

@@ -9,7 +9,7 @@ import pandas as pd
 from dvc.utils.hydra import apply_overrides
 from scipy.stats import spearmanr
 
-from stages.common.places import TRIALS
+from stages.common import TRIALS
 from stages.params import load_params, read_params
 from stages.trials.generations import best
 from stages.trials.table import read_trials
@@ -23,8 +23,8 @@ def test_what_an_early_epoch_says_of_the_last_is_what_the_record_says() -> None:
     runs = [run.set_index("epoch") for _, run in curves.groupby(["architecture", "seed"])]
     correlation = {}
     for epoch in (1, 2, 3, 8):
-        started = [run["val_accuracy"] for run in runs if run["loss"][:epoch].min() < 2.2]
-        correlation[epoch] = spearmanr([run[epoch] for run in started], [run[20] for run in started]).statistic
+        learned = [run["val_accuracy"] for run in runs if run["loss"][:epoch].min() < 2.2]
+        correlation[epoch] = spearmanr([run[epoch] for run in learned], [run[20] for run in learned]).statistic
     first, second, third, last = (f"{value:.2f} after {epoch}" for epoch, value in correlation.items())
     search, page = load_params().search, in_one_line("docs/search.md")
     assert search is not None
@@ -39,7 +39,7 @@ def test_what_it_found_is_what_the_committed_search_has() -> None:
     told = f"trains {numbers['trials']} architectures for {numbers['epochs']} epochs in all"
     assert told in in_one_line("docs/search.md")
     trials = read_trials(ROOT / TRIALS)
-    adopted = study_of("records/adopted")["found"]
+    adopted = study_of("records/adopted")["custom"]
     rows = [
         f"| {parameters:,} | {trial.parameters:,} | {100 * trial.accuracy:.2f} | {of_started(adopted[name])} |"
         for name, parameters in search.budgets.items()
@@ -51,8 +51,8 @@ def test_what_it_found_is_what_the_committed_search_has() -> None:
 
 def test_networks_chosen_by_hand_are_told_as_their_record_has_them() -> None:
     record = "records/untuned"
-    found = read_params((ROOT / record / "params.yaml").read_text(encoding="utf-8")).study.found
-    numbers = study_of(record)["found"]
+    found = read_params((ROOT / record / "params.yaml").read_text(encoding="utf-8")).study.custom
+    numbers = study_of(record)["custom"]
     rows = []
     for name, asked in found.items():
         kernels = iter(asked.architecture.filters)

@@ -36,9 +36,9 @@ def test_fast_and_stock_layers_start_as_often_and_differ_by_what_is_said() -> No
     runs = pd.read_csv(ROOT / "records/same-learning/runs.csv")
     groups = runs.groupby(["architecture", "layers"])
     assert set(groups.size()) == {5}
-    started = groups["started_epoch"].count().unstack()
-    assert list(started.index) == ["depth-2", "w15-30", "w5-10"]
-    assert list(started["fast"]) == list(started["stock"]) == [5, 0, 5]
+    learned = groups["epochs_to_learn"].count().unstack()
+    assert list(learned.index) == ["depth-2", "w15-30", "w5-10"]
+    assert list(learned["fast"]) == list(learned["stock"]) == [5, 0, 5]
     accuracy = groups["val_accuracy"].mean().unstack()
     widest = 100 * float((accuracy["fast"] - accuracy["stock"]).abs().max())
     assert f"and accuracies whose means differ by {widest:.2f} points at most ([record](../records/same" in TEXT

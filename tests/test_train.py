@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.common.cores import usable_cores
-from stages.data.packed import read_dataset
+from stages.cores import usable_cores
+from stages.training.dataset import read_dataset
 from tests.conftest import ENVIRONMENT, STORE, edit_params, made_once, run
 
 
@@ -87,8 +87,8 @@ def test_results_follow_from_the_history_and_the_predictions(trained: Path) -> N
     assert results["architecture"]["filters"] == [2, 4]
     last = history.iloc[-1]
     assert (seed["validation_loss"], seed["validation_accuracy"]) == (last["val_loss"], last["val_accuracy"])
-    assert seed["started"] is True
-    assert seed["started_epoch"] == history[history["loss"] < 2.2]["epoch"].iloc[0]
+    assert seed["learned"] is True
+    assert seed["epochs_to_learn"] == history[history["loss"] < 2.2]["epoch"].iloc[0]
     probabilities = np.load(folder / "predictions.npz")["seed-0"]
     labels = read_dataset(trained / "data/fashion_mnist.npz").test.labels
     assert seed["test_accuracy"] == pytest.approx((probabilities.argmax(axis=1) == labels).mean())
@@ -147,7 +147,7 @@ def test_without_validation_images_the_test_images_are_watched(prepared: Path) -
 
 @pytest.mark.slow
 def test_diverged_seed_is_a_failed_start_with_its_epoch_and_the_others_go_on(prepared: Path) -> None:
-    """Two families that diverge, to the tables: that these leave failed starts out is a matter of the whole way."""
+    """Two families that diverge, to the tables: that these leave failed runs out is a matter of the whole way."""
     edit_params(prepared, "learning_rate: 0.01", "learning_rate: 9.0e+15")
     edit_params(prepared, "  - 0\n", "  - 0\n  - 1\n")
     edit_params(prepared, "  - 8\n  - 16\n", "  - 2\n  - 4\n")
@@ -156,7 +156,7 @@ def test_diverged_seed_is_a_failed_start_with_its_epoch_and_the_others_go_on(pre
     seeds = results_of(prepared, "w2-4")["seeds"]
     assert list(seeds) == ["0", "1"]  # type: ignore[call-overload]
     for seed in seeds.values():  # type: ignore[attr-defined]
-        assert (seed["started"], seed["test_accuracy"], seed["test_loss"]) == (False, None, None)
+        assert (seed["learned"], seed["test_accuracy"], seed["test_loss"]) == (False, None, None)
         assert seed["diverged_epoch"] >= 1
     assert {path.name for path in folder.iterdir()} == {"history.csv", "layers.csv", "results.json", "predictions.npz"}
     train(prepared, "depth")
@@ -165,7 +165,7 @@ def test_diverged_seed_is_a_failed_start_with_its_epoch_and_the_others_go_on(pre
         shutil.copytree(prepared / "data/models" / pick, prepared / "data/models" / same)
     run(sys.executable, "-m", "stages.aggregate", cwd=prepared)
     study = json.loads((prepared / "metrics/study.json").read_text())
-    assert (study["width"]["w2-4"]["diverged"], study["width"]["w2-4"]["started"]) == (2, 0)
+    assert (study["width"]["w2-4"]["diverged"], study["width"]["w2-4"]["learned"]) == (2, 0)
     assert "test_accuracy" not in study["width"]["w2-4"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stages.common.strict_yaml import read_yaml
+from stages.common import read_yaml
 from tests.conftest import ROOT, run
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))

@@ -1,4 +1,4 @@
-"""Write what the search found into params.yaml: under each budget the best, as an architecture of `study.found`.
+"""Write what the search found into params.yaml: under each budget the best, as an architecture of `study.custom`.
 
     python -m tools.adopt
 
@@ -10,13 +10,11 @@ from typing import Any
 
 from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.files import write_text
-from stages.common.places import TRIALS
-from stages.params import PARAMS_FILE, load_params, read_params
-from stages.training.settings import FoundArchitecture
+from stages.common import TRIALS, InputError, reported_in_one_line
+from stages.params import PARAMS_FILE, Search, load_params, read_params
+from stages.training.architecture import CustomArchitecture
+from stages.training.files import write_text
 from stages.trials.generations import best
-from stages.trials.settings import Search
 from stages.trials.summary import briefly
 from stages.trials.table import read_trials
 from stages.trials.trial import Trial
@@ -31,7 +29,7 @@ def check_up_to_date() -> None:
             raise InputError(f"{SEARCH}: what it found is not of this params.yaml and this code; `make search` first")
 
 
-def adopted(trials: list[Trial], budgets: dict[str, int]) -> dict[str, FoundArchitecture]:
+def adopted(trials: list[Trial], budgets: dict[str, int]) -> dict[str, CustomArchitecture]:
     """The best under each budget by the budget's name, the smallest first; each architecture once."""
     chosen: dict[str, Trial] = {}
     for name, parameters in sorted(budgets.items(), key=lambda budget: budget[1]):
@@ -41,11 +39,13 @@ def adopted(trials: list[Trial], budgets: dict[str, int]) -> dict[str, FoundArch
     return {name: trial.architecture for name, trial in chosen.items()}
 
 
-def with_found(text: str, search: Search, found: dict[str, FoundArchitecture]) -> str:
-    """The text of params.yaml with these in `study.found`, in the place of all that have a budget's name."""
+def with_found(text: str, search: Search, found: dict[str, CustomArchitecture]) -> str:
+    """The text of params.yaml with these in `study.custom`, in the place of all that have a budget's name."""
     content: Any = parse_yaml_for_update(text, str(PARAMS_FILE))
-    kept = {name: held for name, held in (content["study"].get("found") or {}).items() if name not in search.budgets}
-    content["study"]["found"] = kept | {name: one.architecture.model_dump() | one.own for name, one in found.items()}
+    kept = {name: held for name, held in (content["study"].get("custom") or {}).items() if name not in search.budgets}
+    content["study"]["custom"] = kept | {
+        name: one.architecture.model_dump() | one.overrides for name, one in found.items()
+    }
     written: str = dumps_yaml(content)
     return written
 
@@ -58,12 +58,12 @@ def main() -> None:
         check_up_to_date()
         found = adopted(read_trials(TRIALS), params.search.budgets)
         if not found:
-            raise InputError(f"{TRIALS}: holds no architecture within a budget that started; nothing is adopted")
+            raise InputError(f"{TRIALS}: holds no architecture within a budget that learned; nothing is adopted")
         text = with_found(PARAMS_FILE.read_text(encoding="utf-8"), params.search, found)
         read_params(text)
         write_text(PARAMS_FILE, text)
         for name, architecture in found.items():
-            print(f"study.found.{name}: {briefly(architecture)}")
+            print(f"study.custom.{name}: {briefly(architecture)}")
         print("`make repro` trains and tests them; then commit params.yaml, dvc.lock, metrics and plots")
 
 

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import NamedTuple
 
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.files import write_text
+from stages.common import InputError, reported_in_one_line
+from stages.training.files import write_text
 from tools.common.git import git
 from tools.common.markdown import code, table
 from tools.comparing.versions import Version, committed, files_at, working_tree

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any
 
-from stages.common.errors import InputError, reported_in_one_line
+from stages.common import InputError, reported_in_one_line
 from tools.common.pipeline import of_the_study, opened
 from tools.lock import out_of_step
 

@@ -1,4 +1,4 @@
-"""List what is kept of trainings (stages/training/kept.py), or remove what nothing here asks for.
+"""List what is kept of trainings (stages/checkpoints.py), or remove what nothing here asks for.
 
     python -m tools.kept             architecture, seed, epochs and size; `*` where params.yaml asks for it now
     python -m tools.kept --prune     keep what the working tree, HEAD, a branch, the queue or a search asks for
@@ -14,13 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.places import PACKED
-from stages.data.packed import read_dataset
-from stages.network.architecture import Architecture
+from stages.checkpoints import IDENTITY, Identity, states, store
+from stages.common import DATASET_FILE, InputError, reported_in_one_line
 from stages.params import PARAMS_FILE, Params, load_params, read_params
-from stages.training.kept import IDENTITY, Identity, states, store
-from stages.training.settings import Train
+from stages.training.architecture import Architecture, Train
+from stages.training.dataset import read_dataset
 from stages.trials.replay import asked_for
 from tools.common.git import file_at, git
 from tools.common.pipeline import opened
@@ -106,20 +104,24 @@ def asking() -> Iterator[Asked]:
 def _data(lock: str) -> str | None:
     for stage in read_lock(lock).values() if lock else ():
         for output in stage.get("outs", []):
-            if output["path"] == str(PACKED):
+            if output["path"] == str(DATASET_FILE):
                 return str(output["md5"])
     return None
 
 
 def searched_for(versions: list[Params]) -> set[tuple[Path, int]]:
     """What the searches of these ask for, as `replay.asked_for` gives it; nothing in a clone without data."""
-    if not PACKED.exists():
+    if not DATASET_FILE.exists():
         return set()
     searches = {
         f"{params.search} {params.train}": params for params in versions if params.search and params.data.validation
     }
     return set[tuple[Path, int]]().union(
-        *(asked_for(params.search, params.train, read_dataset(PACKED)) for params in searches.values() if params.search)
+        *(
+            asked_for(params.search, params.train, read_dataset(DATASET_FILE))
+            for params in searches.values()
+            if params.search
+        )
     )
 
 

@@ -9,12 +9,17 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.libraries import read_libraries
-from stages.common.places import AGGREGATE_LIBRARIES, LIBRARIES, SEARCH_LIBRARIES
+from stages.common import (
+    LIBRARIES,
+    REPORT_LIBRARIES,
+    SEARCH_LIBRARIES,
+    InputError,
+    read_libraries,
+    reported_in_one_line,
+)
 
 LOCK = Path("requirements.lock")
-FILES = (LIBRARIES, AGGREGATE_LIBRARIES, SEARCH_LIBRARIES)
+FILES = (LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES)
 
 
 def pinned() -> dict[str, str]:

@@ -16,9 +16,9 @@ from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stages.common.cores import usable_cores
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.files import write_text
+from stages.common import InputError, reported_in_one_line
+from stages.cores import usable_cores
+from stages.training.files import write_text
 from tools.common.markdown import code, table
 from tools.comparing.versions import committed, working_tree
 from tools.measuring.machine import machine

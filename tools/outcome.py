@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from stages.analysis.outcome import PAGE, outcome
-from stages.common.errors import reported_in_one_line
+from stages.common import reported_in_one_line
 from stages.params import load_params
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from tempfile import mkdtemp
 
-from stages.common.errors import reported_in_one_line
+from stages.common import reported_in_one_line
 from tools.comparing.versions import committed, working_tree
 from tools.repro import LOGS
 

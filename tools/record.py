@@ -16,13 +16,11 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.files import write_text
-from stages.common.places import METRICS, MODELS, TRIALS
-from stages.common.strict_yaml import read_yaml
+from stages.common import METRICS, MODELS, TRIALS, InputError, read_yaml, reported_in_one_line
 from stages.params import PARAMS_FILE, Params, load_params
 from stages.search import checked_search
-from stages.training.settings import NAME
+from stages.training.architecture import NAME
+from stages.training.files import write_text
 from stages.trials.summary import outcome
 from stages.trials.table import read_trials
 from tools.adopt import check_up_to_date
@@ -33,23 +31,23 @@ from tools.measuring.machine import machine
 RECORDS = Path("records")
 LAYERS = "layers"
 COLUMNS = [
-    "family", "kernels, or blocks", "started", "accuracy of the started, %", "95 % interval", "over all runs, %",
+    "family", "kernels, or blocks", "learned", "accuracy of the learned, %", "95 % interval", "over all runs, %",
 ]  # fmt: skip
 
 
 def results_table(study: dict[str, dict[str, dict[str, float]]]) -> str:
-    """A Markdown row an architecture: runs that started, mean test accuracy of those with its interval, over all.
+    """A Markdown row an architecture: runs that learned, mean test accuracy of those with its interval, over all.
 
     `study` is what metrics/study.json holds: numbers by family and architecture, accuracies as fractions.
     """
     rows = []
     for family, architectures in study.items():
         for key, numbers in architectures.items():
-            low, high = (numbers.get(f"test_accuracy_started_{end}") for end in ("low", "high"))
+            low, high = (numbers.get(f"test_accuracy_learned_{end}") for end in ("low", "high"))
             interval = f"{100 * low:.2f} to {100 * high:.2f}" if low is not None and high is not None else ABSENT
-            means = [numbers.get(name) for name in ("test_accuracy_started", "test_accuracy")]
-            started, overall = (f"{100 * mean:.2f}" if mean is not None else ABSENT for mean in means)
-            rows.append([family, key, f"{numbers['started']} of {numbers['seeds']}", started, interval, overall])
+            means = [numbers.get(name) for name in ("test_accuracy_learned", "test_accuracy")]
+            learned, overall = (f"{100 * mean:.2f}" if mean is not None else ABSENT for mean in means)
+            rows.append([family, key, f"{numbers['learned']} of {numbers['seeds']}", learned, interval, overall])
     return table(COLUMNS, rows)
 
 
@@ -76,7 +74,7 @@ def outputs(lock: Path, stage: str) -> list[Path]:
 def compared(params: Params) -> list[Path]:
     """What the comparison has written, but for the empty tables and pictures where nothing is found."""
     paths = outputs(Path("dvc.lock"), "aggregate")
-    return [path for path in paths if params.study.found or not path.name.startswith("found_")]
+    return [path for path in paths if params.study.custom or not path.name.startswith("found_")]
 
 
 def write_record(place: Path, params: Params, command: str) -> None:

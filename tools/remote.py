@@ -16,7 +16,7 @@ from typing import Any
 
 from dvc.repo import Repo
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tools.common.pipeline import opened
 
 CHUNK = 2**20  # bytes

@@ -22,8 +22,8 @@ from time import monotonic
 from rich.progress import Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from stages.common.cores import usable_cores
-from stages.common.errors import InputError, reported_in_one_line
+from stages.common import InputError, reported_in_one_line
+from stages.cores import usable_cores
 from stages.params import Params, load_params
 from tools.common.console import ENDINGS, counted, ended_by_exception, tell
 from tools.common.pipeline import stale_stages
@@ -132,7 +132,7 @@ def one_by_one(stale: dict[str, set[str]], params: Params) -> dict[str, set[str]
     first: dict[tuple[str, str], str] = {}
     needs = dict(stale)
     for described in params.architectures():
-        stage = f"train@{described.name}" if described.is_pick else f"train_{described.family}@{described.key}"
+        stage = f"train@{described.name}" if described.is_baseline else f"train_{described.family}@{described.key}"
         if stage in stale:
             training = described.architecture.model_dump_json(), params.settings(described).model_dump_json()
             if (earlier := first.setdefault(training, stage)) != stage:

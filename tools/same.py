@@ -17,11 +17,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.places import DATA, PACKED
-from stages.network.architecture import Architecture
+from stages.checkpoints import DECIDING, Kept, store
+from stages.common import DATA, DATASET_FILE, InputError, reported_in_one_line
 from stages.params import load_params
-from stages.training.kept import DECIDING, Kept, store
+from stages.training.architecture import Architecture
 from tools.common.console import ended_by_exception, tell
 from tools.common.git import git
 from tools.common.pipeline import of_the_study, opened
@@ -49,7 +48,7 @@ def compare(old: Version, new: Version) -> int:
     """The number of files that are the same bytes from both. Raises InputError, which names those that are not."""
     sample = [project_of(old, "sample", SAMPLE), project_of(new, "sample", SAMPLE)]
     pairs = [sample]
-    if PACKED.exists():
+    if DATASET_FILE.exists():
         pairs.append([project_of(old, "whole", WHOLE), project_of(new, "whole", WHOLE)])
     different, same = [], 0
     for before, after in pairs:
@@ -83,7 +82,7 @@ def project_of(version: Version, data: str, values: dict[str, Any]) -> Path:
             if data == "sample":
                 run_pipeline(project, tell_stage)
             else:
-                run_on_whole_data(project, narrow_and_deep(project), PACKED, tell_stage)
+                run_on_whole_data(project, narrow_and_deep(project), DATASET_FILE, tell_stage)
             shutil.rmtree(place, ignore_errors=True)
             project.replace(place)
         finally:
@@ -143,7 +142,7 @@ def kinds(architecture: Architecture) -> set[tuple[str, str]]:
 
 def sentence(old: Version, files: int) -> str:
     """What was shown, for a commit's message."""
-    whole = "; a narrow and a deep one on the whole data for one epoch" if PACKED.exists() else ""
+    whole = "; a narrow and a deep one on the whole data for one epoch" if DATASET_FILE.exists() else ""
     return (
         f"No result changes: every architecture on the sample, two epochs from two seeds{whole}, gives {files} files "
         f"of the same bytes as by the code of {old.name} (`make same`)."

@@ -23,9 +23,9 @@ from typing import NamedTuple
 import numpy as np
 from mutmut.mutation.file_mutation import create_mutations, deep_replace
 
-from stages.common.cores import usable_cores
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.files import write_text
+from stages.common import InputError, reported_in_one_line
+from stages.cores import usable_cores
+from stages.training.files import write_text
 from tools.common.git import git
 from tools.comparing.versions import committed, working_tree
 from tools.measuring.machine import machine
@@ -33,7 +33,7 @@ from tools.mutants import change, refuse_arguments, scores, told_apart
 
 RECORD = Path("records/mutants-sample/README.md")
 MODULES = {  # what decides, and the tests that are of it
-    "stages/training/kept.py": ["tests/training/test_kept.py", "tests/training/test_taken_up.py"],
+    "stages/checkpoints.py": ["tests/training/test_kept.py", "tests/training/test_taken_up.py"],
     "tools/comparing/lock.py": ["tests/tools/test_gate.py", "tests/tools/test_same.py"],
     "tools/gate.py": ["tests/tools/test_gate.py"],
     "tools/pull_requests/report.py": ["tests/tools/pull_requests/test_report.py"],

@@ -15,23 +15,27 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.files import csv_text, write_text
-from stages.common.libraries import check_libraries
-from stages.common.places import AGGREGATE_LIBRARIES, PACKED, SEARCH_LIBRARIES
-from stages.data.packed import read_dataset
-from stages.page.pictures import FAILED, STARTED, own_style, write_png
-from stages.params import PARAMS_FILE, Params, load_params
+from stages.common import (
+    DATASET_FILE,
+    REPORT_LIBRARIES,
+    SEARCH_LIBRARIES,
+    InputError,
+    check_libraries,
+    reported_in_one_line,
+)
+from stages.params import PARAMS_FILE, Params, Search, load_params
+from stages.report.pictures import FAILED, LEARNED, own_style, write_png
 from stages.search import checked_search, jobs, run_search
+from stages.training.dataset import read_dataset
+from stages.training.files import csv_text, write_text
 from stages.trials.processes import Processes, RungFailedError
-from stages.trials.settings import Search
 from stages.trials.summary import dominated_area
 from stages.trials.trial import Trial
 from tools.common.markdown import table
 from tools.measuring.machine import machine
 
 RECORD = Path("records/samplers")
-SAMPLERS = {"tpe": STARTED, "random": FAILED}  # with their colours
+SAMPLERS = {"tpe": LEARNED, "random": FAILED}  # with their colours
 
 
 class Point(NamedTuple):
@@ -107,7 +111,7 @@ def courses_figure(courses: Sequence[Course]) -> Figure:
 
 def searched_by_all(params: Params, seeds: int) -> list[Course]:
     """A search with each sampler from each seed. Raises RungFailedError, InputError."""
-    search, dataset = checked_search(params), read_dataset(PACKED)
+    search, dataset = checked_search(params), read_dataset(DATASET_FILE)
     courses = []
     with Processes(jobs()) as processes:
         for seed in range(seeds):
@@ -124,7 +128,7 @@ def main() -> None:
         seeds, *others = sys.argv[1:] or [""]
         if others or not seeds.isdecimal() or int(seeds) < 1:
             raise InputError(f"holds {' '.join(sys.argv[1:])!r}, may hold a number of seeds from 1")
-        check_libraries(AGGREGATE_LIBRARIES, SEARCH_LIBRARIES)
+        check_libraries(REPORT_LIBRARIES, SEARCH_LIBRARIES)
         try:
             courses = searched_by_all(load_params(), int(seeds))
         except RungFailedError as error:

@@ -22,17 +22,17 @@ class Compared(NamedTuple):
     parameters: int
     training_flops: int  # a step, one image
     runs: int
-    started: int
-    accuracies: list[float]  # test accuracy of the runs that started
+    learned: int
+    accuracies: list[float]  # test accuracy of the runs that learned
     overall: list[float]  # of all runs; one that diverged has none
     validation: list[float]  # validation accuracy of all runs; none where no images are held out
-    correct: np.ndarray | None  # bool [test images]: what the first run that started gets right
+    correct: np.ndarray | None  # bool [test images]: what the first run that learned gets right
     notebooks_kind: bool  # as `reference.of_the_notebooks_kind` says
 
     @property
-    def starts_sometimes(self) -> bool:
-        """Whether some of its runs started and some did not."""
-        return 0 < self.started < self.runs
+    def learns_sometimes(self) -> bool:
+        """Whether some of its runs learned and some did not."""
+        return 0 < self.learned < self.runs
 
 
 P_VALUES = ["p", "mcnemar_p", "equivalence_p"]

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 from stages.analysis.recorded import OPEN
 from stages.analysis.tables import in_order
-from stages.common.errors import InputError
-from stages.common.places import METRICS, PLOTS, RAW
+from stages.common import METRICS, PLOTS, RAW, InputError
 from stages.data.class_names import CLASS_NAMES, read_class_names
 from stages.params import FAMILIES, Family, Params, StudyArchitecture
 
@@ -29,13 +28,13 @@ Numbers = dict[str, Any]  # of an architecture, by the names that `tables.summar
 def compared_numbers(params: Params, summary: Numbers, study: Numbers) -> Numbers:
     """What `dvc metrics` and `dvc exp show` compare: of the picks three numbers, of all others one, by their names.
 
-    The test accuracies are means over all runs, those that failed to start included. What does not exist is left out.
+    The test accuracies are means over all runs, those that failed to learn included. What does not exist is left out.
     """
     chosen: Numbers = {}
     for described in params.architectures():
         numbers = _numbers(described, summary, study)
-        if described.is_pick:
-            names = ("validation_accuracy", "test_accuracy", "started")
+        if described.is_baseline:
+            names = ("validation_accuracy", "test_accuracy", "learned")
             chosen[described.name] = {name: numbers[name] for name in names if name in numbers}
         elif "test_accuracy" in numbers:
             chosen[described.name] = numbers["test_accuracy"]
@@ -59,10 +58,10 @@ def outcome(params: Params, page: Path = PAGE) -> str:
     for family in FAMILIES:
         ordered = in_order(family, params.architectures())
         told = [Row(one.label, _numbers(one, summary, study), references.get(one.label)) for one in ordered]
-        rows += sorted(told, key=lambda row: row.numbers["parameters"]) if family == "found" else told
+        rows += sorted(told, key=lambda row: row.numbers["parameters"]) if family == "custom" else told
     best = verdicts[BEST]["verdict"]
     shown = _shown(rows, best)
-    varied = "kernels, blocks, found" if params.study.found else "kernels, blocks"
+    varied = "kernels, blocks, found" if params.study.custom else "kernels, blocks"
     parts = [_title(params), *_table(shown, best, varied)]
     if more := len(rows) - len(shown):
         parts.append(f"  and {more} more, of lower validation accuracy: {STUDY}")
@@ -97,7 +96,7 @@ def accuracy_csv(family: Family) -> Path:
 
 
 def _numbers(described: StudyArchitecture, summary: Numbers, study: Numbers) -> Numbers:
-    place, path = (summary, SUMMARY) if described.is_pick else (study.get(described.family, {}), STUDY)
+    place, path = (summary, SUMMARY) if described.is_baseline else (study.get(described.family, {}), STUDY)
     if described.key not in place:
         raise InputError(f"{path}: holds nothing of {described.name}, which params.yaml names; `make repro` adds it")
     numbers: Numbers = place[described.key]
@@ -127,14 +126,14 @@ def _table(rows: list[Row], best: str, varied: str) -> list[str]:
         [
             f"{'*' if row.label == best else ' '} {row.label}",
             f"{row.numbers['parameters']:,}",
-            f"{row.numbers['started']} of {row.numbers['seeds']}",
+            f"{row.numbers['learned']} of {row.numbers['seeds']}",
             _accuracy(row.numbers),
             _interval(row.numbers),
             _percent(row.reference),
         ]
         for row in rows
     ]
-    titles = [f"  {varied}", "parameters", "started", "accuracy", "95 % interval", "notebook"]
+    titles = [f"  {varied}", "parameters", "learned", "accuracy", "95 % interval", "notebook"]
     used = [k for k in range(len(titles)) if any(cells[k] for cells in told)]  # no interval, no column of them
     lines = [[cells[k] for k in used] for cells in [titles, *told]]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -144,12 +143,12 @@ def _table(rows: list[Row], best: str, varied: str) -> list[str]:
 
 
 def _accuracy(numbers: Numbers) -> str:
-    """Of the runs that started; of all, where none did; nothing, where all diverged."""
-    return _percent(numbers.get("test_accuracy_started", numbers.get("test_accuracy"))) or "-"
+    """Of the runs that learned; of all, where none did; nothing, where all diverged."""
+    return _percent(numbers.get("test_accuracy_learned", numbers.get("test_accuracy"))) or "-"
 
 
 def _interval(numbers: Numbers) -> str:
-    low, high = (numbers.get(f"test_accuracy_started_{end}") for end in ("low", "high"))
+    low, high = (numbers.get(f"test_accuracy_learned_{end}") for end in ("low", "high"))
     return "" if low is None else f"{_percent(low)} to {_percent(high)}"
 
 
@@ -159,7 +158,7 @@ def _percent(fraction: float | None) -> str:
 
 def _legend(rows: list[Row], best: str) -> list[str]:
     marked = "* best for its cost. " if any(row.label == best for row in rows) else ""
-    means = "Means of the runs that started (of all, where none did)." if rows[0].numbers["seeds"] > 1 else ""
+    means = "Means of the runs that learned (of all, where none did)." if rows[0].numbers["seeds"] > 1 else ""
     return [line] if (line := f"{marked}{means}".rstrip()) else []
 
 

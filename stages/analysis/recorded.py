@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 from stages.analysis.tables import in_order
 from stages.analysis.verdicts import Verdict
-from stages.common.errors import InputError
-from stages.network.architecture import Architecture
+from stages.common import InputError
 from stages.params import FAMILIES, Family, Params, read_params
-from stages.training.settings import OWN
+from stages.training.architecture import OVERRIDES, Architecture
 
 RECORD = Path("records/study")
 PARAMS, VERDICTS = RECORD / "params.yaml", RECORD / "metrics/verdicts.json"
@@ -73,6 +72,6 @@ def _architectures(family: Family, params: Params) -> list[tuple[Architecture, d
     """With what each one's training is told of the keys that may be its own."""
     ordered = in_order(family, params.architectures())
     trained = [
-        (described.architecture, params.settings(described).model_dump(include=set(OWN))) for described in ordered
+        (described.architecture, params.settings(described).model_dump(include=set(OVERRIDES))) for described in ordered
     ]
     return sorted(trained, key=repr)  # what was found is by its parameters elsewhere, whose number is not known here

@@ -2,10 +2,9 @@
 
 import hashlib
 
-from stages.data.dataset import Split
 from stages.data.idx import as_idx
-from stages.network.architecture import Architecture
-from stages.training.settings import Train
+from stages.training.architecture import Architecture, Train
+from stages.training.dataset import Split
 
 # Fashion-MNIST's test images and labels, as IDX files
 TEST_SHA256 = (
@@ -33,7 +32,7 @@ def of_the_notebooks_kind(architecture: Architecture, settings: Train, study: Tr
     all that have none of their own.
     """
     (first, _), *_ = REFERENCE
-    alike = settings.average == 0 and settings.learning_rate == study.learning_rate
+    alike = settings.ema_momentum == 0 and settings.learning_rate == study.learning_rate
     return alike and all(getattr(architecture, key) == getattr(first, key) for key in KIND)
 
 

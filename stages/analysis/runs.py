@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from stages.common.errors import InputError
-from stages.common.places import MODELS
-from stages.common.reading import read_npz
+from stages.common import MODELS, InputError
 from stages.params import Params, StudyArchitecture
+from stages.training.files import read_npz
 from stages.training.results import (
     HISTORY,
     HISTORY_COLUMNS,

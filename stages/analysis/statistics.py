@@ -84,7 +84,7 @@ def _spread_is_known(first: Sequence[float], second: Sequence[float]) -> bool:
 def _welch(first: Sequence[float] | np.ndarray, second: Sequence[float], alternative: str) -> Any:
     """Of the second mean less the first."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Precision loss")  # one side may be constant: failed starts are at 10 %
+        warnings.filterwarnings("ignore", "Precision loss")  # one side may be constant: failed runs are at 10 %
         return stats.ttest_ind(second, first, equal_var=False, alternative=alternative)
 
 
@@ -110,9 +110,9 @@ def mcnemar(first_correct: np.ndarray, second_correct: np.ndarray) -> float:
     return float(stats.binomtest(first_alone, first_alone + second_alone).pvalue)
 
 
-def same_start_rate(first: tuple[int, int], second: tuple[int, int]) -> float:
-    """The p-value that two (started, of so many) have one probability (Fisher, 1922, exact)."""
-    table = [[started, trials - started] for started, trials in (first, second)]
+def same_learned_fraction(first: tuple[int, int], second: tuple[int, int]) -> float:
+    """The p-value that two (learned, of so many) have one probability (Fisher, 1922, exact)."""
+    table = [[learned, trials - learned] for learned, trials in (first, second)]
     return float(stats.fisher_exact(table).pvalue)
 
 

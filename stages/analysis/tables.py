@@ -13,33 +13,33 @@ from stages.analysis.comparisons import Compared
 from stages.analysis.reference import of_the_notebooks_kind, reference_accuracy
 from stages.analysis.runs import Trained, read_history, read_layers, read_predictions
 from stages.analysis.statistics import deviation, mean_interval, proportion_interval
-from stages.common.files import FRACTIONS
-from stages.data.dataset import Dataset
-from stages.network.cost import training_flops
+from stages.flops import training_flops
 from stages.params import Family, Params, StudyArchitecture
+from stages.training.dataset import Dataset
+from stages.training.files import FRACTIONS
 from stages.training.results import HISTORY_COLUMNS, LAYER_COLUMNS, Results
 
 
 def summarize(results: Results, flops: int) -> dict[str, float | None]:
     """The numbers of one architecture: accuracies as fractions, losses in nats, `flops` of a training step an image.
 
-    A failed start counts in `test_accuracy`, not in `test_accuracy_started`. Means are over the seeds that have the
+    A failed start counts in `test_accuracy`, not in `test_accuracy_learned`. Means are over the seeds that have the
     number: one that diverged has none, and is told by `diverged`. What does not exist is left out: a mean over no seed,
     a deviation or an interval (`_low`, `_high`, 95 %) of a mean over one.
     """
     seeds = pd.DataFrame([result.model_dump() for result in results.seeds.values()])
-    started = seeds[seeds["started"]]
+    learned = seeds[seeds["learned"]]
     means = {
         "test_accuracy": seeds["test_accuracy"],
-        "test_accuracy_started": started["test_accuracy"],
+        "test_accuracy_learned": learned["test_accuracy"],
         "test_loss": seeds["test_loss"],
-        "test_loss_started": started["test_loss"],
+        "test_loss_learned": learned["test_loss"],
         "validation_accuracy": seeds["validation_accuracy"],
         "validation_loss": seeds["validation_loss"],
-        "epochs_to_start": started["started_epoch"],
+        "epochs_to_learn": learned["epochs_to_learn"],
     }
     spread: dict[str, float | None] = {}
-    for name in ("test_accuracy_started", "test_loss_started"):
+    for name in ("test_accuracy_learned", "test_loss_learned"):
         values = list(means[name].astype(float))
         if interval := mean_interval(values):
             spread |= {
@@ -47,15 +47,15 @@ def summarize(results: Results, flops: int) -> dict[str, float | None]:
                 f"{name}_low": interval.low,
                 f"{name}_high": interval.high,
             }
-    share = proportion_interval(len(started), len(seeds))
+    share = proportion_interval(len(learned), len(seeds))
     return (
         {
             "parameters": results.parameters,
             "training_flops": flops,
             "seeds": len(seeds),
-            "started": len(started),
-            "started_share_low": share.low,
-            "started_share_high": share.high,
+            "learned": len(learned),
+            "learned_fraction_low": share.low,
+            "learned_fraction_high": share.high,
             "diverged": int(seeds["diverged_epoch"].notna().sum()),
         }
         | {name: float(values.astype(float).mean()) for name, values in means.items() if values.notna().any()}
@@ -95,7 +95,7 @@ def compared_runs(trained: Trained, dataset: Dataset, params: Params) -> Compare
     """
     described, results = trained
     runs = list(results.seeds.values())
-    first = next((seed for seed, run in results.seeds.items() if run.started), None)
+    first = next((seed for seed, run in results.seeds.items() if run.learned), None)
     correct = None
     if first is not None:
         correct = read_predictions(described.name, int(first)).argmax(axis=1) == dataset.indexed(dataset.test).labels
@@ -106,8 +106,8 @@ def compared_runs(trained: Trained, dataset: Dataset, params: Params) -> Compare
         parameters=results.parameters,
         training_flops=training_flops(described.architecture, dataset.image_shape, dataset.classes),
         runs=len(runs),
-        started=sum(run.started for run in runs),
-        accuracies=[run.test_accuracy for run in runs if run.started and run.test_accuracy is not None],
+        learned=sum(run.learned for run in runs),
+        accuracies=[run.test_accuracy for run in runs if run.learned and run.test_accuracy is not None],
         overall=[run.test_accuracy for run in runs if run.test_accuracy is not None],
         validation=[run.validation_accuracy for run in runs if run.validation_accuracy is not None],
         correct=correct,
@@ -115,11 +115,11 @@ def compared_runs(trained: Trained, dataset: Dataset, params: Params) -> Compare
     )
 
 
-ACCURACY_COLUMNS = ["name", "architecture", "parameters", "seed", "test_accuracy", "started", "reference"]
+ACCURACY_COLUMNS = ["name", "architecture", "parameters", "seed", "test_accuracy", "learned", "reference"]
 
 
 def accuracy_table(every: list[Trained], fashion_mnist: bool) -> pd.DataFrame:
-    """One row an architecture and seed: test accuracy as a fraction, whether it started, the reference's accuracy.
+    """One row an architecture and seed: test accuracy as a fraction, whether it learned, the reference's accuracy.
 
     The reference's is missing where the data are not `fashion_mnist`.
     """
@@ -131,7 +131,7 @@ def accuracy_table(every: list[Trained], fashion_mnist: bool) -> pd.DataFrame:
                 "parameters": results.parameters,
                 "seed": int(seed),
                 "test_accuracy": result.test_accuracy,
-                "started": result.started,
+                "learned": result.learned,
                 "reference": reference_accuracy(described.architecture) if fashion_mnist else None,
             }
             for described, results in every
@@ -142,7 +142,7 @@ def accuracy_table(every: list[Trained], fashion_mnist: bool) -> pd.DataFrame:
 
 
 def curves_table(every: list[Trained]) -> pd.DataFrame:
-    """One row an architecture, seed and epoch, with the training's and the watched part's loss and accuracy."""
+    """One row an architecture, seed and epoch, with the training's and the monitored part's loss and accuracy."""
     return _together(every, read_history, HISTORY_COLUMNS)
 
 
@@ -167,13 +167,13 @@ def members(family: Family, every: list[Trained]) -> list[Trained]:
     """A family's architectures as `in_order` has them; what was found by its parameters."""
     by_name = {trained.described.name: trained for trained in every}
     ordered = [by_name[described.name] for described in in_order(family, [one.described for one in every])]
-    return sorted(ordered, key=lambda one: one.results.parameters) if family == "found" else ordered
+    return sorted(ordered, key=lambda one: one.results.parameters) if family == "custom" else ordered
 
 
 def in_order(family: Family, every: list[StudyArchitecture]) -> list[StudyArchitecture]:
     """A family's architectures by kernels or blocks; its pick among them where the study does not hold it."""
     all_of_it = [described for described in every if described.family == family]
-    studied = [described for described in all_of_it if not described.is_pick]
+    studied = [described for described in all_of_it if not described.is_baseline]
     known = [described.architecture for described in studied]
     shown = studied + [described for described in all_of_it if described.architecture not in known]
     return sorted(shown, key=_by_size)

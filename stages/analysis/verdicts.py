@@ -1,10 +1,10 @@
 """The claims of the notebook, and the rules that judge them, written down before the results that they judge.
 
 *Steps.* A family's architectures are put in order, by kernels or by blocks. A step leads from each to the next. What
-is compared are the test accuracies of the runs that started, by Welch's interval; the p-values of a family's steps are
+is compared are the test accuracies of the runs that learned, by Welch's interval; the p-values of a family's steps are
 corrected by Holm. A step goes *up* or *down* where its corrected p-value is below 5 %; otherwise it is *open*, as it is
-where a side has fewer than two runs that started, or where no run differs from another on either side. Where no run of
-a side started, a step cannot be compared.
+where a side has fewer than two runs that learned, or where no run differs from another on either side. Where no run of
+a side learned, a step cannot be compared.
 
 *An open step* is said to be within MARGIN, half a point of accuracy either way, where two one-sided tests of Welch's
 kind exclude a difference of MARGIN or more (Schuirmann, 1987), their p-values corrected by Holm over the family's steps
@@ -14,13 +14,13 @@ and below 5 %. It stays open, and moves no verdict.
 goes the other way, refuted if some go the other way and none its way, contradicted in part if some go each way, and
 undecided if all are open or none can be compared. Where all steps are open for want of a second seed, it is undecided.
 
-*Wide networks fail to start*: the first of these that holds. Confirmed if Fisher's exact test tells the start rates of
+*Wide networks fail to learn*: the first of these that holds. Confirmed if Fisher's exact test tells the learned fraction of
 the narrowest and of the widest apart at 5 %, the widest starting less often, and an architecture between them starts
 sometimes; confirmed in part if they are told apart so, and all between start always or never; refuted if the widest
-starts in more than half of all runs, by its whole interval; undecided otherwise. A run that diverged did not start.
+starts in more than half of all runs, by its whole interval; undecided otherwise. A run that diverged did not learn.
 
 *A family has an optimum* is confirmed if the architecture of highest mean test accuracy over all runs, those that
-failed to start included, lies between the ends and is told apart from both by Welch's test, corrected by Holm; refuted
+failed to learn included, lies between the ends and is told apart from both by Welch's test, corrected by Holm; refuted
 if it lies at an end and is told apart from its neighbour; undecided otherwise. A run that diverged has no accuracy, so
 it is in no mean; an architecture of such runs alone is told apart from none.
 
@@ -31,13 +31,13 @@ the test images.
 
 *Choosing layers and kernels together beats choosing either alone.* The best of width and the best of depth are those of
 highest mean validation accuracy over all runs, the study's best the higher of the two. Candidates are the architectures
-of study.found of the notebook's kind (5x5, stride 1, a dense head, sigmoid, no normalization, dropout or average, and
+of study.custom of the notebook's kind (5x5, stride 1, a dense head, sigmoid, no normalization, dropout or average, and
 train's learning rate; blocks, every convolution's kernels, pooling and hidden units are free) that have an accuracy and
 no more parameters than the study's best. The candidate of highest mean validation accuracy is compared with both, by
-Welch's test on the test accuracies of all runs, failed starts included, the two p-values corrected by Holm. Confirmed
+Welch's test on the test accuracies of all runs, failed runs included, the two p-values corrected by Holm. Confirmed
 if it is above both, each with a corrected p-value below 5 %; refuted if it is below at least one of them so; undecided
 otherwise, also where one of the two p-values is not to be had, or a family has no run with an accuracy. Not tested
-without a candidate. What study.found has besides the notebook's kind, with no more parameters, moves no verdict: the
+without a candidate. What study.custom has besides the notebook's kind, with no more parameters, moves no verdict: the
 sentence after it tells how far the one of highest mean validation accuracy is from the candidate that was compared, or,
 without one, from the study's best.
 
@@ -51,8 +51,15 @@ import pandas as pd
 
 from stages.analysis import words
 from stages.analysis.comparisons import Compared, mean
-from stages.analysis.statistics import SIGNIFICANT, deviation, difference, holm, proportion_interval, same_start_rate
-from stages.params import FAMILIES, PICKED, Family
+from stages.analysis.statistics import (
+    SIGNIFICANT,
+    deviation,
+    difference,
+    holm,
+    proportion_interval,
+    same_learned_fraction,
+)
+from stages.params import BASELINES, FAMILIES, Family
 
 
 class Verdict(NamedTuple):
@@ -66,7 +73,7 @@ class Verdict(NamedTuple):
 def judge(
     families: dict[Family, list[Compared]], steps: dict[Family, pd.DataFrame], held_out: int
 ) -> dict[str, Verdict]:
-    """A verdict a claim. Families are in order of kernels, blocks or parameters; of PICKED there are `steps`.
+    """A verdict a claim. Families are in order of kernels, blocks or parameters; of BASELINES there are `steps`.
 
     `held_out` is the number of validation images.
     """
@@ -90,7 +97,7 @@ def _about_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, want
         return Verdict(claim, "not tested", "the study holds fewer than two architectures of this family")
     directions = steps[steps["difference"].notna()]["direction"]
     if not len(directions):
-        return Verdict(claim, "undecided", "no two neighbours have runs that started")
+        return Verdict(claim, "undecided", "no two neighbours have runs that learned")
     right, wrong = (directions == wanted), ~directions.isin([wanted, "open"])
     if right.all():
         verdict = "confirmed"
@@ -106,10 +113,10 @@ def _about_starting(compared: list[Compared]) -> Verdict:
     if len(compared) < 2:
         return Verdict(claim, "not tested", "the study holds fewer than two widths")
     narrowest, *between, widest = compared
-    p = same_start_rate((narrowest.started, narrowest.runs), (widest.started, widest.runs))
-    interval = proportion_interval(widest.started, widest.runs)
-    if p < SIGNIFICANT and widest.started / widest.runs < narrowest.started / narrowest.runs:
-        verdict = "confirmed" if any(architecture.starts_sometimes for architecture in between) else "confirmed in part"
+    p = same_learned_fraction((narrowest.learned, narrowest.runs), (widest.learned, widest.runs))
+    interval = proportion_interval(widest.learned, widest.runs)
+    if p < SIGNIFICANT and widest.learned / widest.runs < narrowest.learned / narrowest.runs:
+        verdict = "confirmed" if any(architecture.learns_sometimes for architecture in between) else "confirmed in part"
     else:
         verdict = "refuted" if interval.low > 0.5 else "undecided"
     return Verdict(claim, verdict, words.about_starting(compared, interval, p))
@@ -152,17 +159,17 @@ def _best_for_its_cost(compared: list[Compared], held_out: int) -> Verdict:
 
 def _about_choosing_together(families: dict[Family, list[Compared]], held_out: int) -> Verdict:
     claim = "Choosing layers and kernels together beats choosing either alone"
-    if not families["found"]:
-        return Verdict(claim, "not tested", "study.found holds no architecture")
+    if not families["custom"]:
+        return Verdict(claim, "not tested", "study.custom holds no architecture")
     if not held_out:
         return Verdict(claim, "not tested", "data.validation is 0: no images are held out to choose on")
     known = {family: [one for one in families[family] if one.validation] for family in FAMILIES}
-    if not all(known[family] for family in PICKED):
-        studied = [one for family in PICKED for one in families[family]]
+    if not all(known[family] for family in BASELINES):
+        studied = [one for family in BASELINES for one in families[family]]
         return Verdict(claim, "undecided", f"a family has no run with an accuracy{words.diverged(studied)}")
-    alone = [_best_on_validation(known[family]) for family in PICKED]
+    alone = [_best_on_validation(known[family]) for family in BASELINES]
     best = _best_on_validation(alone)
-    small = [one for one in known["found"] if one.parameters <= best.parameters]
+    small = [one for one in known["custom"] if one.parameters <= best.parameters]
     candidates = [one for one in small if one.notebooks_kind]
     others = [one for one in small if not one.notebooks_kind]
     together = _best_on_validation(candidates) if candidates else None

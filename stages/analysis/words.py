@@ -25,7 +25,7 @@ def about_steps(steps: pd.DataFrame, compared: list[Compared]) -> str:
         )
     unseen = len(steps) - len(known)
     if unseen:
-        phrases.append(f"{counted(unseen, 'step')} not compared, as no run of one side started")
+        phrases.append(f"{counted(unseen, 'step')} not compared, as no run of one side learned")
     return "; ".join(phrases)
 
 
@@ -50,16 +50,16 @@ def _open_step(step: pd.Series, before: list[float], after: list[float]) -> str:
 
 
 def about_starting(compared: list[Compared], interval: Interval, p: float) -> str:
-    """How often each width starts; `interval` of the widest's start rate, `p` that it is the narrowest's."""
+    """How often each width starts; `interval` of the widest's learned fraction, `p` that it is the narrowest's."""
     narrowest, *between, widest = compared
-    rates = ", ".join(f"{width.label} {width.started} of {width.runs}" for width in compared)
+    rates = ", ".join(f"{width.label} {width.learned} of {width.runs}" for width in compared)
     shares = f"{percent(interval.low)} to {percent(interval.high)} %"
     unstable = ""
-    if not any(architecture.starts_sometimes for architecture in between):
-        ends = narrowest.starts_sometimes or widest.starts_sometimes
+    if not any(architecture.learns_sometimes for architecture in between):
+        ends = narrowest.learns_sometimes or widest.learns_sometimes
         unstable = f"; none {'between them ' if ends else ''}starts in some runs and fails in others"
     return (
-        f"started: {rates}; {widest.label} starts in {shares} of all runs (95 % interval); against {narrowest.label}, "
+        f"learned: {rates}; {widest.label} starts in {shares} of all runs (95 % interval); against {narrowest.label}, "
         f"{p_value(p)} (Fisher){unstable}"
     )
 
@@ -114,7 +114,7 @@ def about_choosing_together(
 def no_candidate(best: Compared) -> str:
     """Why nothing that was found is compared with the best of the study."""
     return (
-        "study.found holds none of the notebook's kind that has an accuracy and no more than the "
+        "study.custom holds none of the notebook's kind that has an accuracy and no more than the "
         f"{best.parameters:,} parameters of {best.label}, the study's best"
     )
 

@@ -4,8 +4,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stages.common.errors import InputError
-from stages.common.files import write_text
+from stages.common import InputError
+from stages.training.files import write_text
 
 CLASS_NAMES = "classes.txt"
 MOST_CLASSES = 256  # a label is a byte

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.common.errors import InputError
-from stages.common.places import RAW
-from stages.data.dataset import Dataset, Split
+from stages.common import RAW, InputError
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_LABELS, read_idx
+from stages.training.dataset import Dataset, Split
 
 
 def read_split(folder: Path, images_file: str, labels_file: str) -> Split:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.common.errors import InputError
+from stages.common import InputError
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"

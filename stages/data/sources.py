@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from stages.common.errors import InputError
-from stages.common.files import sha256
-from stages.common.places import DATA, RAW
+from stages.common import DATA, RAW, InputError
 from stages.data.class_names import CLASS_NAMES
 from stages.data.failures import phrase
 from stages.data.idx import FILES
@@ -25,6 +23,7 @@ from stages.data.transfer import (
     is_zipped,
     usual_name,
 )
+from stages.training.files import sha256
 
 BY_HAND = DATA / "downloads"  # not data/raw, which DVC empties before it runs this stage
 SUMS, SOURCES = "SHA256SUMS", "SOURCES"

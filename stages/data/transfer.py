@@ -18,10 +18,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from stages.common.errors import InputError
-from stages.common.files import sha256, whole_file
-from stages.common.places import RAW
+from stages.common import RAW, InputError
 from stages.data.idx import DIMENSIONS, header_bytes, read_header
+from stages.training.files import sha256, whole_file
 
 CHUNK = 1 << 20  # bytes
 HEADER_READ = header_bytes(max(DIMENSIONS.values()))  # bytes

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from stages.data.dataset import Dataset
-from stages.network.architecture import Architecture, build_model, model_input
-from stages.network.backend import keras, tf
+from stages.training.architecture import Architecture, build_model, model_input
+from stages.training.backend import keras, tf
+from stages.training.dataset import Dataset
 
 IMAGES = 200  # the first of the training part, the same at every epoch
 SATURATED_BELOW = 0.1  # of the activation's steepest slope

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stages.data.dataset import Dataset, Split
-from stages.network.architecture import Architecture, build_model, model_input
-from stages.network.backend import keras, tf
-from stages.network.fast import FusedAdam
+from stages.training.architecture import Architecture, build_model, model_input
+from stages.training.backend import keras, tf
+from stages.training.dataset import Dataset, Split
 from stages.training.diagnosis import Diagnosis
+from stages.training.fast import FusedAdam
 from stages.training.results import EPOCH_COLUMNS
 
 if TYPE_CHECKING:
-    from stages.training.settings import Train
+    from stages.training.architecture import Train
 
 EVALUATION_BATCH = 1000  # images; large batches save 0.2 s an epoch
 MOST_STEPS_PER_CALL = 50  # training steps in one call of the graph: saves 0.4 s an epoch, keeps the display alive
@@ -68,7 +68,7 @@ def train(
         training_batches(
             dataset.indexed(dataset.train), dataset.classes, settings, seed, first_epoch=len(state.history)
         ),
-        validation_data=evaluation_batches(dataset.indexed(dataset.watched), dataset.classes),
+        validation_data=evaluation_batches(dataset.indexed(dataset.monitored), dataset.classes),
         initial_epoch=len(state.history),
         epochs=settings.epochs,
         steps_per_epoch=steps,
@@ -98,7 +98,7 @@ def new_model(
     keras.utils.clear_session()  # or Keras would count names on, and the bytes of a model follow what was built before
     keras.utils.set_random_seed(seed)
     model = build_model(architecture, dataset.image_shape, dataset.classes, settings.threads if fast else None, seed)
-    averages = {"use_ema": True, "ema_momentum": settings.average} if settings.average else {}
+    averages = {"use_ema": True, "ema_momentum": settings.ema_momentum} if settings.ema_momentum else {}
     model.compile(
         optimizer=(FusedAdam if fast else keras.optimizers.Adam)(settings.learning_rate, **averages),
         loss=keras.losses.CategoricalCrossentropy(),

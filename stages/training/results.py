@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from stages.common.files import csv_text, whole_file, write_json, write_npz, write_text
-from stages.network.architecture import Architecture, Section
+from stages.training.architecture import Architecture, Section
+from stages.training.files import csv_text, whole_file, write_json, write_npz, write_text
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from stages.data.dataset import Dataset
+    from stages.training.dataset import Dataset
     from stages.training.loop import State, Tested
 
 RESULTS = "results.json"
@@ -28,7 +28,7 @@ EPOCH_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")  # as Keras nam
 HISTORY_COLUMNS = ["seed", "epoch", *EPOCH_COLUMNS]
 LAYER_COLUMNS = ["seed", "epoch", "layer", "mean_activation", "saturated", "gradient_norm"]
 
-STARTED_BELOW = 2.2 / math.log(10)  # of the plateau: a training loss of 2.2 where ten labels are equally frequent
+LEARNED_BELOW = 2.2 / math.log(10)  # of the plateau: a training loss of 2.2 where ten labels are equally frequent
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Loss = Annotated[float, Field(ge=0)]
@@ -46,8 +46,8 @@ class SeedResult(Section):
     test_accuracy: Fraction | None
     validation_loss: Loss | None
     validation_accuracy: Fraction | None
-    started: bool
-    started_epoch: Epoch | None  # the first epoch whose training loss was off the plateau
+    learned: bool
+    epochs_to_learn: Epoch | None  # the first epoch whose training loss was off the plateau
     diverged_epoch: Epoch | None  # the epoch at which the loss was NaN or infinite; no model or prediction is kept then
 
 
@@ -60,12 +60,12 @@ class Results(Section):
     seeds: dict[str, SeedResult]
 
 
-def started_epoch(losses: list[float], plateau: float) -> int | None:
-    """The first epoch, from 1, whose training loss is below STARTED_BELOW of the plateau; None if there is none.
+def epochs_to_learn(losses: list[float], plateau: float) -> int | None:
+    """The first epoch, from 1, whose training loss is below LEARNED_BELOW of the plateau; None if there is none.
 
     `plateau` is the entropy of the training labels, in nats as the losses.
     """
-    return next((epoch for epoch, loss in enumerate(losses, start=1) if loss < STARTED_BELOW * plateau), None)
+    return next((epoch for epoch, loss in enumerate(losses, start=1) if loss < LEARNED_BELOW * plateau), None)
 
 
 class Output:
@@ -112,7 +112,7 @@ class Output:
 def seed_result(state: State, tested: Tested | None, dataset: Dataset) -> SeedResult:
     """One seed's entry of results.json."""
     losses = [row[EPOCH_COLUMNS.index("loss")] for row in state.history]
-    start = None if state.diverged_epoch else started_epoch(losses, dataset.label_entropy)
+    start = None if state.diverged_epoch else epochs_to_learn(losses, dataset.chance_loss)
     validation_loss = validation_accuracy = None
     if tested and len(dataset.validation.labels):
         *_, validation_loss, validation_accuracy = state.history[-1]
@@ -121,8 +121,8 @@ def seed_result(state: State, tested: Tested | None, dataset: Dataset) -> SeedRe
         test_accuracy=tested and tested.accuracy,
         validation_loss=validation_loss,
         validation_accuracy=validation_accuracy,
-        started=start is not None,
-        started_epoch=start,
+        learned=start is not None,
+        epochs_to_learn=start,
         diverged_epoch=state.diverged_epoch,
     )
 

@@ -4,18 +4,20 @@ from typing import Any
 
 import optuna
 
-from stages.training.settings import FoundArchitecture
-from stages.trials.space import FLOATS, Range, Space
+from stages.params import FLOATS, Range, Space
+from stages.training.architecture import CustomArchitecture
 
+# What Optuna calls these keys decides its proposals, so the names stay those of the committed search
+OPTUNA_NAMES = {"kernel_size": "kernel", "pool_stride": "stride", "ema_momentum": "average"}
 # Without a step these are drawn so that doubling is as likely everywhere
 LOGARITHMIC = ("filters", "dense_units", "learning_rate")
 
 
-def draw(trial: optuna.Trial, space: Space) -> FoundArchitecture:
+def draw(trial: optuna.Trial, space: Space) -> CustomArchitecture:
     """The architecture that the trial proposes, in its one form."""
 
     def one(key: str) -> Any:
-        return _drawn(trial, key, key, getattr(space, key))
+        return _drawn(trial, OPTUNA_NAMES.get(key, key), key, getattr(space, key))
 
     drawn = {key: one(key) for key in Space.model_fields if key not in ("filters", "dense_units")}
     drawn["dense_units"] = one("dense_units") if drawn["head"] == "dense" else None
@@ -24,7 +26,7 @@ def draw(trial: optuna.Trial, space: Space) -> FoundArchitecture:
         for block in range(1, drawn["blocks"] + 1)
         for number in (1, 2)
     ]
-    return FoundArchitecture(**drawn, filters=filters)
+    return CustomArchitecture(**drawn, filters=filters)
 
 
 def _of_block(block: int, choice: Any) -> Any:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, as_completed
 
-from stages.common.errors import InputError
-from stages.common.processor import processor_kind
-from stages.training.kept import Kept, data_md5, identity, store
-from stages.training.results import EPOCH_COLUMNS, started_epoch
-from stages.training.settings import Train
+from stages.checkpoints import Kept, data_md5, identity, store
+from stages.common import InputError
+from stages.processor import processor_kind
+from stages.training.architecture import Train
+from stages.training.results import EPOCH_COLUMNS, epochs_to_learn
 from stages.trials.rung import request
 from stages.trials.trial import Rung, Trial
 
@@ -48,7 +48,7 @@ class Rungs:
     def _train(self, missing: list["Training"]) -> None:
         futures: dict[Future[bytes], Training] = {}
         for training in sorted(
-            missing, key=lambda one: -one.trial.operations
+            missing, key=lambda one: -one.trial.training_flops
         ):  # so that no long one is left at the end
             futures[self.executor.submit(self.train, training.request(self.travels))] = training
         for future in as_completed(futures):
@@ -59,7 +59,7 @@ class Training:
     """A trial's training up to a rung, and what is kept of it."""
 
     def __init__(self, rungs: Rungs, trial: Trial, epochs: int) -> None:
-        settings = rungs.settings.told(trial.architecture.own)
+        settings = rungs.settings.with_overrides(trial.architecture.overrides)
         self.trial, self.seed, self.architecture = trial, settings.seeds[0], trial.architecture.architecture
         self.settings = settings.model_copy(update={"epochs": epochs})
         self.made_by = identity(self.architecture, settings, self.seed, rungs.data, rungs.processor)
@@ -88,8 +88,8 @@ class Training:
     def rung(self, plateau: float) -> Rung:
         """What it gave, of a training off the `plateau` in nats."""
         if self.state.diverged_epoch:
-            return Rung(self.state.diverged_epoch, None, None, started=False)
+            return Rung(self.state.diverged_epoch, None, None, learned=False)
         history = self.state.history
-        start = started_epoch([row[LOSS] for row in history], plateau)
+        start = epochs_to_learn([row[LOSS] for row in history], plateau)
         last = history[-1]
         return Rung(len(history), last[VALIDATION_ACCURACY], last[VALIDATION_LOSS], start is not None)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+from stages.params import Search
 from stages.trials.promotion import promoted
 from stages.trials.proposals import Images, Proposals
-from stages.trials.settings import Search
 from stages.trials.trial import Rung, Trial
 
 Evaluate = Callable[[Sequence[Trial], int], list[Rung]]  # trials, trained up to so many epochs
@@ -17,7 +17,7 @@ def searched(search: Search, images: Images, evaluate: Evaluate, after_generatio
     A trial is told to the sampler once, when its generation has ended, with the value of its last rung.
     """
     proposals, trials = Proposals(search, images), list[Trial]()
-    for number in range(search.trials // search.generation):
+    for number in range(search.trials // search.trials_per_round):
         new = proposals.generation(number, trials)
         _raced([trial for trial in new if not trial.unfit], search, evaluate)
         trials += new
@@ -29,13 +29,13 @@ def searched(search: Search, images: Images, evaluate: Evaluate, after_generatio
 
 def _raced(trials: list[Trial], search: Search, evaluate: Evaluate) -> None:
     """Train all to the first rung, and the best of every rung to the next."""
-    for epochs in search.epochs:
+    for epochs in search.rungs:
         for trial, rung in zip(trials, evaluate(trials, epochs), strict=True):
             trial.rungs.append(rung)
-        trials = promoted(trials, search.keep, search.ties)
+        trials = promoted(trials, search.reduction_factor)
 
 
 def best(trials: Sequence[Trial], parameters: int) -> Trial | None:
     """The trial of highest validation accuracy among those of at most so many parameters; of equals, the smaller."""
-    within = [trial for trial in trials if trial.started and trial.parameters <= parameters]
+    within = [trial for trial in trials if trial.learned and trial.parameters <= parameters]
     return max(within, key=lambda trial: (trial.accuracy, -trial.parameters, -trial.number), default=None)

@@ -1,7 +1,7 @@
 """Trainings on this machine, some at a time, each in a process of its own.
 
 Of its own, since TensorFlow's threads cannot be set anew within one, and networks of different kinds need different
-ones (stages/network/backend.py).
+ones (stages/training/backend.py).
 """
 
 import subprocess

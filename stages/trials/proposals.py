@@ -14,10 +14,10 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from stages.network.cost import parameter_count, training_flops
-from stages.training.settings import FoundArchitecture
+from stages.flops import parameter_count, training_flops
+from stages.params import Search
+from stages.training.architecture import CustomArchitecture
 from stages.trials.drawing import draw
-from stages.trials.settings import Search
 from stages.trials.trial import Trial
 
 OBJECTIVES = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]  # accuracy, and the logarithm of the parameters
@@ -27,7 +27,7 @@ UNFIT = 1.0  # the violation of an architecture that does not fit the image
 class Images(NamedTuple):
     """What a search has to know of the images."""
 
-    shape: tuple[int, int]  # height and width in pixels
+    shape: tuple[int, int, int]  # height and width in pixels, channels
     classes: int
 
 
@@ -50,7 +50,7 @@ class Proposals:
         study.add_trials([_told(trial) for trial in before])
         tried = [trial.architecture for trial in before]
         new: list[Trial] = []
-        while len(new) < self.search.generation and not self.exhausted:
+        while len(new) < self.search.trials_per_round and not self.exhausted:
             asked = study.ask()  # stays open: the sampler keeps away from what the generation has already
             architecture = draw(asked, self.search.space)
             if architecture in tried:
@@ -67,27 +67,27 @@ class Proposals:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of `multivariate` and `group`
             return optuna.samplers.TPESampler(
-                n_startup_trials=self.search.generation, multivariate=True, group=True, seed=seed
+                n_startup_trials=self.search.trials_per_round, multivariate=True, group=True, seed=seed
             )
 
-    def _trial(self, number: int, generation: int, asked: optuna.Trial, architecture: FoundArchitecture) -> Trial:
+    def _trial(self, number: int, generation: int, asked: optuna.Trial, architecture: CustomArchitecture) -> Trial:
         alone = architecture.architecture
-        fits = min(alone.image_sizes(*self.images.shape)[-1]) >= 1
+        fits = min(alone.image_sizes(*self.images.shape[:2])[-1]) >= 1
         operations = training_flops(alone, *self.images) if fits else 0
         return Trial(
             number=number,
             generation=generation,
             architecture=architecture,
             parameters=parameter_count(alone, *self.images) if fits else 0,
-            operations=operations,
-            unfit=max(0.0, log(operations / self.search.operations)) if fits else UNFIT,
+            training_flops=operations,
+            unfit=max(0.0, log(operations / self.search.max_training_flops)) if fits else UNFIT,
             drawn=dict(asked.params),
             distributions=dict(asked.distributions),
         )
 
 
 def _told(trial: Trial) -> optuna.trial.FrozenTrial:
-    """As a sampler is told of it: one out of bounds, or that did not start, has no values."""
+    """As a sampler is told of it: one out of bounds, or that did not learn, has no values."""
     size, accuracy = trial.point
     return create_trial(
         state=TrialState.PRUNED if trial.violation else TrialState.COMPLETE,

@@ -6,12 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from stages.data.dataset import Dataset
-from stages.training.settings import Train
+from stages.params import Search
+from stages.training.architecture import Train
+from stages.training.dataset import Dataset
 from stages.trials.evaluation import Rungs
 from stages.trials.generations import searched
 from stages.trials.proposals import Images
-from stages.trials.settings import Search
 from stages.trials.trial import Rung, Trial
 
 
@@ -26,7 +26,7 @@ class _NoExecutor(Executor):
 
 def asked_for(search: Search, settings: Train, dataset: Dataset) -> set[tuple[Path, int]]:
     """The folders of its trainings in the store, each with the epochs of a rung."""
-    rungs = Rungs(settings, dataset.label_entropy, _NoExecutor(), bytes)
+    rungs = Rungs(settings, dataset.chance_loss, _NoExecutor(), bytes)
     asked: set[tuple[Path, int]] = set()
 
     def evaluate(trials: Sequence[Trial], epochs: int) -> list[Rung]:

@@ -13,15 +13,13 @@ import threading
 from functools import partial
 from typing import Any
 
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.places import PACKED
-from stages.common.processor import processor_kind
-from stages.data.packed import read_dataset
-from stages.network.architecture import Architecture
-from stages.network.backend import start
-from stages.training.kept import Identity, Kept, data_md5, identity, store
+from stages.checkpoints import Identity, Kept, data_md5, identity, store
+from stages.common import DATASET_FILE, InputError, reported_in_one_line
+from stages.processor import processor_kind
+from stages.training.architecture import Architecture, Train
+from stages.training.backend import start
+from stages.training.dataset import read_dataset
 from stages.training.loop import train
-from stages.training.settings import Train
 
 
 def request(architecture: Architecture, settings: Train, seed: int, made_by: Identity, state: bytes = b"") -> bytes:
@@ -63,7 +61,7 @@ def main() -> None:
         with kept.held(lambda: None):
             state, _ = kept.take(settings.epochs)
             keep = partial(kept.keep, asked=settings.epochs)
-            train(architecture, read_dataset(PACKED), settings, asked["seed"], state, keep)
+            train(architecture, read_dataset(DATASET_FILE), settings, asked["seed"], state, keep)
         sys.stdout.buffer.write(kept.file(settings.epochs))
 
 

@@ -5,23 +5,23 @@ from collections.abc import Sequence
 from math import log
 from typing import Any
 
-from stages.training.settings import FoundArchitecture
+from stages.params import Search
+from stages.training.architecture import CustomArchitecture
 from stages.trials.front import hypervolume, ranks
 from stages.trials.generations import best
-from stages.trials.settings import Search
 from stages.trials.trial import Trial
 
 COLUMNS = 80  # of the terminal
 MOST_ROWS = 12  # of the table of the front
 
 
-def started(trials: Sequence[Trial]) -> list[Trial]:
-    return [trial for trial in trials if trial.started]
+def learned(trials: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in trials if trial.learned]
 
 
 def front(trials: Sequence[Trial]) -> list[Trial]:
     """The trials than which no other one has both fewer parameters and a higher accuracy, by their parameters."""
-    standing = started(trials)
+    standing = learned(trials)
     ranked = zip(ranks([trial.point for trial in standing]), standing, strict=True)
     return sorted((trial for rank, trial in ranked if rank == 0), key=lambda trial: (trial.parameters, trial.number))
 
@@ -31,7 +31,7 @@ def dominated_area(trials: Sequence[Trial], search: Search, classes: int) -> flo
 
     Its reference point is the largest budget, at the accuracy of a guess.
     """
-    points = [trial.point for trial in started(trials)]
+    points = [trial.point for trial in learned(trials)]
     return hypervolume(points, (log(max(search.budgets.values())), 1 / classes))
 
 
@@ -53,7 +53,7 @@ def generation_line(trials: Sequence[Trial], search: Search, left: float) -> str
     shown = ", ".join(f"{name} {100 * trial.accuracy:.2f}" for name, trial in found.items() if trial)
     told = f"trials {len(trials)}/{search.trials}, epochs {sum(trial.epochs for trial in trials)}"
     minutes = f"; {left / 60:.0f} min left" if left else ""
-    return f"{told}: {f'{shown} %' if shown else 'none started'}{minutes}"
+    return f"{told}: {f'{shown} %' if shown else 'none learned'}{minutes}"
 
 
 def outcome(trials: Sequence[Trial], search: Search, exhausted: bool) -> str:
@@ -67,11 +67,11 @@ def outcome(trials: Sequence[Trial], search: Search, exhausted: bool) -> str:
     ]
     return "\n".join(
         [
-            f"The front of {len(started(trials))} trained architectures that started, validation accuracy in %",
+            f"The front of {len(learned(trials))} trained architectures that learned, validation accuracy in %",
             *_table(front(trials), {trial.number: names for names, trial in found.items()}),
             *ended,
             "",
-            *(described or ["No architecture that started is within a budget."]),
+            *(described or ["No architecture that learned is within a budget."]),
             "",
             "`make adopt` writes them into params.yaml; `make repro` trains and tests them.",
         ]
@@ -95,7 +95,7 @@ def _table(on_front: list[Trial], marks: dict[int, str]) -> list[str]:
         [
             str(trial.number),
             f"{trial.parameters:,}",
-            f"{trial.operations / 1e6:.1f}",
+            f"{trial.training_flops / 1e6:.1f}",
             str(trial.epochs),
             f"{100 * trial.accuracy:.2f}",
         ]
@@ -108,20 +108,20 @@ def _table(on_front: list[Trial], marks: dict[int, str]) -> list[str]:
     return [lines[0], *named, *more]
 
 
-def briefly(architecture: FoundArchitecture) -> str:
+def briefly(architecture: CustomArchitecture) -> str:
     """All of it in one line; what is as in the notebook's architecture is left out."""
     filters = architecture.filters
     pairs = " / ".join(f"{first}, {second}" for first, second in zip(filters[::2], filters[1::2], strict=True))
     repeated = f"{architecture.blocks} x " if len(filters) == 2 < 2 * architecture.blocks else ""
     parts = [
         f"{repeated}({pairs})",
-        f"{architecture.kernel}x{architecture.kernel}",
-        f"{architecture.pooling} pooling at stride {architecture.stride}",
+        f"{architecture.kernel_size}x{architecture.kernel_size}",
+        f"{architecture.pooling} pooling at stride {architecture.pool_stride}",
         f"{architecture.dense_units} hidden units" if architecture.dense_units else "average head",
         architecture.activation,
         *(["batch normalization"] if architecture.normalization == "batch" else []),
         *([f"dropout {architecture.dropout:g}"] if architecture.dropout else []),
-        *([f"average {architecture.average:g}"] if architecture.average else []),
+        *([f"average {architecture.ema_momentum:g}"] if architecture.ema_momentum else []),
         *([f"learning rate {architecture.learning_rate:g}"] if architecture.learning_rate else []),
     ]
     return ", ".join(parts)

@@ -7,16 +7,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from stages.common.errors import InputError
-from stages.common.files import csv_text
-from stages.training.settings import FoundArchitecture
-from stages.trials.space import FLOATS
+from stages.common import InputError
+from stages.params import FLOATS
+from stages.training.architecture import CustomArchitecture
+from stages.training.files import csv_text
 from stages.trials.trial import Rung, Trial
 
-ARCHITECTURE = [key for key in FoundArchitecture.model_fields if key != "filters"]
+ARCHITECTURE = [key for key in CustomArchitecture.model_fields if key != "filters"]
 COLUMNS = [
-    "trial", "generation", "rung", "epochs", "filters", *ARCHITECTURE, "parameters", "operations",
-    "validation_accuracy", "validation_loss", "started", "promoted",
+    "trial", "round", "rung", "epochs", "filters", *ARCHITECTURE, "parameters", "training_flops",
+    "validation_accuracy", "validation_loss", "learned", "promoted",
 ]  # fmt: skip
 REPAIR = "`make search` makes it anew"
 
@@ -30,7 +30,7 @@ def trials_text(trials: Sequence[Trial]) -> str:
 
 def _row(trial: Trial, rung: int) -> list[Any]:
     architecture = trial.architecture.model_dump()
-    given = trial.rungs[rung - 1] if rung else Rung(0, None, None, started=False)
+    given = trial.rungs[rung - 1] if rung else Rung(0, None, None, learned=False)
     return [
         trial.number,
         trial.generation,
@@ -39,10 +39,10 @@ def _row(trial: Trial, rung: int) -> list[Any]:
         " ".join(map(str, architecture["filters"])),
         *(_cell(architecture[key]) for key in ARCHITECTURE),
         trial.parameters,
-        trial.operations,
+        trial.training_flops,
         given.accuracy,
         given.loss,
-        given.started,
+        given.learned,
         0 < rung < len(trial.rungs),
     ]
 
@@ -70,22 +70,22 @@ def read_trials(path: Path) -> list[Trial]:
 def _trial(rows: list[dict[str, str]]) -> Trial:
     first = rows[0]
     keys: dict[str, Any] = {key: first[key] for key in ARCHITECTURE}
-    for key in ("blocks", "kernel", "stride", "dense_units", *FLOATS):
+    for key in ("blocks", "kernel_size", "pool_stride", "dense_units", *FLOATS):
         kind = float if key in FLOATS else int
         keys[key] = kind(first[key]) if first[key] else None
     return Trial(
         number=int(first["trial"]),
-        generation=int(first["generation"]),
-        architecture=FoundArchitecture(**keys, filters=[int(number) for number in first["filters"].split()]),
+        generation=int(first["round"]),
+        architecture=CustomArchitecture(**keys, filters=[int(number) for number in first["filters"].split()]),
         parameters=int(first["parameters"]),
-        operations=int(first["operations"]),
+        training_flops=int(first["training_flops"]),
         unfit=float(int(first["rung"]) == 0),
         rungs=[
             Rung(
                 int(row["epochs"]),
                 float(row["validation_accuracy"]) if row["validation_accuracy"] else None,
                 float(row["validation_loss"]) if row["validation_loss"] else None,
-                row["started"] == "True",
+                row["learned"] == "True",
             )
             for row in rows
             if int(row["rung"])

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import log
 from typing import Any, NamedTuple
 
-from stages.training.settings import FoundArchitecture
+from stages.training.architecture import CustomArchitecture
 
 
 class Rung(NamedTuple):
@@ -13,25 +13,25 @@ class Rung(NamedTuple):
     epochs: int
     accuracy: float | None  # None of a training that diverged
     loss: float | None  # nats
-    started: bool  # off the plateau
+    learned: bool  # off the plateau
 
 
 @dataclass
 class Trial:
     number: int  # from 0
     generation: int  # from 0
-    architecture: FoundArchitecture
+    architecture: CustomArchitecture
     parameters: int
-    operations: int  # of a training step, for one image
+    training_flops: int  # of a training step, for one image
     unfit: float = 0.0  # by how much it is out of bounds, so that it is not trained; 0: it is not
     drawn: dict[str, Any] = field(default_factory=dict)  # what the sampler calls its parameters
     distributions: dict[str, Any] = field(default_factory=dict)
     rungs: list[Rung] = field(default_factory=list)
 
     @property
-    def started(self) -> bool:
+    def learned(self) -> bool:
         """Whether it is trained, has left the plateau, and has not diverged."""
-        return bool(self.rungs) and self.rungs[-1].started and self.rungs[-1].accuracy is not None
+        return bool(self.rungs) and self.rungs[-1].learned and self.rungs[-1].accuracy is not None
 
     @property
     def accuracy(self) -> float:
@@ -45,8 +45,8 @@ class Trial:
 
     @property
     def violation(self) -> float:
-        """What a constraint holds: above 0 for what is out of bounds or did not start."""
-        return self.unfit or float(not self.started)
+        """What a constraint holds: above 0 for what is out of bounds or did not learn."""
+        return self.unfit or float(not self.learned)
 
     @property
     def epochs(self) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.analysis.comparisons import Compared, steps_table
 from stages.analysis.verdicts import Verdict, judge
-from stages.params import PICKED, Family
+from stages.params import BASELINES, Family
 
 
 def runs(
@@ -21,7 +21,7 @@ def runs(
     validation: list[float] | None = None,
     notebooks_kind: bool = True,
 ) -> Compared:
-    """An architecture with these test accuracies, so many runs at 10 % that never started, and so many that diverged.
+    """An architecture with these test accuracies, so many runs at 10 % that never learned, and so many that diverged.
 
     Where `validation` is not given, validation accuracy is test accuracy.
     """
@@ -33,7 +33,7 @@ def runs(
         parameters=parameters,
         training_flops=cost,
         runs=len(overall) + diverged,
-        started=len(accuracies),
+        learned=len(accuracies),
         accuracies=accuracies,
         overall=overall,
         validation=overall if validation is None else validation,
@@ -51,7 +51,7 @@ def verdicts(
     width: Sequence[Compared] = (),
     depth: Sequence[Compared] = (),
     held_out: int = 5000,
-    found: Sequence[Compared] = (),
+    custom: Sequence[Compared] = (),
 ) -> dict[str, Verdict]:
-    families: dict[Family, list[Compared]] = {"width": list(width), "depth": list(depth), "found": list(found)}
-    return judge(families, {family: steps_table(families[family]) for family in PICKED}, held_out)
+    families: dict[Family, list[Compared]] = {"width": list(width), "depth": list(depth), "custom": list(found)}
+    return judge(families, {family: steps_table(families[family]) for family in BASELINES}, held_out)

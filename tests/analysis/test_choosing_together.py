@@ -11,14 +11,14 @@ WIDTH = [runs("narrow", around(0.85), parameters=10), runs("wide", around(0.90),
 DEPTH = [runs("shallow", around(0.88), parameters=50), runs("deep", around(0.80), parameters=20)]
 CLAIM = "Choosing layers and kernels together beats choosing either alone"
 NONE = (
-    "study.found holds none of the notebook's kind that has an accuracy and no more than the 100 parameters of wide, "
+    "study.custom holds none of the notebook's kind that has an accuracy and no more than the 100 parameters of wide, "
     "the study's best"
 )
-OTHER = {"family": "found", "notebooks_kind": False}
+OTHER = {"family": "custom", "notebooks_kind": False}
 
 
 def found(label: str, mean: float, parameters: int = 100, **others: object) -> Compared:
-    return runs(label, around(mean), **({"parameters": parameters, "family": "found"} | others))  # type: ignore[arg-type]
+    return runs(label, around(mean), **({"parameters": parameters, "family": "custom"} | others))  # type: ignore[arg-type]
 
 
 def judged(*members: Compared, held_out: int = 5000, width: list[Compared] = WIDTH) -> Verdict:
@@ -53,9 +53,9 @@ def test_the_two_p_values_are_corrected_by_holm_and_not_by_their_number() -> Non
 
 
 def test_failed_starts_count_and_spread_is_each_side_s_own() -> None:
-    """Over all runs the mean is 0.94 less than a sixth of 0.84; of those that started it would be 0.94."""
-    assert judged(runs("a", around(0.94), failed=1, parameters=100, family="found")).verdict == "undecided"
-    wild = runs("a", [0.90, 0.99, 0.98], parameters=100, family="found")  # with pooled variances p = 0.035 and 0.010
+    """Over all runs the mean is 0.94 less than a sixth of 0.84; of those that learned it would be 0.94."""
+    assert judged(runs("a", around(0.94), failed=1, parameters=100, family="custom")).verdict == "undecided"
+    wild = runs("a", [0.90, 0.99, 0.98], parameters=100, family="custom")  # with pooled variances p = 0.035 and 0.010
     assert judged(wild).verdict == "undecided"
 
 
@@ -106,12 +106,12 @@ def test_another_kind_than_the_notebook_s_is_no_candidate_and_has_a_sentence_of_
 
 def test_p_values_that_are_not_to_be_had_leave_it_undecided() -> None:
     one_run = [runs(one.label, one.overall[:1], parameters=one.parameters) for one in WIDTH]
-    sentence = judged(runs("a", [0.8], parameters=9, family="found"), width=one_run).sentence
+    sentence = judged(runs("a", [0.8], parameters=9, family="custom"), width=one_run).sentence
     assert sentence.endswith("80.00 % over all runs; too few runs, or none that differ, give no interval")
     below_depth = found("a", 0.80)
     assert judged(below_depth, width=one_run).verdict == "undecided", "though it is below depth's, p < 0.001"
     constant = [runs("wide", [0.9] * 5, parameters=100)]
-    assert judged(runs("a", [0.95] * 5, parameters=9, family="found"), width=constant).verdict == "undecided"
+    assert judged(runs("a", [0.95] * 5, parameters=9, family="custom"), width=constant).verdict == "undecided"
     diverged = [runs("wide", [], diverged=5, parameters=100)]
     assert judged(found("a", 0.9), width=diverged) == (
         CLAIM,
@@ -121,12 +121,12 @@ def test_p_values_that_are_not_to_be_had_leave_it_undecided() -> None:
 
 
 def test_it_is_not_tested_where_nothing_was_found_or_nothing_is_held_out_or_all_found_diverged() -> None:
-    assert judged().sentence == "study.found holds no architecture"
+    assert judged().sentence == "study.custom holds no architecture"
     assert judged(found("a", 0.95), held_out=0).verdict == "not tested"
-    assert judged(runs("a", [], diverged=5, family="found")).verdict == "not tested"
+    assert judged(runs("a", [], diverged=5, family="custom")).verdict == "not tested"
     assert judged().verdict == "not tested"
 
 
 def test_best_for_its_cost_may_be_what_was_found() -> None:
-    cheap = runs("cheap", around(0.95), cost=1, family="found")
+    cheap = runs("cheap", around(0.95), cost=1, family="custom")
     assert verdicts(WIDTH, DEPTH, found=[cheap])["best_for_its_cost"].verdict == "cheap"

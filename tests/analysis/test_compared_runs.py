@@ -21,7 +21,7 @@ from stages.analysis.tables import (
     members,
     table_text,
 )
-from stages.common.errors import InputError
+from stages.common import InputError
 from stages.params import load_params
 from stages.training.results import HISTORY_COLUMNS, LAYER_COLUMNS, Results
 from tests.made_up_study import FOUND, SEEDS, dataset, probabilities, write_study
@@ -41,7 +41,7 @@ def test_accuracies_that_verdicts_see_are_those_of_runs_that_started(every: dict
     assert compared.accuracies == [0.80, 0.84]
     assert compared.overall == [0.32, 0.80, 0.84]
     assert compared.validation == [0.31, 0.74, 0.72]
-    assert (compared.runs, compared.started) == (4, 2)
+    assert (compared.runs, compared.learned) == (4, 2)
     assert (compared.name, compared.label, compared.family) == ("w2-4", "(2, 4)", "width")
     assert (compared.parameters, compared.training_flops) == (900, 240_320)
 
@@ -58,15 +58,15 @@ def test_architecture_is_of_the_notebook_s_kind_where_it_was_trained_as_the_stud
 
 
 def test_nothing_is_known_of_images_where_no_run_started(every: dict[str, Trained]) -> None:
-    compared = compared_runs(with_seeds(every["w2-4"], started=False, started_epoch=None), dataset(), load_params())
+    compared = compared_runs(with_seeds(every["w2-4"], learned=False, epochs_to_learn=None), dataset(), load_params())
     assert compared.correct is None
-    assert (compared.started, compared.accuracies, compared.overall) == (0, [], [0.32, 0.80, 0.84])
+    assert (compared.learned, compared.accuracies, compared.overall) == (0, [], [0.32, 0.80, 0.84])
 
 
 def test_run_that_started_and_has_no_accuracy_is_counted_and_has_none(every: dict[str, Trained]) -> None:
     nothing = {"test_accuracy": None, "test_loss": None, "validation_accuracy": None, "validation_loss": None}
-    compared = compared_runs(with_seeds(every["w2-4"], started=True, **nothing), dataset(), load_params())
-    assert (compared.runs, compared.started) == (4, 4)
+    compared = compared_runs(with_seeds(every["w2-4"], learned=True, **nothing), dataset(), load_params())
+    assert (compared.runs, compared.learned) == (4, 4)
     assert (compared.accuracies, compared.overall, compared.validation) == ([], [], [])
 
 
@@ -91,8 +91,8 @@ def with_seeds(given: Trained, **changes: float | None) -> Trained:
 
 def test_best_run_is_picked_on_the_test_images_where_none_are_held_out(every: dict[str, Trained]) -> None:
     nothing = {"validation_accuracy": None, "validation_loss": None}
-    watched = [with_seeds(every[name], **nothing) for name in ("w2-4", "width", "w10-20", "depth-1")]
-    best = best_run(watched)
+    monitored = [with_seeds(every[name], **nothing) for name in ("w2-4", "width", "w10-20", "depth-1")]
+    best = best_run(monitored)
     assert best is not None
     assert (best.label, best.seed) == ("(8, 16)", 2)
 
@@ -120,7 +120,7 @@ def test_family_is_in_order_of_kernels_or_blocks_with_its_pick_where_the_study_l
 
 
 def test_what_was_found_is_in_order_of_its_parameters(every: dict[str, Trained]) -> None:
-    found = members("found", list(every.values()))
+    found = members("custom", list(every.values()))
     assert [(one.described.name, one.results.parameters) for one in found] == [
         ("deep", 950), ("plain", 4500), ("huge", 6000),
     ]  # fmt: skip
@@ -135,7 +135,7 @@ def test_notebook_s_numbers_stand_beside_fashion_mnist_alone(every: dict[str, Tr
 def test_accuracies_are_a_row_an_architecture_and_seed(every: dict[str, Trained]) -> None:
     table = accuracy_table([every["w2-4"], every["deep"]], fashion_mnist=True)
     assert list(table.columns) == [
-        "name", "architecture", "parameters", "seed", "test_accuracy", "started", "reference",
+        "name", "architecture", "parameters", "seed", "test_accuracy", "learned", "reference",
     ]  # fmt: skip
     assert table.astype(object).where(table.notna(), None).to_numpy().tolist() == [
         ["w2-4", "(2, 4)", 900, 7, 0.32, False, 0.888],
@@ -149,7 +149,7 @@ def test_accuracies_are_a_row_an_architecture_and_seed(every: dict[str, Trained]
 
 def test_table_as_text_has_labels_for_names_and_rounded_fractions(every: dict[str, Trained]) -> None:
     assert table_text(accuracy_table([with_seeds(every["w2-4"], test_accuracy=1 / 3)], fashion_mnist=True)) == (
-        "architecture,parameters,seed,test_accuracy,started,reference\n"
+        "architecture,parameters,seed,test_accuracy,learned,reference\n"
         '"(2, 4)",900,7,0.333333,False,0.888000\n'
         '"(2, 4)",900,0,0.333333,True,0.888000\n'
         '"(2, 4)",900,1,0.333333,True,0.888000\n'
@@ -194,7 +194,7 @@ def test_predictions_are_those_of_the_seed_and_a_seed_without_any_is_told(every:
 
 
 @pytest.mark.parametrize(
-    ("change", "key"), [(lambda content: content["seeds"]["7"].pop("started"), "seeds.7.started"), (None, "the file")]
+    ("change", "key"), [(lambda content: content["seeds"]["7"].pop("learned"), "seeds.7.learned"), (None, "the file")]
 )
 def test_results_of_another_shape_are_told_with_the_key(
     every: dict[str, Trained], change: Callable[[Any], None] | None, key: str

@@ -11,7 +11,7 @@ import pytest
 from stages.analysis.comparisons import Compared, mean, pareto_front, steps_table
 from stages.analysis.tables import by_step
 from stages.analysis.verdicts import judge
-from stages.params import PICKED, Family
+from stages.params import BASELINES, Family
 from tests.analysis.made_up import around, runs
 from tests.conftest import ROOT
 
@@ -123,8 +123,8 @@ def recorded(family: Family) -> list[Compared]:
                 parameters=known["parameters"],
                 training_flops=known["training_flops"],
                 runs=len(group),
-                started=int(group["started"].sum()),
-                accuracies=list(group[group["started"]]["test_accuracy"]),
+                learned=int(group["learned"].sum()),
+                accuracies=list(group[group["learned"]]["test_accuracy"]),
                 overall=list(group["test_accuracy"]),
                 validation=list(last),
                 correct=None,
@@ -135,12 +135,12 @@ def recorded(family: Family) -> list[Compared]:
 
 
 def test_rules_give_the_record_s_verdicts_and_its_directions() -> None:
-    families: dict[Family, list[Compared]] = {family: recorded(family) for family in PICKED}
+    families: dict[Family, list[Compared]] = {family: recorded(family) for family in BASELINES}
     steps = {family: steps_table(members) for family, members in families.items()}
     known = json.loads((ROOT / "records/study/metrics/verdicts.json").read_text())
-    said = {claim: verdict.verdict for claim, verdict in judge(families | {"found": []}, steps, 5000).items()}
+    said = {claim: verdict.verdict for claim, verdict in judge(families | {"custom": []}, steps, 5000).items()}
     assert said | {claim: entry["verdict"] for claim, entry in known.items()} == said
     in_record = json.loads((ROOT / "records/study/metrics/steps.json").read_text())
-    for family in PICKED:
+    for family in BASELINES:
         directions = [entry["direction"] for entry in in_record[family].values()]
         assert list(steps[family]["direction"]) == directions

@@ -17,9 +17,9 @@ from stages.analysis.outcome import (
     accuracy_csv,
     outcome,
 )
-from stages.common.errors import InputError
+from stages.common import InputError
 from stages.params import FAMILIES, Params, read_params
-from stages.training.settings import FoundArchitecture
+from stages.training.architecture import CustomArchitecture
 from tests.conftest import ROOT
 
 CLAIM = "Past some width training becomes unstable, then fails to start"
@@ -28,10 +28,10 @@ UNDECIDED = {"claim": "The number of blocks has an optimum", "verdict": "undecid
 
 
 def numbers(overall: float | None, of_started: float | None = None, **others: Any) -> dict[str, Any]:
-    """An architecture's as metrics/study.json has them; by default of one run that started."""
-    means = {"test_accuracy": overall, "test_accuracy_started": of_started}
+    """An architecture's as metrics/study.json has them; by default of one run that learned."""
+    means = {"test_accuracy": overall, "test_accuracy_learned": of_started}
     known = {name: mean for name, mean in means.items() if mean is not None}
-    return {"parameters": 1000, "seeds": 1, "started": 1, "validation_accuracy": 0.5} | known | others
+    return {"parameters": 1000, "seeds": 1, "learned": 1, "validation_accuracy": 0.5} | known | others
 
 
 def params_of(widths: dict[str, list[int]], blocks: list[int], **train: Any) -> Params:
@@ -71,27 +71,27 @@ SMALL = params_of({"w2-4": [2, 4], "w5-10": [5, 10], "w15-30": [15, 30]}, [1, 3]
 
 @pytest.mark.usefixtures("folder")
 def test_table_tells_started_and_failed_runs_apart_with_interval_notebook_and_the_best_marked() -> None:
-    spread = {"test_accuracy_started_low": 0.8759, "test_accuracy_started_high": 0.9001}
+    spread = {"test_accuracy_learned_low": 0.8759, "test_accuracy_learned_high": 0.9001}
     write(
         {
             "width": {
-                "w2-4": numbers(0.6272, 0.888, seeds=3, started=2, parameters=156_026, **spread),
-                "w5-10": numbers(0.3667, 0.9, seeds=3, started=1),
-                "w15-30": numbers(0.1, seeds=3, started=0, parameters=1_174_160),
+                "w2-4": numbers(0.6272, 0.888, seeds=3, learned=2, parameters=156_026, **spread),
+                "w5-10": numbers(0.3667, 0.9, seeds=3, learned=1),
+                "w15-30": numbers(0.1, seeds=3, learned=0, parameters=1_174_160),
             },
-            "depth": {"1": numbers(0.88, seeds=3, started=3), "3": numbers(None, seeds=3, started=0)},
+            "depth": {"1": numbers(0.88, seeds=3, learned=3), "3": numbers(None, seeds=3, learned=0)},
         },
         verdicts={"wide": {"claim": CLAIM, "verdict": "confirmed", "sentence": "long"}, "depth": UNDECIDED},
     )
     assert outcome(SMALL).splitlines() == [
         "Test accuracy in %, 20 epochs, 3 seeds, fashion-mnist",
-        "  kernels, blocks  parameters  started  accuracy   95 % interval  notebook",
+        "  kernels, blocks  parameters  learned  accuracy   95 % interval  notebook",
         "* (2, 4)              156,026   2 of 3     88.80  87.59 to 90.01     88.80",
         "  (5, 10)               1,000   1 of 3     90.00                     90.20",
         "  (15, 30)          1,174,160   0 of 3     10.00                     10.00",
         "  1 block               1,000   3 of 3     88.00                     89.03",
         "  3 blocks              1,000   0 of 3         -                     84.24",
-        "* best for its cost. Means of the runs that started (of all, where none did).",
+        "* best for its cost. Means of the runs that learned (of all, where none did).",
         "",
         f"{CLAIM}: confirmed",
         "",
@@ -106,7 +106,7 @@ def test_one_seed_on_other_data_has_neither_interval_nor_notebook_nor_a_claim_de
     write({"width": {"w2-4": numbers(0.71)}, "depth": {"1": numbers(0.72)}}, "1 block", {"depth": UNDECIDED}, {})
     assert outcome(params, Path("/copy") / PAGE).splitlines() == [
         "Test accuracy in %, 1 epoch, seed 0, tests/sample",
-        "  kernels, blocks  parameters  started  accuracy",
+        "  kernels, blocks  parameters  learned  accuracy",
         "  (2, 4)                1,000   1 of 1     71.00",
         "* 1 block               1,000   1 of 1     72.00",
         "* best for its cost.",
@@ -124,7 +124,7 @@ def test_a_larger_study_shows_the_best_by_validation_in_order_and_how_many_more_
     study = {
         "width": {
             name: numbers(1 - k / 100, validation_accuracy=0.5 + k / 100, parameters=10**8 + k)
-            | {"seeds": 1000, "started": 1000, "test_accuracy_started_low": 0.9, "test_accuracy_started_high": 1.0}
+            | {"seeds": 1000, "learned": 1000, "test_accuracy_learned_low": 0.9, "test_accuracy_learned_high": 1.0}
             for k, name in enumerate(widths)
         },
         "depth": {"1": numbers(0.99, validation_accuracy=0.2)},
@@ -147,7 +147,7 @@ def test_without_validation_images_the_test_accuracy_ranks_and_nothing_is_best_f
         "width": {name: numbers(k / 100) for k, name in enumerate(widths)},
         "depth": {"1": numbers(0.001)},
     }
-    study["depth"]["1"] = numbers(None, started=0)  # all diverged
+    study["depth"]["1"] = numbers(None, learned=0)  # all diverged
     for one in [*study["width"].values(), *study["depth"].values()]:
         del one["validation_accuracy"]
     params = params_of(widths, [1])
@@ -194,26 +194,26 @@ def test_pick_that_the_study_does_not_hold_has_a_line_in_its_place() -> None:
 @pytest.mark.usefixtures("folder")
 def test_what_was_found_follows_by_its_parameters_with_the_names_of_the_classes() -> None:
     params = params_of({"w2-4": [2, 4]}, [1], seeds=[0, 1])
-    one = FoundArchitecture.model_validate(params.width.model_dump())
+    one = CustomArchitecture.model_validate(params.width.model_dump())
     found = dict.fromkeys(["huge", "tiny", "mine"], one)
-    params = params.model_copy(update={"study": params.study.model_copy(update={"found": found})})
+    params = params.model_copy(update={"study": params.study.model_copy(update={"custom": found})})
     sizes = {"huge": 900_000, "tiny": 90, "mine": 1_000}
-    both = {"seeds": 2, "started": 2}
+    both = {"seeds": 2, "learned": 2}
     study = {"width": {"w2-4": numbers(0.7, **both)}, "depth": {"1": numbers(0.6, **both)}}
-    write(study | {"found": {name: numbers(0.8, parameters=size, **both) for name, size in sizes.items()}})
+    write(study | {"custom": {name: numbers(0.8, parameters=size, **both) for name, size in sizes.items()}})
     classes = Path("data/raw/classes.txt")
     classes.parent.mkdir(parents=True)
     names = ["coat", "bag", "a name that is long", *(f"sandal-{k}" for k in range(9))]
     classes.write_text("".join(f"{name}\n" for name in names))
     assert outcome(params).splitlines() == [
         "Test accuracy in %, 20 epochs, 2 seeds, fashion-mnist",
-        "  kernels, blocks, found  parameters  started  accuracy  notebook",
+        "  kernels, blocks, found  parameters  learned  accuracy  notebook",
         "* (2, 4)                       1,000   2 of 2     70.00     88.80",
         "  1 block                      1,000   2 of 2     60.00     89.03",
         "  tiny                            90   2 of 2     80.00",
         "  mine                         1,000   2 of 2     80.00",
         "  huge                       900,000   2 of 2     80.00",
-        "* best for its cost. Means of the runs that started (of all, where none did).",
+        "* best for its cost. Means of the runs that learned (of all, where none did).",
         "Classes: coat, bag, a name that is long, sandal-0, sandal-1, sandal-2, ...",
         "",
         "No claim is decided by these seeds.",

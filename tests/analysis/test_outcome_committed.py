@@ -53,17 +53,17 @@ def test_aggregate_says_the_same_on_a_terminal_of_80_columns_and_tools_outcome_s
 def test_compared_numbers_are_means_over_all_runs_and_leave_out_what_does_not_exist() -> None:
     study = {
         "width": {
-            "w2-4": numbers(0.6, 0.85, seeds=3, started=2),
+            "w2-4": numbers(0.6, 0.85, seeds=3, learned=2),
             "w5-10": numbers(None),
-            "w15-30": numbers(0.1) | {"started": 0},
+            "w15-30": numbers(0.1) | {"learned": 0},
         },
         "depth": {"1": numbers(0.8), "3": numbers(0.7)},
     }
-    pick = numbers(0.6, 0.85, seeds=3, started=2, validation_accuracy=0.61)
+    pick = numbers(0.6, 0.85, seeds=3, learned=2, validation_accuracy=0.61)
     unheld = {name: value for name, value in numbers(0.8).items() if name != "validation_accuracy"}
     assert list(compared_numbers(SMALL, {"width": pick, "depth": unheld}, study).items()) == [
-        ("width", {"validation_accuracy": 0.61, "test_accuracy": 0.6, "started": 2}),
-        ("depth", {"test_accuracy": 0.8, "started": 1}),
+        ("width", {"validation_accuracy": 0.61, "test_accuracy": 0.6, "learned": 2}),
+        ("depth", {"test_accuracy": 0.8, "learned": 1}),
         ("w2-4", 0.6),
         ("w15-30", 0.1),
         ("depth-1", 0.8),

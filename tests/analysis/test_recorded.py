@@ -11,8 +11,7 @@ import pytest
 from stages.analysis.comparisons import steps_table
 from stages.analysis.recorded import ABOUT, PARAMS, VERDICTS, Recorded, recorded
 from stages.analysis.verdicts import Verdict, judge
-from stages.common.errors import InputError
-from stages.common.strict_yaml import read_yaml, yaml_text
+from stages.common import InputError, read_yaml, yaml_text
 from stages.params import Params, read_params
 from tests.conftest import ROOT
 
@@ -39,7 +38,7 @@ def committed(change: Callable[[dict[str, Any]], None] = lambda _: None) -> Para
 
 def test_every_claim_is_about_some_family() -> None:
     nothing = steps_table([])
-    assert set(ABOUT) == set(judge({"width": [], "depth": [], "found": []}, {"width": nothing, "depth": nothing}, 0))
+    assert set(ABOUT) == set(judge({"width": [], "depth": [], "custom": []}, {"width": nothing, "depth": nothing}, 0))
 
 
 def test_one_seed_of_the_very_study_has_all_that_five_have_decided_otherwise() -> None:
@@ -98,7 +97,7 @@ def test_fewer_seeds_and_other_threads_have(seeds: list[int]) -> None:
         (lambda params: params["depth"].update(filters=[6, 7]), WIDTH),
         (lambda params: params["width"].update(filters=[10, 20]), set(ABOUT) - {FOUND}),
         (lambda params: params["depth"].update(blocks=3), set(ABOUT) - {FOUND}),
-        (lambda params: params["study"]["found"].update(mine=params["width"]), WIDTH | DEPTH),
+        (lambda params: params["study"]["custom"].update(mine=params["width"]), WIDTH | DEPTH),
     ],
 )
 def test_a_claim_is_known_where_its_families_are_the_very_architectures(

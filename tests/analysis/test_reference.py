@@ -7,9 +7,8 @@ import pytest
 
 from stages.analysis import reference
 from stages.analysis.reference import REFERENCE, is_fashion_mnist, of_the_notebooks_kind, reference_accuracy
-from stages.data.dataset import Split
-from stages.network.architecture import Architecture
-from stages.training.settings import Train
+from stages.training.architecture import Architecture, Train
+from stages.training.dataset import Split
 
 OTHER = {
     "kernel": 3,
@@ -25,7 +24,7 @@ STUDY = Train(epochs=1, batch_size=1, learning_rate=0.001, threads=1, seeds=[0])
 
 def of_the_kind(architecture: Architecture, **own: float) -> bool:
     """Trained as the study is, but for what it has of its own."""
-    return of_the_notebooks_kind(architecture, STUDY.told(own), STUDY)
+    return of_the_notebooks_kind(architecture, STUDY.with_overrides(own), STUDY)
 
 
 def other(**keys: object) -> Architecture:
@@ -39,11 +38,11 @@ def test_another_kind_than_the_notebook_s_has_another_value_of_one_key(key: str)
 
 
 def test_another_head_an_average_or_a_learning_rate_of_its_own_is_no_notebook_s() -> None:
-    assert not of_the_kind(other(head="average", dense_units=None))
-    assert not of_the_kind(REFERENCE[0][0], average=0.9)
+    assert not of_the_kind(other(head="global_average", dense_units=None))
+    assert not of_the_kind(REFERENCE[0][0], ema_momentum=0.9)
     assert not of_the_kind(REFERENCE[0][0], learning_rate=0.002)
-    assert of_the_kind(REFERENCE[0][0], average=0, learning_rate=0.001)
-    averaged = STUDY.told({"average": 0.9})
+    assert of_the_kind(REFERENCE[0][0], ema_momentum=0, learning_rate=0.001)
+    averaged = STUDY.with_overrides({"average": 0.9})
     assert not of_the_notebooks_kind(REFERENCE[0][0], averaged, averaged), "though the study is trained so"
 
 

@@ -14,7 +14,7 @@ from stages.analysis.statistics import (
     mcnemar,
     mean_interval,
     proportion_interval,
-    same_start_rate,
+    same_learned_fraction,
     seeds_to_settle,
     superiority,
 )
@@ -80,8 +80,8 @@ def test_mcnemar_is_exact_on_agrestis_approval_ratings() -> None:
 
 def test_start_rates_are_compared_by_fishers_exact_test() -> None:
     # Fisher (1935), the lady tasting tea: 3 of 4 against 1 of 4
-    assert same_start_rate((3, 4), (1, 4)) == pytest.approx(0.4857, abs=1e-4)
-    assert same_start_rate((5, 5), (0, 5)) == pytest.approx(2 / 252)
+    assert same_learned_fraction((3, 4), (1, 4)) == pytest.approx(0.4857, abs=1e-4)
+    assert same_learned_fraction((5, 5), (0, 5)) == pytest.approx(2 / 252)
 
 
 def test_holm_is_that_of_a_worked_example() -> None:

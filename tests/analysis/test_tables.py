@@ -11,10 +11,10 @@ import pytest
 
 from stages.analysis.runs import Trained, read_history, read_results
 from stages.analysis.tables import accuracy_table, summarize
-from stages.common.errors import InputError
-from stages.data.dataset import Dataset, Split
-from stages.page.pictures import accuracy_figure, curves_figure, write_png
+from stages.common import InputError
 from stages.params import StudyArchitecture, load_params
+from stages.report.pictures import accuracy_figure, curves_figure, write_png
+from stages.training.dataset import Dataset, Split
 from stages.training.results import Results, SeedResult
 from tests.conftest import edit_params, run
 
@@ -28,8 +28,8 @@ def seed(accuracy: float | None, started_at: int | None, diverged_at: int | None
         test_accuracy=accuracy,
         validation_loss=loss,
         validation_accuracy=accuracy,
-        started=started_at is not None,
-        started_epoch=started_at,
+        learned=started_at is not None,
+        epochs_to_learn=started_at,
         diverged_epoch=diverged_at,
     )
 
@@ -41,10 +41,10 @@ def results(*seeds: SeedResult) -> Results:
 
 def test_failed_start_counts_over_all_and_not_over_those_that_started() -> None:
     numbers = summarize(results(seed(0.9, 1), seed(0.8, 3), seed(0.1, None)), flops=5)
-    assert (numbers["seeds"], numbers["started"], numbers["diverged"]) == (3, 2, 0)
+    assert (numbers["seeds"], numbers["learned"], numbers["diverged"]) == (3, 2, 0)
     assert numbers["test_accuracy"] == pytest.approx(0.6)
-    assert numbers["test_accuracy_started"] == pytest.approx(0.85)
-    assert numbers["epochs_to_start"] == 2
+    assert numbers["test_accuracy_learned"] == pytest.approx(0.85)
+    assert numbers["epochs_to_learn"] == 2
 
 
 def test_every_mean_is_of_its_own_column() -> None:
@@ -53,51 +53,53 @@ def test_every_mean_is_of_its_own_column() -> None:
         test_accuracy=0.6,
         validation_loss=0.5,
         validation_accuracy=0.4,
-        started=True,
-        started_epoch=2,
+        learned=True,
+        epochs_to_learn=2,
         diverged_epoch=None,
     )
     assert summarize(results(one), flops=5) == {
         "parameters": 623_834,
         "training_flops": 5,
         "seeds": 1,
-        "started": 1,
-        "started_share_low": pytest.approx(0.025),
-        "started_share_high": 1,
+        "learned": 1,
+        "learned_fraction_low": pytest.approx(0.025),
+        "learned_fraction_high": 1,
         "diverged": 0,
         "test_accuracy": 0.6,
-        "test_accuracy_started": 0.6,
+        "test_accuracy_learned": 0.6,
         "test_loss": 0.7,
-        "test_loss_started": 0.7,
+        "test_loss_learned": 0.7,
         "validation_accuracy": 0.4,
         "validation_loss": 0.5,
-        "epochs_to_start": 2,
+        "epochs_to_learn": 2,
     }
 
 
 def test_diverged_seed_is_counted_and_has_no_number() -> None:
     numbers = summarize(results(seed(0.9, 1), seed(None, None, diverged_at=2)), flops=5)
-    assert (numbers["started"], numbers["diverged"]) == (1, 1)
-    assert numbers["test_accuracy"] == numbers["test_accuracy_started"] == 0.9
+    assert (numbers["learned"], numbers["diverged"]) == (1, 1)
+    assert numbers["test_accuracy"] == numbers["test_accuracy_learned"] == 0.9
 
 
 def test_mean_over_no_seed_is_left_out() -> None:
     numbers = summarize(results(seed(0.1, None)), flops=5)
     assert numbers["test_accuracy"] == 0.1
-    assert "test_accuracy_started" not in numbers
-    assert "epochs_to_start" not in numbers
+    assert "test_accuracy_learned" not in numbers
+    assert "epochs_to_learn" not in numbers
     nothing = summarize(results(seed(None, None, 1)), flops=5)
     assert list(nothing) == [
-        "parameters", "training_flops", "seeds", "started", "started_share_low", "started_share_high", "diverged",
+        "parameters", "training_flops", "seeds", "learned", "learned_fraction_low", "learned_fraction_high", "diverged",
     ]  # fmt: skip
 
 
 def test_interval_needs_two_seeds_that_started() -> None:
-    assert "test_accuracy_started_low" not in summarize(results(seed(0.9, 1), seed(0.1, None)), flops=5)
+    assert "test_accuracy_learned_low" not in summarize(results(seed(0.9, 1), seed(0.1, None)), flops=5)
     numbers = summarize(results(seed(0.9, 1), seed(0.8, 1), seed(0.1, None)), flops=5)
-    assert numbers["test_accuracy_started_deviation"] == pytest.approx(0.0707107)
-    assert numbers["test_accuracy_started_low"] == pytest.approx(0.85 - 12.7062 * 0.05, abs=1e-4)
-    assert (numbers["started_share_low"], numbers["started_share_high"]) == pytest.approx((0.0943, 0.9916), abs=1e-4)
+    assert numbers["test_accuracy_learned_deviation"] == pytest.approx(0.0707107)
+    assert numbers["test_accuracy_learned_low"] == pytest.approx(0.85 - 12.7062 * 0.05, abs=1e-4)
+    assert (numbers["learned_fraction_low"], numbers["learned_fraction_high"]) == pytest.approx(
+        (0.0943, 0.9916), abs=1e-4
+    )
 
 
 @pytest.mark.parametrize("accuracies", [[0.9, 0.89], [0.9, 0.1], [0.1, 0.1], [None, None], [0.9, None]])

@@ -76,7 +76,7 @@ def test_equivalence_moves_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("started", "expected"),
+    ("learned", "expected"),
     [
         ([(10, 0), (5, 5), (0, 10)], "confirmed"),
         ([(20, 0), (20, 0), (19, 1), (20, 0), (1, 19)], "confirmed"),
@@ -96,10 +96,10 @@ def test_equivalence_moves_no_verdict() -> None:
         ([(5, 5)], "not tested"),
     ],
 )
-def test_start_rates_decide_whether_wide_networks_fail_to_start(started: list[tuple[int, int]], expected: str) -> None:
-    members = [runs(f"{k}", [0.9] * good, failed=bad) for k, (good, bad) in enumerate(started)]
+def test_start_rates_decide_whether_wide_networks_fail_to_start(learned: list[tuple[int, int]], expected: str) -> None:
+    members = [runs(f"{k}", [0.9] * good, failed=bad) for k, (good, bad) in enumerate(learned)]
     assert verdicts(members)["wide_networks_fail_to_start"].verdict == expected
-    diverging = [runs(f"{k}", [0.9] * good, diverged=bad) for k, (good, bad) in enumerate(started)]
+    diverging = [runs(f"{k}", [0.9] * good, diverged=bad) for k, (good, bad) in enumerate(learned)]
     assert verdicts(diverging)["wide_networks_fail_to_start"].verdict == expected
 
 
@@ -206,7 +206,7 @@ def test_every_claim_has_a_verdict_whatever_ran() -> None:
 def test_verdict_says_of_which_claim_it_is() -> None:
     studied = [runs(name, around(0.9)) for name in "abc"]
     for members in ([], studied[:1], [runs("a", [], diverged=1)] * 3, studied):
-        for found in ([], [runs("d", around(0.9), family="found")]):
+        for found in ([], [runs("d", around(0.9), family="custom")]):
             for held_out in (0, 100):
                 judged = verdicts(members, members, held_out, found)
                 assert [verdict.claim for verdict in judged.values()] == [
@@ -221,7 +221,7 @@ def test_verdict_says_of_which_claim_it_is() -> None:
 
 
 def test_claim_that_is_not_tested_says_what_is_missing() -> None:
-    found = [runs("d", around(0.9), family="found")]
+    found = [runs("d", around(0.9), family="custom")]
     assert [(verdict.verdict, verdict.sentence) for verdict in verdicts(held_out=0, found=found).values()] == [
         ("not tested", "the study holds fewer than two architectures of this family"),
         ("not tested", "the study holds fewer than two widths"),
@@ -232,7 +232,7 @@ def test_claim_that_is_not_tested_says_what_is_missing() -> None:
         ("not tested", "data.validation is 0: no images are held out to choose on"),
     ]
     failing = [runs(name, [], failed=2) for name in "ab"]
-    assert verdicts(failing)["more_kernels_raise_accuracy"].sentence == "no two neighbours have runs that started"
+    assert verdicts(failing)["more_kernels_raise_accuracy"].sentence == "no two neighbours have runs that learned"
 
 
 @pytest.mark.parametrize("accuracies", [[LOW, HIGH], [MIDDLE, HIGH]])
@@ -247,7 +247,7 @@ def test_optimum_at_the_last_place_is_compared_with_the_last_but_one(accuracies:
 def test_of_two_widths_told_apart_it_is_the_rates_that_tell_which_starts_less_often() -> None:
     members = [runs("a", [0.9] * 3, failed=17), runs("b", [0.9] * 30, failed=10)]  # 15 % and 75 %
     assert verdicts(members)["wide_networks_fail_to_start"].verdict == "refuted"
-    rarer = [runs("a", [0.9] * 9), runs("b", [0.9] * 10, failed=40)]  # more runs that started, of more runs
+    rarer = [runs("a", [0.9] * 9), runs("b", [0.9] * 10, failed=40)]  # more runs that learned, of more runs
     assert verdicts(rarer)["wide_networks_fail_to_start"].verdict == "confirmed in part"
 
 

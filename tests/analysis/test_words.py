@@ -38,7 +38,7 @@ def test_open_step_says_that_the_margin_is_not_excluded_and_how_many_seeds_would
     members = [runs("a", around(0.88)), runs("b", around(mean, spread=0.005)), runs("c", [], failed=3)]
     assert verdicts(members)[KERNELS].sentence == (
         f"a to b: {interval}, 0.50 points not excluded; 5 more seeds would settle a difference of that size; "
-        "1 step not compared, as no run of one side started"
+        "1 step not compared, as no run of one side learned"
     )
     one_short = [runs("a", around(0.9, spread=0.009)), runs("b", around(0.91, spread=0.009))]
     assert "; 1 more seed would settle" in verdicts(one_short)[KERNELS].sentence
@@ -82,7 +82,7 @@ def test_step_without_an_interval_says_why() -> None:
 
 def test_start_rates_are_told_with_their_interval_and_what_lies_between_the_ends() -> None:
     rates = (
-        "started: a 20 of 20, b {b} of 20, c 1 of 20; c starts in 0 to 25 % of all runs (95 % interval); against a, "
+        "learned: a 20 of 20, b {b} of 20, c 1 of 20; c starts in 0 to 25 % of all runs (95 % interval); against a, "
         "p < 0.001 (Fisher)"
     )
     members = [runs("a", [0.9] * 20), runs("b", [0.9] * 20), runs("c", [0.9], failed=19)]

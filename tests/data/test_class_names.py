@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from stages.data.class_names import CLASS_NAMES, class_names, read_class_names
 
 

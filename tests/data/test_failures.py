@@ -2,7 +2,7 @@
 
 import requests
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from stages.data.failures import LONGEST, phrase
 
 

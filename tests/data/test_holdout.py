@@ -5,11 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.errors import InputError
-from stages.data.dataset import Split
+from stages.common import InputError
 from stages.data.holdout import check_parts, held_out, read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, read_idx
-from stages.data.packed import read_dataset, write_dataset
+from stages.training.dataset import Split, read_dataset, write_dataset
 
 SAMPLE = Path(__file__).parents[1] / "sample"
 TRAIN = read_split(SAMPLE, TRAIN_IMAGES, TRAIN_LABELS)
@@ -84,7 +83,7 @@ def test_nothing_held_out_leaves_an_empty_part_and_the_test_images_to_watch() ->
     assert dataset.validation.images.shape == (0, 28, 28)
     assert dataset.validation.labels.shape == (0,)
     assert len(dataset.train.labels) == 1000
-    assert dataset.watched is dataset.test
+    assert dataset.monitored is dataset.test
 
 
 @pytest.mark.parametrize("count", [991, 1000, 10**6, 2**32 - 1])

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import InputError
-from stages.common.places import RAW
+from stages.common import RAW, InputError
 from stages.data.class_names import CLASS_NAMES
 from stages.data.idx import FILES, TRAIN_IMAGES, TRAIN_LABELS
 from stages.data.sources import BY_HAND, SOURCES, SUMS, check_copied, fetch, missing, sources_of, sums_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from stages.data.idx import FILES
 from stages.data.sources import SUMS, sums_of
 from tests.conftest import ROOT

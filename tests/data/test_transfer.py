@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import InputError
-from stages.common.places import RAW
+from stages.common import RAW, InputError
 from stages.data.idx import FILES, TRAIN_IMAGES, TRAIN_LABELS
 from stages.data.transfer import from_debian, from_folder
 from tests.conftest import ROOT

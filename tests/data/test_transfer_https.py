@@ -19,8 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from stages.common.errors import InputError
-from stages.common.places import RAW
+from stages.common import RAW, InputError
 from stages.data.failures import phrase
 from stages.data.idx import TRAIN_LABELS, as_idx
 from stages.data.transfer import CHUNK, FAILURES, from_address

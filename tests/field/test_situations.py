@@ -24,7 +24,7 @@ class Situation(NamedTuple):
 
 
 BRANCH = "git checkout --quiet -b branch; sed -i 's/0[.]9/0.8/' plots/width_curves.csv; git commit --quiet --all -m new"
-OWN = "cp -r tests/sample own; git add own; git commit --quiet -m own"
+OVERRIDES = "cp -r tests/sample own; git add own; git commit --quiet -m own"
 FETCH_OWN = "sed -i 's/source: fashion-mnist/source: own/' params.yaml && python -m stages.fetch && ls data/raw"
 PARTIAL = "; git config uploadpack.allowFilter true; git clone --quiet --filter={} file://$PWD ../part"
 NOT_UTF_8 = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
@@ -85,48 +85,48 @@ SITUATIONS = {
     ),
     "checksums that nobody tracks, for an experiment in a copy": Situation(
         "https://github.com/treeverse/dvc/issues/8854",
-        f"{OWN}; git rm --quiet --cached own/SHA256SUMS; git commit --quiet -m untracked",
+        f"{OVERRIDES}; git rm --quiet --cached own/SHA256SUMS; git commit --quiet -m untracked",
         "dvc exp run --temp -S data.source=own fetch",
         "fetch: own: lacks SHA256SUMS in this experiment's copy of the project, .*: `git add own`",
         255,
     ),
     "names with dots, as unpackers give them": Situation(
         "https://github.com/sorki/python-mnist/issues/19",
-        f"{OWN}; cd own; for n in *-ubyte; do mv $n $(echo $n | sed s/-idx/.idx/); done; sha256sum *-ubyte >SHA256SUMS",
+        f"{OVERRIDES}; cd own; for n in *-ubyte; do mv $n $(echo $n | sed s/-idx/.idx/); done; sha256sum *-ubyte >SHA256SUMS",
         FETCH_OWN,
         FETCHED,
     ),
     "gzipped files, as they are downloaded": Situation(
-        "https://github.com/flashlight/flashlight/issues/97", f"{OWN}; gzip own/*-ubyte", FETCH_OWN, FETCHED
+        "https://github.com/flashlight/flashlight/issues/97", f"{OVERRIDES}; gzip own/*-ubyte", FETCH_OWN, FETCHED
     ),
     "gzipped files by the names of what is in them": Situation(
         "https://github.com/datapythonista/mnist/issues/19",
-        f"{OWN}; cd own; gzip *-ubyte; for n in *.gz; do mv $n ${{n%.gz}}; done",
+        f"{OVERRIDES}; cd own; gzip *-ubyte; for n in *.gz; do mv $n ${{n%.gz}}; done",
         FETCH_OWN,
         FETCHED,
     ),
     "checksums of gzipped files": Situation(
         "https://github.com/rasbt/python-machine-learning-book/issues/58",
-        f"{OWN}; cd own; gzip *-ubyte; sha256sum *.gz >SHA256SUMS",
+        f"{OVERRIDES}; cd own; gzip *-ubyte; sha256sum *.gz >SHA256SUMS",
         FETCH_OWN,
         "fetch: own/SHA256SUMS: names no train-images-idx3-ubyte; .*; of a gzipped file, the checksum of what is in it",
         1,
     ),
     "checksums with the ends of lines of Windows": Situation(
         "https://github.com/erikdarlingdata/PerformanceMonitor/issues/2383",
-        rf"{OWN}; sed -i 's/$/\r/' own/SHA256SUMS",
+        rf"{OVERRIDES}; sed -i 's/$/\r/' own/SHA256SUMS",
         FETCH_OWN,
         FETCHED,
     ),
     "checksums with a mark of the order of bytes": Situation(
         "https://github.com/openziti/desktop-edge-win/issues/645",
-        rf"{OWN}; sed -i '1s/^/\xef\xbb\xbf/' own/SHA256SUMS",
+        rf"{OVERRIDES}; sed -i '1s/^/\xef\xbb\xbf/' own/SHA256SUMS",
         FETCH_OWN,
         FETCHED,
     ),
     "checksums as BSD has them": Situation(
         "https://github.com/strukto-ai/mirage/pull/619",
-        f"{OWN}; cd own; sha256sum --tag *-ubyte >SHA256SUMS",
+        f"{OVERRIDES}; cd own; sha256sum --tag *-ubyte >SHA256SUMS",
         FETCH_OWN,
         FETCHED,
     ),

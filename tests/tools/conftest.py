@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.strict_yaml import read_yaml
+from stages.common import read_yaml
 from tests.conftest import ENVIRONMENT, documented, give_environment, run
 from tests.tools.servers import Keys, Server, needs_sshd, s3_server, ssh_server
 

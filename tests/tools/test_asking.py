@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tests.conftest import run
 from tools.asking import Asked, asked, page, questions
 

@@ -30,7 +30,9 @@ def test_committed_results_of_the_committed_code_pass(project: Path) -> None:
 
 
 def test_results_of_other_parameters_are_refused_with_the_stages_and_what_to_do(project: Path) -> None:
-    edit_params(project, "blocks: 1\n  kernel: 5\n  pooling: average", "blocks: 2\n  kernel: 5\n  pooling: average")
+    edit_params(
+        project, "blocks: 1\n  kernel_size: 5\n  pooling: average", "blocks: 2\n  kernel_size: 5\n  pooling: average"
+    )
     assert refused(project) == (
         "gate: dvc.lock is behind the code, the parameters or the metrics at aggregate, train@depth: "
         "`make repro`, then commit params.yaml, dvc.lock, metrics/ and plots/ with the code"
@@ -86,8 +88,8 @@ TRAININGS = "train@depth, train@width, train_depth@1, train_width@w2-4"
 @pytest.mark.parametrize(
     ("name", "old", "stages"),
     [
-        ("stages/common/libraries.txt", "numpy==", f"aggregate, prepare, {TRAININGS}"),
-        ("stages/analysis/libraries.txt", "matplotlib==", "aggregate"),
+        ("stages/libraries/training.txt", "numpy==", f"aggregate, prepare, {TRAININGS}"),
+        ("stages/libraries/report.txt", "matplotlib==", "aggregate"),
     ],
 )
 def test_other_libraries_make_what_follows_from_them_stale(project: Path, name: str, old: str, stages: str) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.common.places import RAW
+from stages.common import RAW
 from stages.data.class_names import CLASS_NAMES, class_names
 from stages.data.holdout import check_parts, read_split
 from stages.data.idx import FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, read_idx
 from stages.data.sources import SUMS, sums_of
 from stages.data.transfer import from_folder
 from tests.conftest import ROOT, run
-from tests.tools.own_images.forms import CLASSES, IMAGES, LABELS, content, forms, images, left, refusal, started
+from tests.tools.own_images.forms import CLASSES, IMAGES, LABELS, content, forms, images, learned, left, refusal
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_words_that_do_not_fit_are_refused(mine: Path, words: list[str], says: s
 
 def test_refusal_is_one_line_even_of_a_file_whose_name_is_two(mine: Path) -> None:
     (mine / "pictures/train/cat/a\nb.txt").touch()
-    with started(f"FROM={mine}/pictures", "TO=a", stderr=subprocess.PIPE) as process:
+    with learned(f"FROM={mine}/pictures", "TO=a", stderr=subprocess.PIPE) as process:
         said, refused = process.communicate()
     assert (process.returncode, said, len(refused.splitlines())) == (1, "", 1)
     assert refused.startswith(f"images: {mine}/pictures/train/cat/a\\nb.txt: is no picture")
@@ -126,7 +126,7 @@ def test_refusal_is_one_line_even_of_a_file_whose_name_is_two(mine: Path) -> Non
 
 def test_terminal_shows_how_far_it_is_and_is_cleared_at_the_end(mine: Path) -> None:
     leader, follower = pty.openpty()
-    with started(f"FROM={mine}/pictures", "TO=a", stderr=follower) as process:
+    with learned(f"FROM={mine}/pictures", "TO=a", stderr=follower) as process:
         os.close(follower)
         said, _ = process.communicate()
     shown = os.read(leader, 10_000).decode()

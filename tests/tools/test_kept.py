@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.common.strict_yaml import read_yaml
+from stages.checkpoints import Kept, identity, states
+from stages.common import read_yaml
 from stages.params import StudyArchitecture, read_params
-from stages.training.kept import Kept, identity, states
 from stages.training.loop import State
 from tests.conftest import STORE, commit, edit_params, run
 from tests.in_process import called
@@ -27,7 +27,7 @@ def keep(project: Path, name: str, epochs: list[int], learning_rate: float = 0.0
     train = params.train.model_copy(update={"learning_rate": learning_rate})
     described: StudyArchitecture = next(one for one in params.architectures() if one.name == name)
     lock = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]["prepare"]
-    train = train.told(described.own)
+    train = train.with_overrides(described.overrides)
     made_by = identity(described.architecture, train, 0, lock["outs"][0]["md5"], "p") | changes
     kept = Kept(made_by, project / STORE)
     with kept.held(lambda: None):
@@ -59,8 +59,8 @@ def test_list_has_every_training_and_marks_those_that_params_yaml_asks_for(proje
 
 def test_what_was_found_is_asked_for_with_the_average_that_it_names(project: Path) -> None:
     """The same architecture as a width of the study, which is asked for without one."""
-    found = "{filters: [2, 4], blocks: 1, pooling: max, dense_units: 80, activation: sigmoid, average: 0.9}"
-    edit_params(project, "  found: {} ", f"  found: {{mine: {found}}} ")
+    found = "{filters: [2, 4], blocks: 1, pooling: max, dense_units: 80, activation: sigmoid, ema_momentum: 0.9}"
+    edit_params(project, "  custom: {} ", f"  custom: {{mine: {found}}} ")
     keep(project, "mine", [20])
     keep(project, "w2-4", [20], train=identity_of_train(project) | {"average": 0.5})
     _, *rows, _, _ = kept_tool(project)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.libraries import read_libraries
-from stages.common.places import AGGREGATE_LIBRARIES, LIBRARIES, SEARCH_LIBRARIES
+from stages.common import LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES, read_libraries
 from tests.conftest import ROOT, run
 from tools.lock import LOCK, out_of_step
 
@@ -15,7 +14,7 @@ from tools.lock import LOCK, out_of_step
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Only what the tool reads."""
-    for path in (LOCK, LIBRARIES, AGGREGATE_LIBRARIES, SEARCH_LIBRARIES):
+    for path in (LOCK, LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, tmp_path / path)
     return tmp_path
@@ -42,14 +41,14 @@ def test_committed_files_are_as_requirements_lock_and_one_version_for_every_pyth
 
 
 def test_other_versions_are_taken_over_and_nothing_else_changes(project: Path) -> None:
-    before = {path: (project / path).read_text() for path in (LIBRARIES, AGGREGATE_LIBRARIES)}
+    before = {path: (project / path).read_text() for path in (LIBRARIES, REPORT_LIBRARIES)}
     numpy, ruff = (next(line for line in (project / LOCK).read_text().split() if line.startswith(f"{name}=="))
                    for name in ("numpy", "ruff"))  # fmt: skip
     pin(project, numpy, "numpy==9.8.7")
     pin(project, ruff, "ruff==9.8.7")
     assert lock(project) == ""
     assert (project / LIBRARIES).read_text() == before[LIBRARIES].replace(numpy, "numpy==9.8.7")
-    assert (project / AGGREGATE_LIBRARIES).read_text() == before[AGGREGATE_LIBRARIES]
+    assert (project / REPORT_LIBRARIES).read_text() == before[REPORT_LIBRARIES]
 
 
 TWO = "numpy==1.2.3 ; python_full_version < '3.12'\nnumpy==9.8.7 ; python_full_version >= '3.12'\nother=="

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tests.conftest import ROOT, run
 from tools.mutants import alive, by_module, change, mutmut, scores, unreached, why_the_same
 

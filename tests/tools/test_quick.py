@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.strict_yaml import read_yaml
+from stages.common import read_yaml
 from tests.conftest import ENVIRONMENT, documented, quick_copy, run
 
 FETCH = ["python", "-m", "tools.quick", "-S", "data.source=tests/sample"]
@@ -83,12 +83,12 @@ def test_make_quick_shows_the_study_in_small_and_ends_with_it(project: Path) -> 
     assert len(lines) - title <= 25
     assert max(map(len, lines[title:-1])) <= 80
     rows = [re.fullmatch(r". (.+?) +[\d,]+ +(\d) of 1 +([\d.]+)", line) for line in lines[title + 2 : title + 11]]
-    started = {row[1]: row[2] == "1" for row in rows if row}
+    learned = {row[1]: row[2] == "1" for row in rows if row}
     accuracy = {row[1]: float(row[3]) for row in rows if row}
-    assert len(started) == 9
-    assert started["(2, 4)"]
-    assert started["(5, 10)"]
-    assert not started["(15, 30)"], "more kernels, then none starts"
+    assert len(learned) == 9
+    assert learned["(2, 4)"]
+    assert learned["(5, 10)"]
+    assert not learned["(15, 30)"], "more kernels, then none starts"
     assert min(accuracy["(2, 4)"], accuracy["(5, 10)"]) > 60
     assert accuracy["(15, 30)"] == 10
     assert accuracy["1 block"] > accuracy["3 blocks"] > accuracy["4 blocks"] > 10, "more blocks, less accuracy"

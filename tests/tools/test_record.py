@@ -51,10 +51,10 @@ def test_name_that_leads_elsewhere_is_refused(fresh: Path) -> None:
 
 def test_table_gives_what_there_is() -> None:
     several = {
-        "seeds": 5, "started": 4, "test_accuracy": 0.74, "test_accuracy_started": 0.9,
-        "test_accuracy_started_low": 0.89, "test_accuracy_started_high": 0.91,
+        "seeds": 5, "learned": 4, "test_accuracy": 0.74, "test_accuracy_learned": 0.9,
+        "test_accuracy_learned_low": 0.89, "test_accuracy_learned_high": 0.91,
     }  # fmt: skip
-    rows = results_table({"width": {"a": several}, "depth": {"1": {"seeds": 1, "started": 0}}}).splitlines()[2:]
+    rows = results_table({"width": {"a": several}, "depth": {"1": {"seeds": 1, "learned": 0}}}).splitlines()[2:]
     assert rows == [
         "| width | a | 4 of 5 | 90.00 | 89.00 to 91.00 | 74.00 |",
         "| depth | 1 | 0 of 1 | - | - | - |",

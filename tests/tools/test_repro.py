@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from rich.progress import Progress
 
-from stages.common.strict_yaml import read_yaml
+from stages.common import read_yaml
 from stages.params import PARAMS_FILE, read_params
-from stages.training.settings import FoundArchitecture
+from stages.training.architecture import CustomArchitecture
 from tests.conftest import ENVIRONMENT, contents, edit_params, ran_stages, run
 from tools.repro import LOGS, StageFailedError, Stages, one_by_one
 
@@ -156,22 +156,22 @@ def test_interrupted_run_leaves_no_process_behind(project: Path, number: signal.
 def test_a_training_of_two_stages_is_begun_once_and_the_second_takes_no_place_meanwhile(project: Path) -> None:
     """Not so where one has a learning rate of its own, or is up to date."""
     params = read_params((project / PARAMS_FILE).read_text())
-    as_w8_16 = FoundArchitecture(**params.width.model_dump())
-    params.study.found["same"], params.study.found["slower"] = (
+    as_w8_16 = CustomArchitecture(**params.width.model_dump())
+    params.study.custom["same"], params.study.custom["slower"] = (
         as_w8_16,
         as_w8_16.model_copy(update={"learning_rate": 0.0005}),
     )
     stages = {
         stage: {"prepare"}
-        for stage in ("train@width", "train_width@w8-16", "train_found@slower", "train_found@same", "train@depth")
+        for stage in ("train@width", "train_width@w8-16", "train_custom@slower", "train_custom@same", "train@depth")
     }
     waits = {stage: needs - {"prepare"} for stage, needs in one_by_one(stages, params).items()}
     assert {stage: needs for stage, needs in waits.items() if needs} == {
         "train_width@w8-16": {"train@width"},
-        "train_found@same": {"train@width"},
+        "train_custom@same": {"train@width"},
     }
     del stages["train@width"]
-    assert one_by_one(stages, params)["train_found@same"] == {"prepare", "train_width@w8-16"}
+    assert one_by_one(stages, params)["train_custom@same"] == {"prepare", "train_width@w8-16"}
 
 
 @pytest.mark.slow

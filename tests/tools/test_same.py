@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.strict_yaml import read_yaml
+from stages.common import read_yaml
 from tests.conftest import commit, edit_params, give_environment, made_once, run
 from tests.in_process import called
 from tools.same import main
@@ -60,9 +60,9 @@ def test_comment_renamed_function_and_moved_module_pass_and_the_lock_is_up_to_da
     """Whole runs of the pipeline, as what they write is what is compared; nothing shorter shows that it is the same."""
     before = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]
     replace(project, "stages/training/loop.py", "import numpy as np\n", "import numpy as np  # arrays\n")
-    replace(project, "stages/network/fast.py", "_joined(", "_in_one(")
+    replace(project, "stages/training/fast.py", "_joined(", "_in_one(")
     run("git", "mv", "stages/training/diagnosis.py", "stages/training/inside.py", cwd=project)
-    for file in ("stages/training/loop.py", "stages/training/kept.py", "dvc.yaml"):
+    for file in ("stages/training/loop.py", "stages/checkpoints.py", "dvc.yaml"):
         replace(
             project,
             file,
@@ -96,7 +96,7 @@ def test_other_bytes_are_named_and_nothing_is_changed_and_a_lock_edited_by_hand_
     run("git", "switch", "--quiet", "--create", "branch", cwd=project)
     replace(
         project,
-        "stages/network/fast.py",
+        "stages/training/fast.py",
         "*[[0, 0]] * (batch.shape.rank - 1)]), self.shards)",
         "*[[0, 0]] * (batch.shape.rank - 1)])[::-1], self.shards)",
     )
@@ -145,7 +145,7 @@ def test_other_parameters_data_or_results_are_refused_by_name(
 
 def test_lock_whose_code_is_in_no_commit_is_refused(cloned: Path) -> None:
     lock = (cloned / "dvc.lock").read_text()
-    code = re.search(r"stages/network/fast.py\n +hash: md5\n +md5: (\w+)", lock)
+    code = re.search(r"stages/training/fast.py\n +hash: md5\n +md5: (\w+)", lock)
     assert code
     (cloned / "dvc.lock").write_text(lock.replace(code[1], "a" * 32))
     assert "dvc.lock: no commit has the code and the parameters that it names" in same(cloned, status=1)
@@ -155,7 +155,7 @@ def test_branch_that_changes_no_checksum_or_results_as_well_needs_no_comparison(
     assert same(cloned, "HEAD") == "same: no checksum of code in dvc.lock changed\n"
     run("git", "switch", "--quiet", "--create", "branch", cwd=cloned)
     lock = (cloned / "dvc.lock").read_text()
-    for file in ("stages/network/fast.py", "metrics/study.json"):
+    for file in ("stages/training/fast.py", "metrics/study.json"):
         found = re.search(rf"{file}\n +hash: md5\n +md5: (\w+)", lock)
         assert found
         lock = lock.replace(found[1], "b" * 32)

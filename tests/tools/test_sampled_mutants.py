@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tests.conftest import ROOT
 from tools import sampled_mutants
 from tools.common.git import git

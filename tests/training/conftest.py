@@ -40,12 +40,12 @@ def other_kinds(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     def make(place: Path) -> None:
         shutil.copytree(reduced, place, dirs_exist_ok=True, symlinks=True)
         path = place / "params.yaml"
-        text = path.read_text().replace("epochs: 1\n", "epochs: 3\n").replace("average: 0 ", "average: 0.9 ")
+        text = path.read_text().replace("epochs: 1\n", "epochs: 3\n").replace("ema_momentum: 0 ", "ema_momentum: 0.9 ")
         head, _, rest = text.partition("\nwidth:")
         width, _, rest = rest.partition("\ndepth:")
         depth, _, study = rest.partition("\nstudy:")
-        for old, new in (("blocks: 1", "blocks: 2"), ("kernel: 5", "kernel: 3"), ("stride: 1", "stride: 2"),
-                         ("head: dense", "head: average"), ("dense_units: 80", "dense_units: null"),
+        for old, new in (("blocks: 1", "blocks: 2"), ("kernel_size: 5", "kernel_size: 3"), ("pool_stride: 1", "pool_stride: 2"),
+                         ("head: dense", "head: global_average"), ("dense_units: 80", "dense_units: null"),
                          ("dropout: 0", "dropout: 0.3")):  # fmt: skip
             assert old in width
             width = width.replace(old, new)

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.data.dataset import Dataset
 from stages.data.holdout import read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
-from stages.network.architecture import Architecture, build_model
-from stages.network.backend import keras, tf
+from stages.training.architecture import Architecture, build_model
+from stages.training.backend import keras, tf
+from stages.training.dataset import Dataset
 from stages.training.diagnosis import IMAGES, Diagnosis
 from tests.kinds import KINDS
 

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from tensorflow.python.eager import context
 
-from stages.data.dataset import Dataset, Split
 from stages.data.holdout import read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
-from stages.network.architecture import Architecture
+from stages.training.architecture import Architecture, Train
+from stages.training.dataset import Dataset, Split
 from stages.training.diagnosis import Diagnosis
 from stages.training.loop import State, _steps_per_call, evaluation_batches, loss_and_accuracy, train, training_batches
 from stages.training.loop import tested as outcome_of  # pytest would take what is called test... for a test
-from stages.training.settings import Train
 from tests.kinds import KINDS
 
 SAMPLE = Path(__file__).parents[1] / "sample"
@@ -124,34 +123,34 @@ def test_loss_that_is_no_number_ends_the_training_and_is_told_with_its_epoch(dat
 
 def test_no_held_out_images_means_that_the_test_images_are_watched(dataset: Dataset) -> None:
     nothing = Split(dataset.test.images[:0], dataset.test.labels[:0])
-    assert dataset.watched is dataset.validation
-    assert dataset._replace(validation=nothing).watched is dataset.test
+    assert dataset.monitored is dataset.validation
+    assert dataset._replace(validation=nothing).monitored is dataset.test
 
 
 def test_averages_are_what_is_watched_diagnosed_tested_and_saved_and_the_training_goes_on_without_them(
     dataset: Dataset,
 ) -> None:
     """With one step an epoch the weights after each step are those of a shorter training."""
-    watched = Dataset(dataset.train, Split(dataset.test.images[:0], dataset.test.labels[:0]), dataset.test)
+    monitored = Dataset(dataset.train, Split(dataset.test.images[:0], dataset.test.labels[:0]), dataset.test)
     settings = SETTINGS.model_copy(update={"batch_size": 10_000, "average": 0.9, "learning_rate": 0.01})
     stored: list[State] = []
     state = State()
-    train(SMALL, watched, settings, 0, state, lambda state: stored.append(_copied(state)))
+    train(SMALL, monitored, settings, 0, state, lambda state: stored.append(_copied(state)))
     plain = State()
-    train(SMALL, watched, settings.model_copy(update={"average": 0.0}), 0, plain, lambda _: None)
+    train(SMALL, monitored, settings.model_copy(update={"average": 0.0}), 0, plain, lambda _: None)
     assert all((ours == theirs).all() for ours, theirs in zip(state.weights, plain.weights, strict=True))
     assert [row[0] for row in state.history] == [row[0] for row in plain.history], "the training loss is the same"
 
     averages = stored[0].weights
     for later in stored[1:]:
         averages = [0.9 * average + 0.1 * weight for average, weight in zip(averages, later.weights, strict=True)]
-    outcome = outcome_of(SMALL, watched, settings, 0, state)
+    outcome = outcome_of(SMALL, monitored, settings, 0, state)
     assert outcome is not None
     for ours, expected in zip(outcome.model.get_weights(), averages, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-7)
     assert any((ours != raw).any() for ours, raw in zip(outcome.model.get_weights(), state.weights, strict=True))
     assert state.history[-1][2:] == pytest.approx([outcome.loss, outcome.accuracy], rel=1e-5)
-    np.testing.assert_array_equal(state.layers[-1], Diagnosis(SMALL, watched)(outcome.model.get_weights()))
+    np.testing.assert_array_equal(state.layers[-1], Diagnosis(SMALL, monitored)(outcome.model.get_weights()))
 
 
 def test_loss_and_accuracy_are_those_of_a_worked_example() -> None:

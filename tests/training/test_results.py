@@ -1,4 +1,4 @@
-"""What a training leaves of its epochs: which numbers, of which epoch, and from when on it counts as started."""
+"""What a training leaves of its epochs: which numbers, of which epoch, and from when on it counts as learned."""
 
 import json
 import math
@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.data.dataset import Dataset, Split
-from stages.network.architecture import Architecture
+from stages.training.architecture import Architecture
+from stages.training.dataset import Dataset, Split
 from stages.training.loop import State
 from stages.training.loop import Tested as Outcome  # pytest would take what is called Test... for tests
-from stages.training.results import Output, save_model, seed_result, started_epoch
+from stages.training.results import Output, epochs_to_learn, save_model, seed_result
 
 ARCHITECTURE = Architecture(filters=[2, 4], blocks=1, pooling="max", dense_units=3, activation="sigmoid")
 LAYERS = ["block1_conv1", "block1_conv2", "hidden", "probabilities"]
@@ -51,20 +51,20 @@ def trained(losses: list[float], *, diverged: int | None = None) -> State:
 def test_start_is_the_first_epoch_whose_loss_is_below_2_2_of_ln_10_of_the_plateau(
     losses: list[float], plateau: float, expected: int | None
 ) -> None:
-    assert started_epoch(losses, plateau) == expected
+    assert epochs_to_learn(losses, plateau) == expected
 
 
 def test_model_that_always_says_the_class_of_most_labels_has_not_started() -> None:
     dataset = dataset_of([0] * 90 + [1] * 10)
     outcome = seed_result(trained([0.40, 0.33, 0.3251]), None, dataset)
-    assert (outcome.started, outcome.started_epoch) == (False, None)
-    assert seed_result(trained([0.40, 0.33, 0.30]), None, dataset).started_epoch == 3
+    assert (outcome.learned, outcome.epochs_to_learn) == (False, None)
+    assert seed_result(trained([0.40, 0.33, 0.30]), None, dataset).epochs_to_learn == 3
 
 
 def test_plateau_follows_from_the_training_labels_alone() -> None:
     dataset = dataset_of([0, 1] * 50)._replace(test=dataset_of([0] * 90 + [1] * 10).train)
-    assert seed_result(trained([0.67]), None, dataset).started is False  # 2.2 / ln 10 of ln 2 is 0.6623
-    assert seed_result(trained([0.66]), None, dataset).started is True
+    assert seed_result(trained([0.67]), None, dataset).learned is False  # 2.2 / ln 10 of ln 2 is 0.6623
+    assert seed_result(trained([0.66]), None, dataset).learned is True
 
 
 def test_validation_s_numbers_are_those_of_the_last_epoch_and_test_s_those_after_it() -> None:
@@ -72,14 +72,14 @@ def test_validation_s_numbers_are_those_of_the_last_epoch_and_test_s_those_after
     outcome = seed_result(trained([0.6, 0.4, 0.5]), tested, dataset_of([0, 1]))
     assert (outcome.validation_loss, outcome.validation_accuracy) == (13.0, 0.03)
     assert (outcome.test_loss, outcome.test_accuracy) == (0.5, 0.75)
-    assert (outcome.started, outcome.started_epoch, outcome.diverged_epoch) == (True, 1, None)
+    assert (outcome.learned, outcome.epochs_to_learn, outcome.diverged_epoch) == (True, 1, None)
     watched_test = seed_result(trained([0.6]), tested, dataset_of([0, 1], validation=0))
     assert (watched_test.validation_loss, watched_test.validation_accuracy) == (None, None)
 
 
 def test_training_that_diverged_after_it_had_left_the_plateau_is_no_start() -> None:
     outcome = seed_result(trained([0.6, 0.4], diverged=3), None, dataset_of([0, 1]))
-    assert (outcome.started, outcome.started_epoch, outcome.diverged_epoch) == (False, None, 3)
+    assert (outcome.learned, outcome.epochs_to_learn, outcome.diverged_epoch) == (False, None, 3)
     assert (outcome.test_accuracy, outcome.validation_accuracy) == (None, None)
 
 

@@ -45,7 +45,7 @@ def test_state_of_other_data_is_not_taken_up(interrupted: Path) -> None:
 
 def test_state_of_the_same_training_is_taken_up_whatever_else_is_asked_for(interrupted: Path) -> None:
     """Other code that decides nothing, another name, other seeds beside it, more epochs."""
-    for file in ("stages/training/progress.py", "stages/page/charts.py", "stages/params.py"):
+    for file in ("stages/training/progress.py", "stages/report/charts.py", "stages/params.py"):
         with (interrupted / file).open("a") as code:
             code.write("# a remark\n")
     edit_params(interrupted, "epochs: 3\n", "epochs: 4\n")

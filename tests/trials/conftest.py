@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stages.common.strict_yaml import read_yaml, yaml_text
+from stages.common import read_yaml, yaml_text
 from tests.conftest import STORE, commit, documented, made_once, run
 
 OUTPUTS = ("metrics/search.json", "plots/search_front.png", "plots/search_progress.png", "plots/search_trials.csv")

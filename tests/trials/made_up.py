@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from stages.training.settings import FoundArchitecture
+from stages.params import Search
+from stages.training.architecture import CustomArchitecture
 from stages.trials.proposals import Images
-from stages.trials.settings import Search
 from stages.trials.trial import Rung, Trial
 
 IMAGES = Images((28, 28), 10)
@@ -39,7 +39,7 @@ def made_search(**changed: Any) -> Search:
     return Search.model_validate(SEARCH | changed)
 
 
-def architecture(**changed: Any) -> FoundArchitecture:
+def architecture(**changed: Any) -> CustomArchitecture:
     keys: dict[str, Any] = {
         "filters": [4, 8],
         "blocks": 1,
@@ -48,7 +48,7 @@ def architecture(**changed: Any) -> FoundArchitecture:
         "activation": "relu",
         "average": 0.0,
     }
-    return FoundArchitecture.model_validate(keys | changed)
+    return CustomArchitecture.model_validate(keys | changed)
 
 
 def made_trial(number: int, parameters: int, *accuracies: float | None, **changed: Any) -> Trial:

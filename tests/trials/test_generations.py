@@ -5,9 +5,9 @@ from math import log
 
 import pytest
 
+from stages.params import Search
 from stages.trials.generations import best, searched
 from stages.trials.proposals import Proposals
-from stages.trials.settings import Search
 from stages.trials.trial import Rung, Trial
 from tests.trials.made_up import IMAGES, SPACE, made_search, made_trial
 
@@ -20,7 +20,7 @@ class MadeUp:
 
     def __call__(self, trials: Sequence[Trial], epochs: int) -> list[Rung]:
         self.asked += [(trial.number, epochs) for trial in trials]
-        return [Rung(epochs, self.accuracy(trial, epochs), 1.0, started=True) for trial in trials]
+        return [Rung(epochs, self.accuracy(trial, epochs), 1.0, learned=True) for trial in trials]
 
     def accuracy(self, trial: Trial, epochs: int) -> float:
         relu = trial.architecture.activation == "relu"
@@ -87,7 +87,7 @@ def test_what_is_too_dear_or_does_not_fit_is_not_trained_and_its_kind_is_avoided
     assert not {number for number, _ in evaluate.asked} & {trial.number for trial in unfit}
     for trial in trials:
         fits = min(trial.architecture.image_sizes(*IMAGES.shape)[-1]) >= 1
-        assert bool(trial.unfit) == (not fits or trial.operations > 3_000_000)
+        assert bool(trial.unfit) == (not fits or trial.training_flops > 3_000_000)
     early, late = (sum(bool(trial.unfit) for trial in part) for part in (trials[:24], trials[-24:]))
     assert late < early
 
@@ -106,7 +106,7 @@ def test_who_did_not_start_is_told_as_out_of_bounds_and_goes_no_further() -> Non
         def __call__(self, trials: Sequence[Trial], epochs: int) -> list[Rung]:
             given = super().__call__(trials, epochs)
             fails = [trial.architecture.activation == "sigmoid" for trial in trials]
-            return [rung._replace(started=not fail) for rung, fail in zip(given, fails, strict=True)]
+            return [rung._replace(learned=not fail) for rung, fail in zip(given, fails, strict=True)]
 
     evaluate = SigmoidFails()
     trials = searched(made_search(trials=64), IMAGES, evaluate, lambda _: None)
@@ -141,7 +141,7 @@ def test_the_best_is_of_highest_accuracy_among_those_within_the_budget() -> None
     assert best(trials, 16_000) is trials[1]
     assert best(trials, 16_001) is trials[0]
     assert best(trials, 99) is None
-    assert best(trials, 100) is None, "it did not start"
+    assert best(trials, 100) is None, "it did not learn"
     equal = [made_trial(0, 200, 0.9), made_trial(1, 100, 0.9), made_trial(2, 100, 0.9)]
     assert best(equal, 1000) is equal[1], "the smaller, then the first"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from stages.params import Ties
 from stages.trials.promotion import promoted
-from stages.trials.settings import Ties
 from tests.trials.made_up import made_trial
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.common.strict_yaml import read_yaml, yaml_text
+from stages.common import read_yaml, yaml_text
 from tests.conftest import ENVIRONMENT, ROOT, STORE, commit, documented, ran_stages, run
 from tests.tools.test_repro import processes_below
 from tests.trials.conftest import OUTPUTS, rows, search, states, write_params, written
@@ -144,7 +144,7 @@ def test_another_space_is_a_parameter(project: Path) -> None:
     """The documented command, on a search of its own, as its space is another."""
     command = documented("dvc exp run -S '~search.budgets.small' -S '~search.budgets.medium' -S '~search.budgets.large' -S '+search.budgets.notebook=780570' -S 'search.space.kernel=[5]' -S 'search.space.stride=[1]' -S 'search.space.head=[dense]' -S 'search.space.activation=[sigmoid]' -S 'search.space.normalization=[none]' -S search.space.dropout.high=0 -S search.trials=16 -S search.ties=operations -S '~search.space.learning_rate' -S 'search.space.average=[0]' -S search.space.blocks.low=1 -S search.space.blocks.high=2 -S 'search.space.filters=[{low:6,high:24}]' -S search.space.dense_units.low=40 -S search.space.dense_units.high=160 search/dvc.yaml")  # fmt: skip  # noqa: E501
     write_params(project, space=DEFAULT["space"], budgets=DEFAULT["budgets"])
-    few = ["-S", "search.trials=2", "-S", "search.epochs=[1]"]
+    few = ["-S", "search.trials=2", "-S", "search.rungs=[1]"]
     run(*command[:-1], *few, command[-1], cwd=project)
     trials = [row.split(",") for row in rows(project)]
     assert {(row[11], row[14], row[15]) for row in trials} == {("sigmoid", "", "0")}

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stages.common.problems import problems
-from stages.trials.settings import Search
+from stages.common import problems
+from stages.params import Search
 from tests.trials.made_up import SEARCH
 
 

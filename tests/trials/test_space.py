@@ -10,17 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from stages.common.problems import problems
-from stages.network.architecture import Architecture, build_model
-from stages.network.backend import keras
-from stages.network.cost import parameter_count
-from stages.training.settings import FoundArchitecture
+from stages.common import problems
+from stages.flops import parameter_count
+from stages.params import Space
+from stages.training.architecture import Architecture, CustomArchitecture, build_model
+from stages.training.backend import keras
 from stages.trials.drawing import draw
-from stages.trials.space import Space
 from tests.trials.made_up import SPACE
 
 
-def drawn(seed: int, **changed: Any) -> FoundArchitecture:
+def drawn(seed: int, **changed: Any) -> CustomArchitecture:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     return draw(study.ask(), Space.model_validate(SPACE | changed))
 
@@ -32,7 +31,7 @@ def test_whatever_is_drawn_is_an_architecture_of_the_space(seed: int) -> None:
     assert found.filters == type(found).model_validate(found.model_dump()).filters, "in its one form"
     assert all(2 <= number <= 64 for number in found.filters)
     assert 1 <= found.blocks <= 4
-    assert (found.dense_units is None) == (found.head == "average")
+    assert (found.dense_units is None) == (found.head == "global_average")
     assert found.dropout in (0.0, 0.1, 0.2, 0.3)
 
 

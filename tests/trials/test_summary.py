@@ -40,13 +40,13 @@ def test_the_numbers_count_epochs_to_the_last_rung_and_the_best_within_each_budg
 
 def test_a_budget_without_an_architecture_is_left_out() -> None:
     assert numbers(TRIALS[3:4], SEARCH, 10)["validation_accuracy"] == {"large": 0.95}
-    assert "No architecture that started is within a budget." in outcome(TRIALS[5:], SEARCH, exhausted=False)
+    assert "No architecture that learned is within a budget." in outcome(TRIALS[5:], SEARCH, exhausted=False)
 
 
 def test_a_generation_is_told_in_a_line() -> None:
     line = generation_line(TRIALS, SEARCH, left=150.0)
     assert line == "trials 7/16, epochs 10: small 80.00, large 95.00 %; 2 min left"
-    assert generation_line(TRIALS[5:], SEARCH, left=0.0) == "trials 2/16, epochs 1: none started"
+    assert generation_line(TRIALS[5:], SEARCH, left=0.0) == "trials 2/16, epochs 1: none learned"
 
 
 def test_the_end_shows_the_front_the_best_and_what_to_do_next() -> None:
@@ -81,8 +81,8 @@ def test_a_long_front_shows_its_most_accurate() -> None:
 
 def test_an_architecture_is_told_in_words() -> None:
     told = architecture(
-        filters=[2, 3, 4, 5], blocks=2, kernel=3, stride=2, head="average", dense_units=None, normalization="batch",
-        dropout=0.1, average=0.998, learning_rate=0.004,
+        filters=[2, 3, 4, 5], blocks=2, kernel_size=3, stride=2, head="global_average", dense_units=None, normalization="batch",
+        dropout=0.1, ema_momentum=0.998, learning_rate=0.004,
     )  # fmt: skip
     assert briefly(told) == (
         "(2, 3 / 4, 5), 3x3, max pooling at stride 2, average head, relu, batch normalization, dropout 0.1, "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from stages.trials.table import read_trials, trials_text
 from stages.trials.trial import Rung
 from tests.trials.made_up import architecture, made_trial
@@ -15,7 +15,13 @@ TRIALS = [
     made_trial(0, 100, 0.5, 0.6),
     made_trial(1, 200, None),
     made_trial(2, 300, operations=10**9, unfit=1.0),
-    made_trial(3, 400, 0.4, generation=1, architecture=architecture(head="average", dense_units=None, average=0.998)),
+    made_trial(
+        3,
+        400,
+        0.4,
+        generation=1,
+        architecture=architecture(head="global_average", dense_units=None, ema_momentum=0.998),
+    ),
     made_trial(
         4,
         500,
@@ -23,12 +29,12 @@ TRIALS = [
         architecture=architecture(filters=[2, 3, 4, 5], blocks=2, dropout=0.3, learning_rate=0.004),
     ),
 ]
-TRIALS[4].rungs = [Rung(1, None, None, started=False)]  # diverged
+TRIALS[4].rungs = [Rung(1, None, None, learned=False)]  # diverged
 
 
 def test_a_row_is_a_trial_and_rung_in_the_order_of_training() -> None:
     rows = list(csv.DictReader(io.StringIO(trials_text(TRIALS))))
-    told = [(row["trial"], row["rung"], row["epochs"], row["started"], row["promoted"]) for row in rows]
+    told = [(row["trial"], row["rung"], row["epochs"], row["learned"], row["promoted"]) for row in rows]
     assert told == [
         ("2", "0", "0", "False", "False"),
         ("0", "1", "1", "True", "True"),

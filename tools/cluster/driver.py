@@ -7,8 +7,8 @@ from typing import Any
 
 from distributed import Client, Future, LocalCluster, as_completed, fire_and_forget
 
-from stages.common.cores import usable_cores
-from stages.common.errors import InputError
+from stages.common import InputError
+from stages.cores import usable_cores
 from tools.cluster.clone import Study
 from tools.cluster.plan import Task
 from tools.cluster.worker import FAILED, TOPIC, Offer, Outcome, environment

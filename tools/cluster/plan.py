@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tools.cluster.clone import Study
 from tools.common.git import git, git_or_none
 from tools.common.pipeline import of_the_study, opened

@@ -13,7 +13,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from stages.common.errors import InputError, reported_in_one_line
+from stages.common import InputError, reported_in_one_line
 from stages.params import load_params
 from tools.cluster.clone import Study, TransferError, push, restored
 from tools.cluster.plan import Task, checked_study, has_remote, planned

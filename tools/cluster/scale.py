@@ -26,9 +26,8 @@ from typing import Any
 import pandas as pd
 from distributed import Client, LocalCluster
 
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.files import write_json, write_text
-from stages.common.strict_yaml import read_yaml, yaml_text
+from stages.common import InputError, read_yaml, reported_in_one_line, yaml_text
+from stages.training.files import write_json, write_text
 from tools.cluster.clone import Study
 from tools.cluster.driver import LOCK, run_on_workers
 from tools.cluster.plan import Task

@@ -10,11 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages.common.errors import InputError, reported_in_one_line
-from stages.common.places import PACKED
-from stages.data.packed import read_dataset
+from stages.common import DATASET_FILE, InputError, reported_in_one_line
 from stages.params import load_params
 from stages.search import checked_search, run_search
+from stages.training.dataset import read_dataset
 from stages.trials import processes
 from stages.trials.processes import RungFailedError
 from tools.cluster.clone import Study, TransferError, push
@@ -39,7 +38,7 @@ def search_on(scheduler: str, study: Study) -> None:
         executor = client.get_executor(resources=needed | {worker.environment(LOCK): 1}, retries=RETRIES)
         train = rungs.train_rung
         with executor:
-            run_search(params, read_dataset(PACKED), executor, lambda asked: train(study, asked), travels=True)
+            run_search(params, read_dataset(DATASET_FILE), executor, lambda asked: train(study, asked), travels=True)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
-from stages.common.errors import InputError
+from stages.common import InputError
 
 LONGEST = 120  # seconds that a command of Git may take
 ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}  # a partial clone asks no server, and nobody is asked
@@ -80,7 +80,7 @@ def check_held(revisions: list[str], paths: list[str]) -> None:
 
 
 def ask(arguments: Sequence[str], longest: float = LONGEST) -> subprocess.CompletedProcess[bytes]:
-    """What Git answers. Raises GitError after so many seconds, when it and all that it has started is ended."""
+    """What Git answers. Raises GitError after so many seconds, when it and all that it has learned is ended."""
     command = ["git", *arguments]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | ALONE, start_new_session=True

@@ -2,7 +2,7 @@
 
 import math
 
-from stages.common.files import DECIMALS
+from stages.training.files import DECIMALS
 
 CELL = 80  # characters
 MARKUP = r"\`*_[]|@#~!"

@@ -8,7 +8,7 @@ from typing import Any
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tools.common.git import with_what_is_needed
 
 

@@ -3,8 +3,7 @@
 from pathlib import PurePath
 from typing import Any
 
-from stages.common.errors import InputError
-from stages.common.strict_yaml import read_yaml
+from stages.common import InputError, read_yaml
 from tools.common.pipeline import of_the_study, opened
 
 Lock = dict[str, dict[str, Any]]  # the stages of a dvc.lock, by name

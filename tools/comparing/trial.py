@@ -7,10 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stages.common.errors import InputError
-from stages.common.places import PACKED
-from stages.common.strict_yaml import read_yaml, yaml_text
-from stages.params import PARAMS_FILE, PICKED
+from stages.common import DATASET_FILE, InputError, read_yaml, yaml_text
+from stages.params import BASELINES, PARAMS_FILE
 from tools.comparing.lock import read_lock
 
 SAMPLE = {"data.source": "tests/sample", "data.validation": 100, "train.epochs": 2, "train.seeds": [0, 1]}
@@ -47,7 +45,7 @@ def run_pipeline(project: Path, tell_stage: Callable[[str], None]) -> None:
 
 def run_on_whole_data(project: Path, stages: list[str], data: Path, tell_stage: Callable[[str], None]) -> None:
     """These trainings alone, on the packed data set at `data`. Raises InputError where one fails."""
-    place = project / PACKED
+    place = project / DATASET_FILE
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(data, place)
     _repro(project, ["--single-item", *stages], tell_stage)
@@ -92,7 +90,7 @@ def _content(path: Path) -> bytes | None:
 def narrow_and_deep(project: Path) -> list[str]:
     """Of the project's study the narrowest and the deepest architecture, as stages; a pick where the study has none."""
     params = read_yaml((project / PARAMS_FILE).read_text(encoding="utf-8"), str(PARAMS_FILE))
-    width, depth = (params["study"][family] for family in PICKED)
+    width, depth = (params["study"][family] for family in BASELINES)
     narrow = f"train_width@{min(width, key=lambda name: sum(width[name]))}" if width else "train@width"
     deep = f"train_depth@{max(depth)}" if depth else "train@depth"
     return [narrow, deep]

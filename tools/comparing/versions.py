@@ -9,12 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stages.common.errors import InputError
-from stages.common.libraries import read_libraries
-from stages.common.places import AGGREGATE_LIBRARIES, LIBRARIES
-from stages.common.processor import processor_kind
-from stages.common.strict_yaml import read_yaml
+from stages.common import LIBRARIES, REPORT_LIBRARIES, InputError, read_libraries, read_yaml
 from stages.params import PARAMS_FILE
+from stages.processor import processor_kind
 from tools.common.git import file_at, git, git_bytes
 from tools.comparing.lock import Lock, named_code, named_params, other_keys
 
@@ -40,7 +37,7 @@ class Version:
 
         By its files, but for tests and pages, by the libraries of today, and by the kind of processor.
         """
-        libraries = read_libraries(LIBRARIES) | read_libraries(AGGREGATE_LIBRARIES)
+        libraries = read_libraries(LIBRARIES) | read_libraries(REPORT_LIBRARIES)
         digest = hashlib.sha256(f"{processor_kind()} {libraries}".encode())
         for path, content in sorted(self.files.items()):
             if not NO_SAY.search(path):

@@ -20,13 +20,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from stages.common.errors import reported_in_one_line
-from stages.common.files import write_text
-from stages.common.places import PACKED
-from stages.data.dataset import Dataset, Split
-from stages.data.packed import read_dataset
+from stages.common import DATASET_FILE, reported_in_one_line
 from stages.params import StudyArchitecture, load_params
-from stages.training.settings import Train
+from stages.training.architecture import Train
+from stages.training.dataset import Dataset, Split, read_dataset
+from stages.training.files import write_text
 from tools.common.markdown import table
 from tools.measuring import keras_ways, torch_ways
 from tools.measuring.contenders import WITHOUT_PAUSE, Contender
@@ -53,9 +51,9 @@ ABLATION = Mode(12_800, 1_000, 5, None, Path("records/benchmark/pieces"))
 
 
 def shortened(dataset: Dataset, train: int, test: int) -> Dataset:
-    """The first `train` images of the training part, and the first `test` test images to be watched, or all."""
-    watched = Split(*(array[:test] for array in dataset.test))
-    return Dataset(Split(*(array[:train] for array in dataset.train)), watched, watched)
+    """The first `train` images of the training part, and the first `test` test images to be monitored, or all."""
+    monitored = Split(*(array[:test] for array in dataset.test))
+    return Dataset(Split(*(array[:train] for array in dataset.train)), monitored, monitored)
 
 
 def measure(named: StudyArchitecture, dataset: Dataset, rounds: int, settings: Train, ways: list[str]) -> pd.DataFrame:
@@ -79,11 +77,11 @@ def measure(named: StudyArchitecture, dataset: Dataset, rounds: int, settings: T
 
 
 def measured_by(settings: Train, dataset: Dataset, times: pd.DataFrame) -> dict[str, str]:
-    """What the figures belong to. `dataset` is what was trained on and watched, `times` what `measure` gives."""
-    images, watched = (len(part.labels) for part in (dataset.train, dataset.watched))
+    """What the figures belong to. `dataset` is what was trained on and monitored, `times` what `measure` gives."""
+    images, monitored = (len(part.labels) for part in (dataset.train, dataset.monitored))
     return {
         "sgemm": f"{sgemm_rate(times) / 1e9:.0f} GFLOP/s on {settings.threads} threads",
-        "epoch": f"{images:,} images and an evaluation of {watched:,}; {times['round'].max()} rounds",
+        "epoch": f"{images:,} images and an evaluation of {monitored:,}; {times['round'].max()} rounds",
     } | machine()
 
 
@@ -98,7 +96,7 @@ def main() -> None:
     with reported_in_one_line("benchmark"):
         machine()  # where there is no commit it says so, before minutes are spent
         params = load_params()
-        dataset = shortened(read_dataset(PACKED), mode.images, mode.test_images)
+        dataset = shortened(read_dataset(DATASET_FILE), mode.images, mode.test_images)
         studied = params.studied()
         if mode.names:
             studied = [named for named in [*studied, *OTHER_KINDS] if named.name in mode.names]

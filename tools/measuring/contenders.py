@@ -3,9 +3,8 @@
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from stages.data.dataset import Dataset
-from stages.network.architecture import Architecture
-from stages.training.settings import Train
+from stages.training.architecture import Architecture, Train
+from stages.training.dataset import Dataset
 from tools.measuring import keras_ways, torch_ways
 from tools.measuring.keras_ways import PIECES, sgemm
 from tools.measuring.turns import Turns

@@ -1,4 +1,4 @@
-"""The pipeline's own loop, others with Keras, and ours with a piece of stages/network/fast.py taken away.
+"""The pipeline's own loop, others with Keras, and ours with a piece of stages/training/fast.py taken away.
 
 A way sets everything up, and calls its `turns` before the first epoch and after each.
 """
@@ -8,9 +8,8 @@ from itertools import count
 
 import numpy as np
 
-from stages.data.dataset import Dataset
-from stages.network.architecture import Architecture
-from stages.training.settings import Train
+from stages.training.architecture import Architecture, Train
+from stages.training.dataset import Dataset
 from tools.measuring.turns import Turns
 
 SGEMM_SIDE = 2048
@@ -25,7 +24,7 @@ def ours(
     sharded: bool = True,
 ) -> None:
     """The pipeline's own loop. Threads that have no shards of a batch share every operation."""
-    from stages.network.backend import start
+    from stages.training.backend import start
     from stages.training.loop import State, train
 
     start(settings.threads, split_operations=not sharded or architecture.whole_batches)
@@ -39,11 +38,11 @@ def stock(architecture: Architecture, dataset: Dataset, settings: Train, turns: 
 
 
 def notebook(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
-    """NumPy arrays of float64 into `fit`, everything as Keras sets it, the test images watched."""
+    """NumPy arrays of float64 into `fit`, everything as Keras sets it, the test images monitored."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
 
-    from stages.network.architecture import build_model
+    from stages.training.architecture import build_model
 
     def arrays(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return images[..., np.newaxis] / 127.5 - 1, keras.utils.to_categorical(labels, dataset.classes)
@@ -64,7 +63,7 @@ def notebook(architecture: Architecture, dataset: Dataset, settings: Train, turn
 def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """No loop: a product of two square float32 matrices, SGEMM_SIDE a side, by the same library and threads."""
     del architecture, dataset
-    from stages.network.backend import start, tf
+    from stages.training.backend import start, tf
 
     start(settings.threads, split_operations=True)
     square = tf.random.normal([SGEMM_SIDE, SGEMM_SIDE])
@@ -76,8 +75,8 @@ def sgemm(architecture: Architecture, dataset: Dataset, settings: Train, turns: 
 
 def without_convolution(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own convolution."""
-    from stages.network import fast
-    from stages.network.backend import keras
+    from stages.training import fast
+    from stages.training.backend import keras
 
     vars(fast).update(Conv2D=keras.layers.Conv2D)  # in this process alone, as in the next three
     ours(architecture, dataset, settings, turns)
@@ -85,8 +84,8 @@ def without_convolution(architecture: Architecture, dataset: Dataset, settings: 
 
 def without_pooling(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own pooling."""
-    from stages.network import fast
-    from stages.network.backend import keras
+    from stages.training import fast
+    from stages.training.backend import keras
 
     vars(fast).update(MaxPooling2D=keras.layers.MaxPooling2D, AveragePooling2D=keras.layers.AveragePooling2D)
     ours(architecture, dataset, settings, turns)
@@ -94,8 +93,8 @@ def without_pooling(architecture: Architecture, dataset: Dataset, settings: Trai
 
 def without_adam(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own Adam."""
-    from stages.network.backend import keras
     from stages.training import loop
+    from stages.training.backend import keras
 
     vars(loop).update(FusedAdam=keras.optimizers.Adam)
     ours(architecture, dataset, settings, turns)
@@ -103,8 +102,8 @@ def without_adam(architecture: Architecture, dataset: Dataset, settings: Train, 
 
 def without_shards(architecture: Architecture, dataset: Dataset, settings: Train, turns: Turns) -> None:
     """Ours, with Keras's own model, whose threads share every layer, and the dropout that goes with it."""
-    from stages.network import fast
-    from stages.network.backend import keras
+    from stages.training import fast
+    from stages.training.backend import keras
 
     vars(fast).update(Dropout=keras.layers.Dropout)
     vars(fast).update(ShardedSequential=lambda layers, shards, seed, name: keras.Sequential(layers, name=name))

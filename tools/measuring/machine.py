@@ -6,8 +6,8 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from stages.common.processor import processor_flags
 from stages.params import PARAMS_FILE
+from stages.processor import processor_flags
 from tools.common.git import git
 
 PACKAGES = ("tensorflow", "keras", "numpy", "torch")

@@ -1,17 +1,17 @@
 """Networks unlike the study's: halved ones of three sizes, and the study's (5, 10); all normalized."""
 
-from stages.network.architecture import Architecture
 from stages.params import StudyArchitecture
+from stages.training.architecture import Architecture
 
 
 def _halved(name: str, filters: list[int], dropout: float) -> StudyArchitecture:
     architecture = Architecture(
         filters=filters,
         blocks=3,
-        kernel=3,
+        kernel_size=3,
         pooling="max",
         stride=2,
-        head="average",
+        head="global_average",
         activation="relu",
         normalization="batch",
         dropout=dropout,

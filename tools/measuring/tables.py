@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.data.dataset import Dataset
-from stages.network.cost import forward_flops, training_flops
+from stages.flops import forward_flops, training_flops
 from stages.params import StudyArchitecture
+from stages.training.dataset import Dataset
 from tools.measuring import torch_ways
 from tools.measuring.keras_ways import PIECES, SGEMM_SIDE
 
@@ -65,10 +65,10 @@ def _with_means(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def epoch_flops(named: StudyArchitecture, dataset: Dataset) -> int:
-    """Floating-point operations of training on every image once, and of evaluating the watched ones."""
+    """Floating-point operations of training on every image once, and of evaluating the monitored ones."""
     shape, classes = dataset.image_shape, dataset.classes
     trained = training_flops(named.architecture, shape, classes) * len(dataset.train.labels)
-    return trained + sum(forward_flops(named.architecture, shape, classes)) * len(dataset.watched.labels)
+    return trained + sum(forward_flops(named.architecture, shape, classes)) * len(dataset.monitored.labels)
 
 
 def sgemm_rate(times: pd.DataFrame) -> float:

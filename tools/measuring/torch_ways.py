@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from stages.data.dataset import Dataset
-from stages.network.architecture import Architecture
-from stages.training.settings import Train
+from stages.training.architecture import Architecture, Train
+from stages.training.dataset import Dataset
 from tools.measuring.turns import Turns
 
 EVALUATION_BATCH = 1000  # images, as in stages.training, which would bring TensorFlow along
@@ -80,20 +79,20 @@ def _torch_model(architecture: Architecture, dataset: Dataset) -> Any:
     layers: list[Any] = []
 
     def convolve(inputs: int, outputs: int, around: int) -> None:
-        layers.append(nn.Conv2d(inputs, outputs, architecture.kernel, padding=around, bias=not normalizes))
+        layers.append(nn.Conv2d(inputs, outputs, architecture.kernel_size, padding=around, bias=not normalizes))
         layers.extend([nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)] if normalizes else [])
         layers.append(activation())
 
     def drop_out() -> None:
         layers.extend([nn.Dropout(architecture.dropout)] if architecture.dropout else [])
 
-    channels, around = 1, architecture.kernel // 2
+    channels, around = 1, architecture.kernel_size // 2
     for block, (first, second) in enumerate(architecture.block_filters, start=1):
         convolve(channels, first, around)
-        layers.extend([pooling(3, stride=1)] if architecture.stride == 1 else [])
-        convolve(first, second, 0 if architecture.stride == 1 else around)
+        layers.extend([pooling(3, stride=1)] if architecture.pool_stride == 1 else [])
+        convolve(first, second, 0 if architecture.pool_stride == 1 else around)
         layers.extend([pooling(2)] if architecture.pooled(block) else [])
-        if architecture.head == "average" and block == architecture.blocks:
+        if architecture.head == "global_average" and block == architecture.blocks:
             layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
         drop_out()
         channels = second

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from stages.common.reading import read_npz
 from tools.own_images.values import Values
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from stages.data.class_names import CLASS_NAMES, check_class_names, read_class_names
-from stages.data.dataset import Split
+from stages.training.dataset import Split
 from stages.data.holdout import held_out
 from tools.own_images.pictures import Part
 

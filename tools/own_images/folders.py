@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from stages.data.class_names import check_class_names
 from tools.own_images.pictures import Part, read_picture, with_progress
 

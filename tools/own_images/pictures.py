@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-from stages.common.errors import InputError
+from stages.common import InputError
 
 OPAQUE = 255
 Item = TypeVar("Item")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tools.own_images.values import Values
 
 LABEL = "label"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tools.own_images.pictures import Part, grey, scaled, with_progress
 
 WHITE = 255

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from stages.common.files import sha256, whole_file, write_text
+from stages.training.files import sha256, whole_file, write_text
 from stages.data.class_names import CLASS_NAMES
-from stages.data.dataset import Split
+from stages.training.dataset import Split
 from stages.data.idx import FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, UNSIGNED_BYTE
 from stages.data.sources import SUMS
 

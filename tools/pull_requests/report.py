@@ -9,7 +9,7 @@ says, and ends with exit status 0 all the same: the review goes on.
 
 import sys
 
-from stages.common.places import METRICS, PLOTS
+from stages.common import METRICS, PLOTS
 from stages.params import PARAMS_FILE
 from tools.common.console import counted
 from tools.common.git import GitError

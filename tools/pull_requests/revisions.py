@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from stages.common.errors import InputError
-from stages.common.places import METRICS, PLOTS
+from stages.common import METRICS, PLOTS, InputError
 from stages.params import PARAMS_FILE
 from tools.common.git import check_held, file_at, git, git_or_none
 from tools.common.markdown import code, plain

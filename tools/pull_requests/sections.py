@@ -8,16 +8,15 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from stages.analysis.outcome import ACCURACY, STUDY, SUMMARY, VERDICTS
-from stages.common.places import PLOTS
-from stages.common.strict_yaml import read_yaml
-from stages.params import FAMILIES, PARAMS_FILE, PICKED, Family
+from stages.common import PLOTS, read_yaml
+from stages.params import BASELINES, FAMILIES, PARAMS_FILE, Family
 from tools.common.console import counted
 from tools.common.markdown import ABSENT, code, curve, folded, number, plain, table
 from tools.pull_requests.revisions import Side, dvc_diff, json_diff
 from tools.pull_requests.seed_noise import judged, read_curves, seed_values
 
-FIRST = ("test_accuracy", "test_accuracy_started")  # of the metrics; the others are folded
-CURVES = {"loss": "training loss", "val_accuracy": "watched accuracy"}
+FIRST = ("test_accuracy", "test_accuracy_learned")  # of the metrics; the others are folded
+CURVES = {"loss": "training loss", "val_accuracy": "monitored accuracy"}
 CAUSES = 4  # of a stage that ran again, shown
 ROWS = 50  # of a table, shown; GitHub takes 65,536 characters a comment
 SENTENCE = 400  # characters
@@ -126,14 +125,14 @@ def curves(old: Side, new: Side) -> Section:
                 means = [_mean_over_seeds(one, column) for one in pair]
                 drawn = [curve(mean, min(chain(*means), default=0), max(chain(*means), default=0)) for mean in means]
                 rows.append([code(architecture), title, *drawn])
-    what = "First epoch, the course, last epoch; means over all seeds, failed starts included."
+    what = "First epoch, the course, last epoch; means over all seeds, failed runs included."
     text = f"{what}\n\n{table(['', '', 'base', 'branch'], rows, ROWS)}"
     return Section("learning curve", changes, f"## Learning curves\n\n{text}")
 
 
 def _curves(side: Side, family: Family) -> dict[str, pd.DataFrame] | None:
     path = f"{PLOTS}/{family}_curves.csv"
-    if family not in PICKED and side.text(path) is None:
+    if family not in BASELINES and side.text(path) is None:
         return {}  # it is from before anything could be found
     return side.read(path, _by_architecture)
 

@@ -9,8 +9,8 @@ from io import StringIO
 import pandas as pd
 
 from stages.analysis.statistics import difference
-from stages.common.places import PLOTS
-from stages.params import FAMILIES, PARAMS_FILE, PICKED, read_params
+from stages.common import PLOTS
+from stages.params import BASELINES, FAMILIES, PARAMS_FILE, read_params
 from stages.training.results import EPOCH_COLUMNS
 from tools.common.markdown import number
 from tools.pull_requests.revisions import Side
@@ -20,7 +20,7 @@ def seed_values(side: Side) -> dict[str, list[float]]:
     """One value a seed of every metric that has them, by the metric's key; nothing of what could not be read."""
     params = side.read(str(PARAMS_FILE), read_params)
     values: dict[str, list[float]] = {}
-    held = {named.family for named in params.architectures()} if params else PICKED
+    held = {named.family for named in params.architectures()} if params else BASELINES
     for family in FAMILIES:
         if family not in held:
             continue
@@ -29,7 +29,7 @@ def seed_values(side: Side) -> dict[str, list[float]]:
         if params is None or accuracy is None or curves is None:
             continue
         for named in params.architectures():
-            key = named.family if named.is_pick else f"{named.family}.{named.key}"
+            key = named.family if named.is_baseline else f"{named.family}.{named.key}"
             if named.family == family:
                 values |= _values(key, *(table[table["architecture"] == named.label] for table in (accuracy, curves)))
     return values
@@ -40,7 +40,7 @@ def _values(key: str, accuracy: pd.DataFrame, curves: pd.DataFrame) -> dict[str,
     last = curves[curves["seed"].isin(tested["seed"])].drop_duplicates("seed", keep="last")
     return {
         f"{key}.test_accuracy": list(tested["test_accuracy"]),
-        f"{key}.test_accuracy_started": list(tested[tested["started"]]["test_accuracy"]),
+        f"{key}.test_accuracy_learned": list(tested[tested["learned"]]["test_accuracy"]),
         f"{key}.validation_accuracy": list(last["val_accuracy"]),
         f"{key}.validation_loss": list(last["val_loss"]),
     }
@@ -48,7 +48,7 @@ def _values(key: str, accuracy: pd.DataFrame, curves: pd.DataFrame) -> dict[str,
 
 def read_accuracy(text: str) -> pd.DataFrame:
     """plots/FAMILY_accuracy.csv; ValueError or KeyError where it is no such table."""
-    types = {"architecture": str, "seed": int, "test_accuracy": float, "started": bool}
+    types = {"architecture": str, "seed": int, "test_accuracy": float, "learned": bool}
     return _read_table(text, types)
 
 

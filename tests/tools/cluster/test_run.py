@@ -7,7 +7,7 @@ from pathlib import Path
 import distributed
 import pytest
 
-from stages.common.files import sha256
+from stages.training.files import sha256
 from tests.conftest import commit, documented, edit_params, ran_stages, run
 from tests.tools.cluster.clusters import Cluster, until
 from tests.tools.cluster.conftest import bucket, finish, give_stages, start

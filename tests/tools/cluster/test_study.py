@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.strict_yaml import read_yaml, yaml_text
+from stages.common import read_yaml, yaml_text
 from tests.conftest import contents, ran_stages, run
 from tests.tools.cluster.clusters import Cluster, until
 from tests.tools.cluster.conftest import bucket, finish, start

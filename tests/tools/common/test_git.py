@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tests.conftest import commit, run
 from tools.common.git import GitError, ask, check_held, file_at, git, git_or_none, is_at
 

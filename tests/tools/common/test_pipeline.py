@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tools.common.pipeline import stale_stages
 
 PIPELINE = """

@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from stages.data.dataset import Dataset
 from stages.data.holdout import read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.params import StudyArchitecture, load_params
+from stages.training.dataset import Dataset
 from tests.conftest import ROOT
 from tools.measuring.benchmark import measure, measured_by, shortened
 from tools.measuring.keras_ways import PIECES, SGEMM_SIDE

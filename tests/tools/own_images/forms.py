@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tests.conftest import ENVIRONMENT, ROOT
 from tools.images import make_folder, read_request
 

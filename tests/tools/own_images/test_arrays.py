@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tools.own_images.arrays import read_arrays
 from tools.own_images.pictures import Part
 from tools.own_images.values import parts_of

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from stages.data.class_names import CLASS_NAMES
-from stages.data.dataset import Split
+from stages.training.dataset import Split
 from tools.own_images.classes import classes_of, drawn, names_of, numbered
 from tools.own_images.pictures import Part
 

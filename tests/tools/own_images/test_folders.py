@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tests.common.test_locale import ASCII
 from tests.conftest import ENVIRONMENT, ROOT
 from tools.own_images.folders import read_folders

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tools.own_images.pictures import read_picture
 
 RANDOM = np.random.default_rng(0)

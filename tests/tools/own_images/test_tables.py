@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.common.errors import InputError
+from stages.common import InputError
 from tools.own_images.tables import LINES, part_files, read_table
 
 NAMES = "label,pixel0,pixel1,pixel2,pixel3\n"

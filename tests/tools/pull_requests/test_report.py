@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stages.common.strict_yaml import read_yaml
+from stages.common import read_yaml
 from tests.conftest import commit, documented, edit_params, run
 from tests.in_process import called
 from tests.tools.pull_requests.conftest import clone_of, number
@@ -15,7 +15,7 @@ from tools.common.git import GitError
 from tools.common.markdown import plain
 from tools.pull_requests.report import main, report
 
-SINGLE = ("test_accuracy", "test_accuracy_started", "validation_accuracy", "validation_loss")  # values a seed in Git
+SINGLE = ("test_accuracy", "test_accuracy_learned", "validation_accuracy", "validation_loss")  # values a seed in Git
 
 
 def short(project: Path, revision: str) -> str:
@@ -24,7 +24,7 @@ def short(project: Path, revision: str) -> str:
 
 def numbers(content: dict[str, Any], prefix: str = "") -> dict[str, float]:
     """Those of nested metrics, by keys with dots."""
-    found: dict[str, float] = {}
+    custom: dict[str, float] = {}
     for key, value in content.items():
         if isinstance(value, dict):
             found |= numbers(value, f"{prefix}{key}.")
@@ -90,7 +90,7 @@ def test_report_on_a_trained_branch_to_the_line_without_data(small: Path) -> Non
     changed_curves = []
     for name in ("(10, 20)", "(8, 16)", "1 block"):
         pair = [curves.get((revision, name)) for revision in ("main", "branch")]
-        for column, title in (("loss", "training loss"), ("val_accuracy", "watched accuracy")):
+        for column, title in (("loss", "training loss"), ("val_accuracy", "monitored accuracy")):
             cells = one_epoch([None if row is None else row[column] for row in pair])
             changed_curves.append(f"| `{name}` | {title} | {cells} |")
     causes = {
@@ -138,7 +138,7 @@ def test_report_on_a_trained_branch_to_the_line_without_data(small: Path) -> Non
         "",
         "## Learning curves",
         "",
-        "First epoch, the course, last epoch; means over all seeds, failed starts included.",
+        "First epoch, the course, last epoch; means over all seeds, failed runs included.",
         "",
         "|  |  | base | branch |",
         "| --- | --- | --- | --- |",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stages.common.strict_yaml import read_yaml, yaml_text
+from stages.common import read_yaml, yaml_text
 from tests.conftest import commit, edit_params, run
 from tests.tools.pull_requests.conftest import edit_json
 from tools.pull_requests.report import report

@@ -1,0 +1,396 @@
+"""Layers, a model and an optimizer that compute what Keras's do, from the same weights, in less time on a processor.
+
+oneDNN works on vectors of 8 channels (AVX2) or 16 (AVX-512), and layers of fewer leave part of one empty. What is here
+hands it the same numbers in another shape. Results equal the stock layers' but for the order in which numbers are added
+up; `tools/measuring/benchmark.py` tells what that buys.
+
+Only what the architectures need: channels last, square kernels of an odd side at stride 1, pooling without padding.
+A layer of which stock Keras's is as fast, such as a pooling at stride 2, computes as that does: the choice is here.
+
+Over 200 lines: whatever makes a step faster and could change its bytes is here, and in no other file.
+"""
+
+from collections.abc import Sequence
+from math import gcd
+from typing import Any
+
+from stages.training.backend import keras, tf
+
+VECTOR = 8  # channels, the shortest
+LONGEST_VECTOR = 16
+PAIRED = 5  # pixels a side of a kernel, for which pairs of columns are faster
+NORMALIZED = 4  # channels, of whose multiples the fused normalization is fast: up to 25 times as fast as of others
+
+
+class Conv2D(keras.layers.Conv2D):
+    """Stock convolution, computed by `convolution`."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        around = self.kernel_size[0] // 2 if self.padding == "same" else 0
+        bias = tf.convert_to_tensor(self.bias) if self.use_bias else None
+        return self.activation(convolution(inputs, tf.convert_to_tensor(self.kernel), bias, around))
+
+
+class MaxPooling2D(keras.layers.MaxPooling2D):
+    """Stock pooling, at stride 1 computed by `max_pooling`."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return max_pooling(inputs, self.pool_size[0]) if self.strides == (1, 1) else super().call(inputs)
+
+
+class AveragePooling2D(keras.layers.AveragePooling2D):
+    """Stock pooling, at stride 1 with the gradient of `average_pooling`."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return average_pooling(inputs, self.pool_size[0]) if self.strides == (1, 1) else super().call(inputs)
+
+
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Stock normalization, in training computed by `batch_normalization` where that can be."""
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
+        if not training or inputs.shape[1] * inputs.shape[2] % _pixels_as_one(inputs.shape[-1]):
+            return super().call(inputs, training, mask)
+        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        outputs, mean, variance = batch_normalization(inputs, gamma, beta, self.epsilon)
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + value * (1 - self.momentum))
+        return outputs
+
+
+class Dropout(keras.layers.Dropout):
+    """Stock dropout, but that whoever trains hands it the factors: 0, or what makes up for those that are left out."""
+
+    factors: tf.Tensor
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return inputs * self.factors if training else inputs
+
+
+class ShardedSequential(keras.Sequential):
+    """Stock `Sequential` for class probabilities and cross-entropy that cuts every batch into equal shards.
+
+    Where threads share every layer they wait for one another at its end; where each has its own images they do so once
+    a step. Wants as many inter-op threads as shards, and one intra-op thread. A batch that cannot be cut into equal
+    shards is filled up with blank images, which have no weight in the gradients and are dropped from the outputs.
+    """
+
+    train_function: Any
+
+    def __init__(self, layers: list[Any], shards: int, seed: int, name: str) -> None:
+        super().__init__(layers, name=name)
+        self.shards = shards
+        self.seed = seed
+        self.dropouts = [layer for layer in layers if isinstance(layer, Dropout)]
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
+        layer_by_layer = super().call
+        outputs = [layer_by_layer(shard, training, mask) for shard in self._cut(inputs)]
+        joined = _joined(outputs, inputs)
+        joined._keras_logits = _joined([output._keras_logits for output in outputs], inputs)  # as softmax leaves them
+        return joined
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Keras's own; for several steps a call a loop of half the graph, for data that never end within a call."""
+        if self.steps_per_execution == 1:
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            self.train_function = tf.function(self._train_steps, autograph=False)
+
+    def _train_steps(self, batches: Any) -> Any:
+        def step(taken: tf.Tensor) -> tf.Tensor:
+            self.train_step(next(batches))
+            return taken + 1
+
+        tf.while_loop(lambda taken: taken < self.steps_per_execution, step, [0])
+        return self.get_metrics_result()
+
+    def train_step(self, data: Any) -> Any:
+        """Keras's own, without sample weights, but that every shard has its gradients from `_gradients`."""
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        count = tf.shape(images)[0]
+        weights = tf.fill([count], 1 / tf.cast(count, tf.float32))
+        parts = [self._cut(part) for part in (images, labels, weights, *self._dropout_factors(count))]
+        outputs, losses, gradients = zip(*(self._gradients(*shard) for shard in zip(*parts, strict=True)), strict=True)
+        self.optimizer.apply([tf.add_n(summands) for summands in zip(*gradients, strict=True)], self.trainable_weights)
+        (tracker,) = (metric for metric in self.metrics if metric.name == "loss")
+        tracker.update_state(tf.reduce_mean(_joined(losses, images)), sample_weight=count)
+        return self.compute_metrics(images, labels, _joined(outputs, images))
+
+    @tf.function(autograph=False, experimental_attributes={"_noinline": True})
+    def _gradients(
+        self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, *factors: tf.Tensor
+    ) -> tuple[Any, ...]:
+        """A shard's probabilities `[N, classes]`, its losses `[N]`, and the gradients of their weighted sum.
+
+        One graph for all shards: it is built once. And a graph of its own, for TensorFlow hands a max pooling's
+        gradient to oneDNN only if it comes by the pooling first (MaxpoolGradRewrite in mkl_layout_pass.cc). In the loop
+        over several steps, a cycle, it starts anywhere: one training in 200 had a gradient of Eigen's, which adds up in
+        another order.
+        """
+        for layer, of_layer in zip(self.dropouts, factors, strict=True):
+            layer.factors = of_layer
+        with tf.GradientTape() as tape:
+            outputs = super().call(images, training=True)
+            losses = keras.losses.categorical_crossentropy(labels, outputs)
+        return outputs, losses, tape.gradient(losses, self.trainable_weights, output_gradients=weights)
+
+    def _dropout_factors(self, count: tf.Tensor) -> list[tf.Tensor]:
+        """What every dropout multiplies the whole batch by: a function of seed, layer and step."""
+        step = tf.cast(self.optimizer.iterations, tf.int64)
+        factors = []
+        for number, layer in enumerate(self.dropouts, start=1):
+            key = tf.stack([tf.constant(self.seed + (number << 32), tf.int64), step])
+            drawn = tf.random.stateless_uniform([count, *layer.output.shape[1:]], key, alg="philox")
+            factors.append(tf.cast(drawn >= layer.rate, tf.float32) / (1 - layer.rate))
+        return factors
+
+    def _cut(self, batch: tf.Tensor) -> Any:
+        missing = -tf.shape(batch)[0] % self.shards
+        return tf.split(tf.pad(batch, [[0, missing], *[[0, 0]] * (batch.shape.rank - 1)]), self.shards)
+
+
+def _joined(shards: Sequence[tf.Tensor], batch: tf.Tensor) -> tf.Tensor:
+    """The shards' rows as those of one tensor, as many as the batch has."""
+    return tf.concat(shards, axis=0)[: tf.shape(batch)[0]]
+
+
+class FusedAdam(keras.optimizers.Adam):
+    """Adam (Kingma and Ba, 2015, algorithm 1 in the form before section 2.1), each variable in one operation."""
+
+    def apply(self, grads: Sequence[tf.Tensor], trainable_variables: Sequence[Any]) -> None:
+        if not self.built:
+            self.build(trainable_variables)
+        step = tf.cast(self.iterations + 1, tf.float32)
+        shared = {
+            "beta1_power": self.beta_1**step,
+            "beta2_power": self.beta_2**step,
+            "lr": self.learning_rate.value,
+            "beta1": self.beta_1,
+            "beta2": self.beta_2,
+            "epsilon": self.epsilon,
+        }
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            index = self._get_variable_index(variable)
+            moments = {"m": self._momentums[index].value.handle, "v": self._velocities[index].value.handle}
+            tf.raw_ops.ResourceApplyAdam(var=variable.value.handle, **moments, **shared, grad=gradient)
+        self._update_model_variables_moving_average(trainable_variables)  # of `use_ema`, as the stock optimizer does
+        self.iterations.assign_add(1)
+
+
+def convolution(images: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, around: int) -> tf.Tensor:
+    """Images `[N, H, W, C]` with `around` pixels of zeros on each side, kernel `[K, K, C, F]`, bias `[F]` or none.
+
+    Gives `[N, H + 2 around - K + 1, W + 2 around - K + 1, F]`. The gradients to images and kernel are convolutions as
+    well, and each of the three is done by pairs of columns where that is faster.
+    """
+    filters = kernel.shape[-1]
+    by_pairs = _by_pairs(images, kernel, filters)
+
+    @tf.custom_gradient
+    def differentiable(images: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def gradients(of_output: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            of_pixels = _single(of_output) if by_pairs else of_output
+            return _gradient_to_images(images, kernel, of_pixels, around), (
+                _paired_gradient_to_kernel(images, kernel, of_output, around)
+                if by_pairs
+                else _gradient_to_kernel(images, kernel.shape, of_output, around)
+            )
+
+        return (_convolve_pairs if by_pairs else _convolve)(images, kernel, around), gradients
+
+    result = differentiable(images, kernel)
+    if bias is not None:
+        result = tf.nn.bias_add(result, tf.concat([bias, bias], 0) if by_pairs else bias)
+    return _single(result) if by_pairs else result
+
+
+def _by_pairs(images: tf.Tensor, kernel: tf.Tensor, filters: int) -> bool:
+    return kernel.shape[0] == PAIRED and filters < VECTOR and images.shape[2] % 2 == 0
+
+
+def _convolve(images: tf.Tensor, kernel: tf.Tensor, around: int) -> tf.Tensor:
+    return tf.nn.conv2d(images, kernel, 1, _padding(around))
+
+
+def _padding(around: int) -> str:
+    return "SAME" if around else "VALID"
+
+
+def _convolve_pairs(images: tf.Tensor, kernel: tf.Tensor, around: int) -> tf.Tensor:
+    """As `_convolve`, the result `[N, H, W/2, 2F]`. Zeros left and right are put there first: twice as fast."""
+    pairs = tf.pad(_pairs(images), [[0, 0], [0, 0], [around // 2, around // 2], [0, 0]])
+    return tf.nn.conv2d(pairs, _paired_kernel(kernel), 1, [[0, 0], [around, around], [0, 0], [0, 0]])
+
+
+def _gradient_to_images(images: tf.Tensor, kernel: tf.Tensor, of_output: tf.Tensor, around: int) -> tf.Tensor:
+    """The convolution of the output's gradient with the kernel turned by 180 degrees and its channels exchanged."""
+    if _by_pairs(images, kernel, images.shape[-1]):
+        turned = tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2])
+        return _single(_convolve_pairs(of_output, turned, kernel.shape[0] - 1 - around))
+    return tf.raw_ops.Conv2DBackpropInput(
+        input_sizes=tf.shape(images),
+        filter=kernel,
+        out_backprop=of_output,
+        strides=[1, 1, 1, 1],
+        padding=_padding(around),
+    )
+
+
+def _gradient_to_kernel(images: tf.Tensor, shape: list[int], of_output: tf.Tensor, around: int) -> tf.Tensor:
+    return tf.raw_ops.Conv2DBackpropFilter(
+        input=images,
+        filter_sizes=shape,
+        out_backprop=of_output,
+        strides=[1, 1, 1, 1],
+        padding=_padding(around),
+    )
+
+
+def _paired_gradient_to_kernel(images: tf.Tensor, kernel: tf.Tensor, of_output: tf.Tensor, around: int) -> tf.Tensor:
+    """The gradient to `_paired_kernel(kernel)`, brought together from the two places that each weight has there."""
+    side, _, channels, filters = kernel.shape
+    shape = [side, side // 2 + 1, 2 * channels, 2 * filters]
+    left, right = tf.split(_gradient_to_kernel(_pairs(images), shape, of_output, around), 2, axis=-1)
+    columns = [side, side + 1, channels, filters]
+    return tf.reshape(left, columns)[:, :-1] + tf.reshape(right, columns)[:, 1:]
+
+
+def _paired_kernel(kernel: tf.Tensor) -> tf.Tensor:
+    """`[K, K, C, F]` as `[K, K // 2 + 1, 2C, 2F]`: the kernel, and beside it the kernel moved on by a column."""
+    side, _, channels, filters = kernel.shape
+    empty = tf.zeros([side, 1, channels, filters])
+    shape = [side, side // 2 + 1, 2 * channels, filters]
+    left, right = tf.concat([kernel, empty], axis=1), tf.concat([empty, kernel], axis=1)
+    return tf.concat([tf.reshape(left, shape), tf.reshape(right, shape)], axis=-1)
+
+
+def _pairs(images: tf.Tensor) -> tf.Tensor:
+    """`[N, H, W, C]` as `[N, H, W/2, 2C]`: two columns beside each other become one with twice the channels."""
+    _, height, width, channels = images.shape
+    return tf.reshape(images, [-1, height, width // 2, 2 * channels])
+
+
+def _single(pairs: tf.Tensor) -> tf.Tensor:
+    _, height, width, channels = pairs.shape
+    return tf.reshape(pairs, [-1, height, 2 * width, channels // 2])
+
+
+def max_pooling(images: tf.Tensor, size: int) -> tf.Tensor:
+    """Largest of each `size` x `size` pixels: `[N, H, W, C]` to `[N, H - size + 1, W - size + 1, C]`.
+
+    Of equal ones the first gets the gradient: along the rows first, then along the columns, ties are broken as in one
+    pass.
+    """
+    channels = images.shape[-1]
+    if channels % LONGEST_VECTOR == 0:
+        return tf.nn.max_pool2d(images, size, 1, "VALID")
+    if channels >= VECTOR:
+        return _max_of_rows(tf.nn.max_pool2d(images, [1, size], 1, "VALID"), size)
+    exchanged = [0, 2, 1, 3]
+    return _max_of_rows(tf.transpose(_max_of_rows(tf.transpose(images, exchanged), size), exchanged), size)
+
+
+def _max_of_rows(images: tf.Tensor, size: int) -> tf.Tensor:
+    """Largest of each `size` pixels in a column. A row's pixels are taken for channels: whole vectors, whatever C."""
+    _, height, width, channels = images.shape
+    rows = tf.reshape(images, [-1, height, 1, width * channels])
+    return tf.reshape(tf.nn.max_pool2d(rows, [size, 1], 1, "VALID"), [-1, height - size + 1, width, channels])
+
+
+def average_pooling(images: tf.Tensor, size: int) -> tf.Tensor:
+    """Mean of each `size` x `size` pixels: `[N, H, W, C]` to `[N, H - size + 1, W - size + 1, C]`.
+
+    Each pixel's gradient is the mean of the gradients that it had a part in: the same pooling, of the output's gradient
+    with `size - 1` pixels of zeros around it.
+    """
+
+    @tf.custom_gradient
+    def differentiable(images: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def gradient(of_output: tf.Tensor) -> tf.Tensor:
+            around = [size - 1, size - 1]
+            return tf.nn.avg_pool2d(tf.pad(of_output, [[0, 0], around, around, [0, 0]]), size, 1, "VALID")
+
+        return tf.nn.avg_pool2d(images, size, 1, "VALID"), gradient
+
+    return differentiable(images)
+
+
+def batch_normalization(
+    images: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Images `[N, H, W, C]` normalized by their own statistics, times gamma `[C]`, plus beta `[C]`.
+
+    Gives mean and variance `[C]` as well, of which no loss may depend. Ioffe and Szegedy (2015), algorithm 1, in half
+    the passes over the images that the stock layer takes. `H * W` is a multiple of `_pixels_as_one(C)`.
+    """
+    _, height, width, channels = images.shape
+    if channels % VECTOR == 0:
+        return _normalize(images, gamma, beta, epsilon)
+    as_one = _pixels_as_one(channels)
+    normalize = _normalize if as_one == 1 else _normalize_merged
+    # TensorFlow takes a ReLU that follows into the operation: slow but for whole vectors. Not over another shape.
+    rows = tf.reshape(images, [-1, height * width // as_one, 1, as_one * channels])
+    outputs, mean, variance = normalize(rows, gamma, beta, epsilon)
+    return tf.reshape(outputs, [-1, height, width, channels]), mean, variance
+
+
+def _pixels_as_one(channels: int) -> int:
+    """So many pixels beside each other are taken for one of as many times the channels, a multiple of NORMALIZED."""
+    return NORMALIZED // gcd(channels, NORMALIZED)
+
+
+def _normalize(images: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, ...]:
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=images, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True
+    )
+    pixels = tf.cast(tf.reduce_prod(tf.shape(images)[:3]), tf.float32)
+    return outputs, mean, variance * (pixels - 1) / pixels  # biased, as Keras's is
+
+
+def _normalize_merged(rows: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, ...]:
+    """As `_normalize`, of `[N, R, 1, K * C]` where gamma and beta have `[C]`: each channel is there K times."""
+    channels = gamma.shape[0]
+    times = rows.shape[-1] // channels
+
+    def united(of_merged: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(of_merged, [times, channels])
+
+    @tf.custom_gradient
+    def differentiable(rows: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Any]:
+        _, means, variances = _normalize(rows, tf.ones([times * channels]), tf.zeros([times * channels]), epsilon)
+        mean = tf.reduce_mean(united(means), axis=0)
+        variance = tf.reduce_mean(united(variances) + tf.square(united(means) - mean), axis=0)
+        given = {"epsilon": epsilon, "is_training": False}
+        merged_mean, merged_variance, merged_gamma = (tf.tile(of_one, [times]) for of_one in (mean, variance, gamma))
+
+        def normalized(scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+            return tf.raw_ops.FusedBatchNormV3(
+                x=rows,
+                scale=tf.tile(scale, [times]),
+                offset=tf.tile(offset, [times]),
+                mean=merged_mean,
+                variance=merged_variance,
+                **given,
+            ).y
+
+        def gradients(of_outputs: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            """As if the statistics were given; less what they bring in, which is a normalization of the rows again."""
+            of_rows, of_gammas, of_betas, *_ = tf.raw_ops.FusedBatchNormGradV3(
+                y_backprop=of_outputs,
+                x=rows,
+                scale=merged_gamma,
+                reserve_space_1=merged_mean,
+                reserve_space_2=merged_variance,
+                reserve_space_3=merged_variance,  # what a GPU would keep
+                **given,
+            )
+            of_gamma, of_beta = (tf.reduce_sum(united(part), axis=0) for part in (of_gammas, of_betas))
+            pixels = tf.cast(tf.size(rows) // channels, tf.float32)
+            share = gamma * tf.math.rsqrt(variance + epsilon) / pixels
+            return of_rows - normalized(share * of_gamma, share * of_beta), of_gamma, of_beta
+
+        return (normalized(gamma, beta), mean, variance), gradients
+
+    normalized_and_statistics: tuple[tf.Tensor, ...] = differentiable(rows, gamma, beta)
+    return normalized_and_statistics
