@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.common import InputError
-from stages.common.reading import read_npz
+from stages.training.files import read_npz
 from tools.own_images.values import Values
 
 NUMBERS = "buif"  # NumPy's letters for truth values, whole numbers and fractions
