@@ -1,197 +1,293 @@
-"""What is kept of trainings, so that no epoch is trained twice: their states, below DVC's cache folder.
+"""The store of checkpoints and results of trainings, below DVC's cache folder, so that no epoch is trained twice.
 
-A state follows from an identity (architecture, seed, data, code and so on) and from the number of its epochs; not from
-how many are asked for, under which name, or with which other seeds. So whoever asks for the same training finds it:
-the pick and the study, more seeds, more epochs, another branch, the queue, and a training that was killed. Kept are the
-state after every epoch at which a training ended, and the longest of those that did not get to their end.
+A fingerprint names what a training follows from: architecture, settings, seed, data, code and libraries, but not its
+number of epochs, its name, or the other seeds. So the baseline and the study, more seeds, more epochs, another branch
+and the queue find the same training. A folder per fingerprint has a checkpoint for every finished length, the latest
+one of an interrupted run, and for finished trainings what the stage `train` writes of the seed.
 
-Keras's own BackupAndRestore is not enough here: it keeps no history, it overwrites the weights and then the epoch's
-number in place, so that a kill between the two makes it go on in the wrong epoch, and it takes up whatever it finds.
-These files are written whole, carry a digest of their bytes, and name what made them.
+The file names also carry the kind of processor. A finished training is used whatever kind made it; an unfinished one
+resumes on its own kind only, because rounding differs between kinds.
+
+Keras's BackupAndRestore is not enough: it stores no history, replaces weights and epoch number one after the other,
+so that a kill in between resumes at the wrong epoch, and it accepts whatever it finds.
 """
 
+import fcntl
 import hashlib
 import io
 import json
 import os
+import platform
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from dvc.config import Config
 
 from stages.common import DATASET_FILE, LIBRARIES, read_libraries
-from stages.locks import locked
 from stages.training.architecture import Architecture, Train
 from stages.training.files import whole_file, write_text
-from stages.training.loop import State
-from stages.training.results import EPOCH_COLUMNS
+from stages.training.results import EPOCH_COLUMNS, SeedOutput, State
 
-STAGES = Path(__file__).parents[1]
-DECIDING = (  # the code that a training's bytes follow from; a test derives it from the imports
-    "common/files.py",
-    "data/dataset.py",
-    "network/architecture.py",
-    "network/backend.py",
-    "network/fast.py",
-    "training/diagnosis.py",
-    "training/loop.py",
-    "training/results.py",
-)
+CODE = Path(__file__).parent / "training"
 FOLDER = "trainings"  # below DVC's cache
-IDENTITY = "identity.json"
-STATE_FILE = re.compile(r"(epoch|unfinished)-(\d+)\.npz")
+LOCAL = Path(".dvc/tmp/trainings")  # used if the store cannot be written
+FILE = re.compile(r"(epoch|unfinished|output)-(\d+)\.(.+)\.npz")
 DIGEST_BYTES = hashlib.sha256().digest_size
-Identity = dict[str, Any]
+KINDS = (  # flags of /proc/cpuinfo that oneDNN (cpu_isa_traits.hpp) requires, in its order of preference
+    ("AVX-512", "avx512bw avx512dq avx512f avx512vl"),
+    ("AVX2", "avx2"),
+)
 
 
-class Found(NamedTuple):
-    """A kept state, and a phrase for the user where there is something to say."""
+def cpu_kind(cpuinfo: str | None = None, machine: str | None = None) -> str:
+    """Return what rounding follows from on this machine: architecture, maker and instruction set.
 
-    state: State
-    note: str = ""
+    For example "x86_64-GenuineIntel-AVX-512"; other architectures and systems are named by `platform.machine()` alone.
+    The arguments replace Linux's /proc/cpuinfo and the architecture. PROCESSOR_KIND_OF_TESTS replaces all of it.
+    """
+    if pretended := os.environ.get("PROCESSOR_KIND_OF_TESTS"):
+        return pretended
+    file = Path("/proc/cpuinfo")
+    text = cpuinfo if cpuinfo is not None else file.read_text(encoding="utf-8") if file.exists() else ""
+    machine = machine or platform.machine()
+    values = dict(re.findall(r"^(flags|vendor_id)\s*:\s*(.*)$", text.partition("\n\n")[0], flags=re.MULTILINE))
+    if machine != "x86_64" or "flags" not in values:
+        return machine
+    flags = set(values["flags"].split())
+    instructions = next((name for name, needed in KINDS if set(needed.split()) <= flags), "none")
+    maker = re.sub(r"\W", "", values.get("vendor_id", "unknown"))
+    return f"{machine}-{maker}-{instructions}"
 
 
-def store() -> Path:
-    """The folder of everything that is kept: one for all copies of the project that share a DVC cache."""
-    root = next((folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / ".dvc").is_dir()), Path.cwd())
-    cache = Config(str(root / ".dvc"), validate=False).get("cache", {}).get("dir") or root / ".dvc/cache"
-    return Path(cache) / FOLDER
+def code_fingerprint(folder: Path = CODE) -> str:
+    """Return the hash of the modules that decide a training's bytes; `.dvcignore` has the same rule."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        if not path.name.startswith("."):
+            digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
-def data_md5() -> str:
-    """Of the packed data set, as dvc.lock has it."""
-    with DATASET_FILE.open("rb") as file:
+def data_md5(path: Path = DATASET_FILE) -> str:
+    """Return the data set file's MD5, which dvc.lock has as well. Raises OSError."""
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def identity(architecture: Architecture, settings: Train, seed: int, data: str, processor: str) -> Identity:
-    """All that a state follows from besides the number of its epochs; `data` is `data_md5()`."""
+def fingerprint(architecture: Architecture, settings: Train, seed: int, data: str, code: str) -> dict[str, Any]:
+    """Return what a training follows from besides the number of its epochs and the kind of processor."""
     return {
-        "architecture": architecture.model_dump(exclude_defaults=True),  # a key that changes nothing names nothing
+        "architecture": architecture.model_dump(exclude_defaults=True),
         "train": settings.model_dump(exclude={"epochs", "seeds"}, exclude_defaults=True),
         "seed": seed,
         "data": data,
-        "code": {name: hashlib.sha256((STAGES / name).read_bytes()).hexdigest() for name in DECIDING},
+        "code": code,
         "libraries": read_libraries(LIBRARIES),
-        "processor": processor,
     }
 
 
-def states(folder: Path) -> dict[int, Path]:
-    """The files of states in a training's folder by the number of their epochs, in order."""
-    files = folder.iterdir() if folder.is_dir() else ()
-    numbered = ((STATE_FILE.fullmatch(path.name), path) for path in files)
-    return dict(sorted((int(match[2]), path) for match, path in numbered if match))
+def store_root() -> tuple[Path, bool]:
+    """Return the folder of the store, one for all copies that share a DVC cache, and whether a group shares it."""
+    root = next((folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / ".dvc").is_dir()), Path.cwd())
+    cache = Config(str(root / ".dvc"), validate=False).get("cache", {})
+    return Path(cache.get("dir") or root / ".dvc/cache") / FOLDER, cache.get("shared") == "group"
 
 
-class Kept:
-    """What is kept of one identity."""
-
-    def __init__(self, made_by: Identity, place: Path) -> None:
-        self.made_by = json.dumps(made_by, sort_keys=True)
-        self.folder = place / hashlib.sha256(self.made_by.encode()).hexdigest()
-        without_code = {key: value for key, value in made_by.items() if key != "code"}
-        self.training = json.dumps(without_code, sort_keys=True)  # in each file: other code may give the same bytes
-
-    def adopt(self, folder: Path) -> None:
-        """Take over the states of a training that only differs in code that has been shown to give the same bytes."""
-        with self.held(lambda: None):
-            for path in states(folder).values():
-                if not (self.folder / path.name).exists():
-                    os.link(path, self.folder / path.name)
-
-    @contextmanager
-    def held(self, waiting: Callable[[], None]) -> Iterator[None]:
-        """Hold it against other trainings of the same for as long as the block lasts; say so where one has it."""
-        with locked(self.folder / "lock", waiting):
-            if not (self.folder / IDENTITY).exists():
-                write_text(self.folder / IDENTITY, self.made_by + "\n")
-            yield
-
-    def longest(self, most: int) -> int:
-        """The epochs of the longest state of at most so many; 0 where there is none."""
-        return max((epochs for epochs in states(self.folder) if epochs <= most), default=0)
-
-    def take(self, most: int) -> Found:
-        """The longest usable state of at most so many epochs, or an empty one."""
-        notes = []
-        for epochs, path in reversed(states(self.folder).items()):
-            if epochs > most:
-                continue
+@contextmanager
+def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the file's lock for the block; call `waiting` if another process has it. The lock ends with its process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
             try:
-                state = self._read(path.read_bytes(), path)
-            except ValueError as error:
-                notes.append(str(error))
-            else:
-                return Found(state, "; ".join([*notes, f"{epochs} of {_epochs(most)} were trained before"]))
-        if not notes and states(self.folder):
-            shortest = min(states(self.folder))
-            notes.append(f"trains {_epochs(most)} anew, for what is kept of it has {_epochs(shortest)} or more")
-        return Found(State(), "; ".join(notes))
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:  # otherwise it was removed meanwhile
+                yield
+                return
+        finally:
+            os.close(handle)
 
-    def file(self, most: int) -> bytes:
-        """The longest state of at most so many epochs as it is stored; nothing where there is none."""
-        epochs = self.longest(most)
-        return states(self.folder)[epochs].read_bytes() if epochs else b""
 
-    def put(self, stored: bytes) -> None:
-        """Keep what `file` gave elsewhere, the end of a training. Raises ValueError where it is not of this one."""
-        with self.held(lambda: None):
-            path = self.folder / f"epoch-{_length(self._read(stored, self.folder))}.npz"
-            if not path.exists():
-                with whole_file(path) as partial:
-                    partial.write_bytes(stored)
+class CheckpointStore:
+    """The stored checkpoints and outputs of one fingerprint."""
 
-    def _read(self, stored: bytes, path: Path) -> State:
-        """Raises ValueError, which names the file, where it is damaged or of another training."""
-        digest, content = stored[:DIGEST_BYTES], stored[DIGEST_BYTES:]
-        if hashlib.sha256(content).digest() != digest:
-            raise ValueError(f"{path} is damaged and not used")
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        if str(arrays["training"]) != self.training:
-            raise ValueError(f"{path} is of another training and not used")
-        return State(
-            history=arrays["history"].tolist(),
-            weights=_numbered(arrays, "weights"),
-            optimizer=_numbered(arrays, "optimizer"),
-            layers=_numbered(arrays, "layers"),
-            diverged_epoch=int(arrays["diverged_epoch"]) or None,
-        )
+    def __init__(self, fingerprint: Mapping[str, Any], root: Path, *, shared: bool = False) -> None:
+        """Use the folder of the fingerprint below `root`; `shared`: for the group, as DVC's `cache.shared` says.
 
-    def keep(self, state: State, asked: int) -> None:
-        """Write a state, whole or not at all; shorter ones at which no training ended are not needed any more."""
+        A folder that cannot be written is only read, and LOCAL is written instead; `note` says so.
+        """
+        text = json.dumps(fingerprint, sort_keys=True)
+        name = hashlib.sha256(text.encode()).hexdigest()
+        self.without_code = json.dumps({**fingerprint, "code": None}, sort_keys=True)  # equivalent code may move files
+        self.shared, self.kind, self.note = shared, cpu_kind(), ""
+        self.folder = self.read_only = root / name
+        try:
+            self._prepare(text)
+        except OSError as error:
+            self.note = f"{error.filename}: {error.strerror}; this training is stored in {LOCAL}"
+            self.folder = LOCAL / name
+            self._prepare(text)
+
+    def _prepare(self, text: str) -> None:
+        """Make the folder and show that it and its lock can be written. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder.parent, self.folder):
+            self._share(folder)
+        if not (self.folder / "fingerprint.json").exists():
+            write_text(self.folder / "fingerprint.json", text + "\n")
+        (self.folder / "lock").touch()
+        for name in ("fingerprint.json", "lock"):
+            self._share(self.folder / name)
+        os.utime(self.folder / "fingerprint.json")  # the last use, by which `make checkpoints` prunes
+
+    def _share(self, path: Path) -> None:
+        if self.shared:
+            with suppress(PermissionError):  # another member of the group made it, and shared it
+                path.chmod(0o2775 if path.is_dir() else 0o664)
+
+    def lock(self, waiting: Callable[[], None]) -> Any:
+        """Return a context that keeps other processes from the same training; `waiting` is called if one has it."""
+        return locked(self.folder / "lock", waiting)
+
+    def _files(self, role: str) -> list[tuple[int, str, Path]]:
+        """The files of a role as (epochs, kind of processor, path), by epochs, this kind's last."""
+        folders = dict.fromkeys((self.read_only, self.folder))
+        files = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+        matches = [(match, path) for path in files if (match := FILE.fullmatch(path.name)) and match[1] == role]
+        return sorted((int(match[2]), match[3], path) for match, path in matches)
+
+    def _own(self) -> list[tuple[int, Path]]:
+        files = [*self._files("epoch"), *self._files("unfinished")]
+        return sorted((epochs, path) for epochs, kind, path in files if kind == self.kind)
+
+    def latest_epoch(self, most: int) -> int:
+        """Return the epochs of the longest checkpoint of at most `most` epochs, 0 if there is none."""
+        return max((epochs for epochs, _ in self._own() if epochs <= most), default=0)
+
+    def load(self, most: int) -> tuple[State, str]:
+        """Return the longest valid checkpoint of at most `most` epochs, else an empty state, and a note for the user.
+
+        A checkpoint of exactly `most` epochs, or of a training that diverged, may be of another kind of processor.
+        """
+        notes = []
+        for epochs, path in reversed(self._own()):
+            if epochs <= most and (state := self._checked(path, notes)):
+                if epochs < most and not state.diverged_epoch and (other := self._of_another_kind(most, notes)):
+                    return other
+                return state, "; ".join([*notes, f"resumes after epoch {epochs} of {most}"] if epochs < most else notes)
+        if other := self._of_another_kind(most, notes):
+            return other
+        if not notes and (stored := self._own()):
+            notes.append(f"trains from scratch: the shortest checkpoint already has {_epochs(stored[0][0])}")
+        return State(), "; ".join(notes)
+
+    def _of_another_kind(self, most: int, notes: list[str]) -> tuple[State, str] | None:
+        for epochs, kind, path in self._files("epoch"):
+            state = self._checked(path, notes) if kind != self.kind and epochs <= most else None
+            if state and (epochs == most or state.diverged_epoch):
+                return state, "; ".join([*notes, f"taken as {kind} trained it; this is {self.kind}"])
+        return None
+
+    def _checked(self, path: Path, notes: list[str]) -> State | None:
+        try:
+            return self._state(self._read(path))
+        except ValueError as error:
+            notes.append(f"{path}: {error}; not used")
+            return None
+
+    def save(self, state: State, epochs: int) -> None:
+        """Store a state of a training that ends after `epochs`, and remove shorter unfinished ones of this kind."""
         groups = {"weights": state.weights, "optimizer": state.optimizer, "layers": state.layers}
         arrays = {f"{group}-{k}": array for group, members in groups.items() for k, array in enumerate(members)}
+        arrays["history"] = np.array(state.history, dtype=np.float64).reshape(-1, len(EPOCH_COLUMNS))
+        arrays["diverged_epoch"] = np.array(state.diverged_epoch or 0)
+        path = self.folder / self._name(state, epochs)
+        self._write(path, arrays)
+        for stored, kind, other in self._files("unfinished"):
+            if kind == self.kind and other != path and stored <= state.epochs and other.parent == self.folder:
+                other.unlink()
+
+    def _name(self, state: State, epochs: int) -> str:
+        finished = state.diverged_epoch or len(state.history) == epochs
+        return f"{'epoch' if finished else 'unfinished'}-{state.epochs}.{self.kind}.npz"
+
+    def save_output(self, epochs: int, output: SeedOutput) -> None:
+        """Store what the stage `train` writes of the training's end after `epochs`."""
+        self._write(self.folder / f"output-{epochs}.{self.kind}.npz", output.to_arrays())
+
+    def load_output(self, epochs: int) -> tuple[SeedOutput, str] | None:
+        """Return what `save_output` stored, on this kind of processor or else on another, and a note; None without."""
+        files = [(kind != self.kind, kind, path) for stored, kind, path in self._files("output") if stored == epochs]
+        for foreign, kind, path in sorted(files):
+            try:
+                output = SeedOutput.from_arrays(self._read(path))
+                return output, f"taken as {kind} trained it; this is {self.kind}" if foreign else ""
+            except (ValueError, KeyError):
+                continue  # damaged: it is evaluated again
+        return None
+
+    def export_files(self, epochs: int) -> dict[str, bytes]:
+        """Return the content of valid files by name: the checkpoint to resume from, and the output if there is one."""
+        names = [path for stored, path in self._own() if stored <= epochs][-1:]
+        names += [path for stored, _, path in self._files("output") if stored == epochs]
+        content = {}
+        for path in names:
+            with suppress(ValueError):
+                self._read(path)
+                content[path.name] = path.read_bytes()
+        return content
+
+    def import_files(self, files: Mapping[str, bytes]) -> None:
+        """Store files of `export_files`, replacing those that are here. Raises ValueError if one is not valid."""
+        for name, content in files.items():
+            if not FILE.fullmatch(name):
+                raise ValueError(f"{name}: not the name of a checkpoint")
+            self._arrays(content)
+            with whole_file(self.folder / name) as partial:
+                partial.write_bytes(content)
+            self._share(self.folder / name)
+
+    def _write(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         content = io.BytesIO()
-        np.savez(
-            content,
-            allow_pickle=False,
-            training=np.array(self.training),
-            history=np.array(state.history, dtype=np.float64).reshape(-1, len(EPOCH_COLUMNS)),
-            diverged_epoch=np.array(state.diverged_epoch or 0),
-            **arrays,
-        )
-        epochs, ended = _length(state), state.diverged_epoch or len(state.history) == asked
-        place = self.folder / f"{'epoch' if ended else 'unfinished'}-{epochs}.npz"
-        with whole_file(place) as partial:
+        np.savez(content, allow_pickle=False, training=np.array(self.without_code), **arrays)
+        with whole_file(path) as partial:
             partial.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
-        for path in self.folder.glob("unfinished-*.npz"):
-            if path != place and int(path.stem.rpartition("-")[2]) <= epochs:
-                path.unlink()
+        self._share(path)
 
+    def _read(self, path: Path) -> dict[str, np.ndarray]:
+        return self._arrays(path.read_bytes())
 
-def _length(state: State) -> int:
-    return state.diverged_epoch or len(state.history)
+    def _arrays(self, stored: bytes) -> dict[str, np.ndarray]:
+        """Raises ValueError if the bytes are damaged or of another training."""
+        digest, content = stored[:DIGEST_BYTES], stored[DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() != digest:
+            raise ValueError("damaged")
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        if str(arrays["training"]) != self.without_code:
+            raise ValueError("of another training")
+        return arrays
 
+    @staticmethod
+    def _state(arrays: dict[str, np.ndarray]) -> State:
+        def numbered(group: str) -> list[np.ndarray]:
+            return [arrays[f"{group}-{k}"] for k in range(sum(name.startswith(f"{group}-") for name in arrays))]
 
-def _numbered(arrays: dict[str, np.ndarray], group: str) -> list[np.ndarray]:
-    count = sum(name.startswith(f"{group}-") for name in arrays)
-    return [arrays[f"{group}-{k}"] for k in range(count)]
+        return State(
+            history=arrays["history"].tolist(),
+            weights=numbered("weights"),
+            optimizer=numbered("optimizer"),
+            layers=numbered("layers"),
+            diverged_epoch=int(arrays["diverged_epoch"]) or None,
+        )
 
 
 def _epochs(number: int) -> str:

@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 
 from stages.common import reported_in_one_line
 from tools.comparing.versions import committed, working_tree
-from tools.repro import LOGS
+from stages.jobs import LOGS
 
 FIRST = "fetch"  # the stage that is run with the options, which are in params.yaml from then on
 

@@ -1,7 +1,7 @@
-"""Keras on TensorFlow as this project runs it: quiet, on the processor, with a fixed number of threads.
+"""Keras on TensorFlow as this project runs it: quiet, on the CPU, with a fixed number of threads.
 
-Import `keras` and `tf` from here, so that what is set below is set before either is loaded. Neither the shell's
-environment nor a file in the user's home has a say in what they compute.
+Import `keras` and `tf` from here, so that the variables below are set before either is loaded. Neither the shell's
+environment nor a file in the user's home changes what they compute.
 """
 
 import gc
@@ -12,23 +12,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# How the names begin of what TensorFlow, Keras, oneDNN, XLA and OpenMP read. Whatever begins so is removed: a list of
-# those that are known to change a result would miss the next release's. NumPy is loaded before this, and a training
-# uses nothing of it that its variables change.
+# Prefixes of the variables that TensorFlow, Keras, oneDNN, XLA and OpenMP read. All of them are removed: a list of
+# those known to change a result would miss the next release's. NumPy is loaded before this, and a training uses
+# nothing of NumPy that its variables change.
 OWNED = (
     "AUTOGRAPH_", "DNNL_", "GOMP_", "KERAS_", "KMP_", "MKL_", "OMP_", "ONEDNN_", "TENSORFLOW_", "TF2_", "TF_", "XLA_",
 )  # fmt: skip
 SET = {
     "KERAS_BACKEND": "tensorflow",
-    "KERAS_HOME": os.devnull,  # no folder, so Keras and TensorFlow neither find a keras.json there nor leave one
+    "KERAS_HOME": os.devnull,  # no folder, so nobody reads or writes a keras.json there
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "1",  # its convolutions are 3 times as fast, and round their own way
+    "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",  # processors with newer instructions (AMX, FP16) use the same kernels
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # its convolutions are 3 times as fast, and round differently
 }
-SHORTEN = "KERAS_MAX_"  # what begins so is set for one run, to have a short one: that it has no say here is said
+SHORTEN = "KERAS_MAX_"  # set by users to shorten one run; that these are ignored is reported
 
 
 def _settle_environment() -> list[str]:
-    """Leave what has no say in a result; give the names of what would have made a training shorter."""
+    """Remove the variables that could change a result; return the names of those that would shorten a training."""
     owned = [name for name in os.environ if name.startswith(OWNED)]
     for name in owned:
         del os.environ[name]
@@ -43,7 +44,7 @@ _IGNORED = _settle_environment()
 def _native_log_held_back() -> Iterator[None]:
     """Keep what native code writes to stderr off the terminal; show it if the block fails.
 
-    TensorFlow tells of missing GPU drivers before it reads TF_CPP_MIN_LOG_LEVEL (tensorflow issue 100442).
+    TensorFlow reports missing GPU drivers before it reads TF_CPP_MIN_LOG_LEVEL (tensorflow issue 100442).
     """
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as log:
@@ -61,7 +62,7 @@ def _native_log_held_back() -> Iterator[None]:
 
 @contextmanager
 def _hidden(*packages: str) -> Iterator[None]:
-    """Keras and TensorFlow import what they find of these, a second a stage, for features that are not used here."""
+    """Hide packages that Keras and TensorFlow import for features not used here, a second per stage."""
     absent: dict[str, Any] = {package: None for package in packages if package not in sys.modules}
     sys.modules.update(absent)
     try:
@@ -73,7 +74,7 @@ def _hidden(*packages: str) -> Iterator[None]:
 
 @contextmanager
 def _garbage_collector_held_back() -> Iterator[None]:
-    """Spare the collector what the block makes, millions of objects that stay: a third of the time to import them."""
+    """Pause garbage collection while millions of permanent objects are made: a third of the import time."""
     gc.disable()
     try:
         yield
@@ -90,13 +91,13 @@ __all__ = ["keras", "start", "tf"]
 
 
 def start(threads: int, *, split_operations: bool = False) -> None:
-    """Settle, once a process and before any tensor, what the bits of a result depend on besides code and data.
+    """Set what the bits of a result depend on besides code and data. Call it once per process, before any tensor.
 
-    Operations run side by side on the threads; and if they are to be split, each one among as many, whose number it
-    rounds by, whatever the number of cores.
+    Operations run side by side on the threads. With `split_operations` each one is split among them as well, and its
+    rounding follows from their number, whatever the number of cores.
     """
     if _IGNORED:
-        print(f"{' and '.join(_IGNORED)} ignored: params.yaml says how long a training is", file=sys.stderr)
+        print(f"{' and '.join(_IGNORED)} ignored: params.yaml decides how long a training is", file=sys.stderr)
     tf.config.set_visible_devices([], "GPU")
     tf.config.threading.set_intra_op_parallelism_threads(threads if split_operations else 1)
     tf.config.threading.set_inter_op_parallelism_threads(threads)

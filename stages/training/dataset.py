@@ -35,7 +35,7 @@ class Dataset(NamedTuple):
 
     @property
     def labels(self) -> np.ndarray:
-        """The labels that occur in training, uint8 `[classes]`, ascending; output k of a model belongs to label k of it."""
+        """The labels that occur in training, uint8 `[classes]`, ascending; a model's output k is of label k here."""
         return np.unique(self.train.labels)
 
     @property

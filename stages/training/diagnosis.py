@@ -1,7 +1,7 @@
-"""Why a training starts or does not: activations, saturation and gradients of every layer, epoch by epoch.
+"""Why a training learns or fails: activations, saturation and gradients of every layer, epoch by epoch.
 
-After Glorot and Bengio (2010, *Understanding the difficulty of training deep feedforward neural networks*), who watch
-the same quantities: sigmoid layers whose units saturate pass no gradient on to the layers below.
+Glorot and Bengio (2010, *Understanding the difficulty of training deep feedforward neural networks*) monitor the same
+quantities: sigmoid layers whose units saturate pass no gradient to the layers below.
 """
 
 from typing import Any
@@ -12,35 +12,35 @@ from stages.training.architecture import Architecture, build_model, model_input
 from stages.training.backend import keras, tf
 from stages.training.dataset import Dataset
 
-IMAGES = 200  # the first of the training part, the same at every epoch
+IMAGES = 200  # the first training images, the same at every epoch
 SATURATED_BELOW = 0.1  # of the activation's steepest slope
 
 
 class Diagnosis:
-    """Measures an architecture's layers with weights that are handed to it. It shares nothing with a training."""
+    """Measures an architecture's layers for given weights. It shares nothing with a training."""
 
     def __init__(self, architecture: Architecture, dataset: Dataset) -> None:
-        without = architecture.model_copy(update={"activation": "linear"})  # activations are applied here, to see both
+        without = architecture.model_copy(update={"activation": "linear"})  # they are applied here
         self.model = build_model(without, dataset.image_shape, dataset.classes)
         self.layers = [self.model.get_layer(name) for name in architecture.layer_names]
         self.activated = [
             layer
             for layer in self.model.layers[:-1]
             if isinstance(layer, keras.layers.Activation) or (layer in self.layers and layer.use_bias)
-        ]  # a convolution without bias is normalized first
+        ]  # a convolution without bias is normalized before its activation
         self.activation = keras.activations.get(architecture.activation)
         self.steepest = float(np.max(np.abs(self._slope(tf.linspace(-10.0, 10.0, 2001)))))
         self.images = model_input(dataset.train.images[:IMAGES])
         self.labels = dataset.indexed(dataset.train).labels[:IMAGES]
 
     def __call__(self, weights: list[np.ndarray]) -> np.ndarray:
-        """Mean activation, saturated share and gradient norm of `Architecture.layer_names`, float64 `[layers, 3]`.
+        """Return mean activation, saturated fraction and gradient norm per layer, float64 `[layers, 3]`.
 
-        `weights` are in the order of Keras's `get_weights`. Normalized by statistics of these images, as in training,
-        since those that are gathered for the evaluation say nothing in the first steps; nothing is dropped out.
-        The mean over units and images of a layer's output; the share of its units and images where the activation's
-        slope is less than SATURATED_BELOW of its steepest (NaN for the last layer, whose softmax has no slope of that
-        kind); the Euclidean norm of the gradient of the mean loss to its kernel.
+        `weights` are in the order of Keras's `get_weights`, layers in that of `Architecture.layer_names`. The mean is
+        over units and images; a unit is saturated for an image if the activation's slope is below SATURATED_BELOW of
+        its steepest (NaN for the softmax); the norm is Euclidean, of the gradient of the mean loss to the kernel.
+        Batch normalization uses the statistics of these images, as in training, because moving statistics mean nothing
+        in the first steps; dropout is off.
         """
         self.model.set_weights(weights)
         inner: list[tuple[float, float]] = []

@@ -1,13 +1,11 @@
-"""Layers, a model and an optimizer that compute what Keras's do, from the same weights, in less time on a processor.
+"""Layers, a model and an optimizer that compute what Keras's do, from the same weights, faster on a CPU.
 
-oneDNN works on vectors of 8 channels (AVX2) or 16 (AVX-512), and layers of fewer leave part of one empty. What is here
-hands it the same numbers in another shape. Results equal the stock layers' but for the order in which numbers are added
-up; `tools/measuring/benchmark.py` tells what that buys.
+oneDNN works on vectors of 8 channels (AVX2) or 16 (AVX-512); layers of fewer channels leave part of a vector empty.
+These layers pass oneDNN the same numbers in another shape. Results equal those of the stock layers except for the
+order of additions; `make bench` measures the gain.
 
-Only what the architectures need: channels last, square kernels of an odd side at stride 1, pooling without padding.
-A layer of which stock Keras's is as fast, such as a pooling at stride 2, computes as that does: the choice is here.
-
-Over 200 lines: whatever makes a step faster and could change its bytes is here, and in no other file.
+Only what the architectures need is here: channels last, square kernels of an odd size at stride 1, pooling without
+padding. Where the stock layer is as fast, such as pooling at stride 2, it is used: that choice is made here.
 """
 
 from collections.abc import Sequence
@@ -18,8 +16,8 @@ from stages.training.backend import keras, tf
 
 VECTOR = 8  # channels, the shortest
 LONGEST_VECTOR = 16
-PAIRED = 5  # pixels a side of a kernel, for which pairs of columns are faster
-NORMALIZED = 4  # channels, of whose multiples the fused normalization is fast: up to 25 times as fast as of others
+PAIRED = 5  # kernel size for which pairs of columns are faster
+NORMALIZED = 4  # the fused normalization is fast for multiples of so many channels: up to 25 times faster
 
 
 class Conv2D(keras.layers.Conv2D):
@@ -46,20 +44,29 @@ class AveragePooling2D(keras.layers.AveragePooling2D):
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Stock normalization, in training computed by `batch_normalization` where that can be."""
+    """Stock normalization, in training computed by `batch_normalization` if the pixels divide evenly.
+
+    The stock layer calls `rsqrt`, which processors of different makers approximate differently; a division by the
+    square root is exact on all of them.
+    """
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
-        if not training or inputs.shape[1] * inputs.shape[2] % _pixels_as_one(inputs.shape[-1]):
-            return super().call(inputs, training, mask)
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
-        outputs, mean, variance = batch_normalization(inputs, gamma, beta, self.epsilon)
+        if not training:
+            mean, variance = tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
+            return _normalize_by(inputs, mean, variance, gamma, beta, self.epsilon)
+        if inputs.shape[1] * inputs.shape[2] % _pixels_as_one(inputs.shape[-1]):
+            mean, variance = tf.nn.moments(inputs, [0, 1, 2])
+            outputs = _normalize_by(inputs, mean, variance, gamma, beta, self.epsilon)
+        else:
+            outputs, mean, variance = batch_normalization(inputs, gamma, beta, self.epsilon)
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + value * (1 - self.momentum))
         return outputs
 
 
 class Dropout(keras.layers.Dropout):
-    """Stock dropout, but that whoever trains hands it the factors: 0, or what makes up for those that are left out."""
+    """Stock dropout whose factors (0, or the scale of the remaining units) the training step sets."""
 
     factors: tf.Tensor
 
@@ -70,9 +77,9 @@ class Dropout(keras.layers.Dropout):
 class ShardedSequential(keras.Sequential):
     """Stock `Sequential` for class probabilities and cross-entropy that cuts every batch into equal shards.
 
-    Where threads share every layer they wait for one another at its end; where each has its own images they do so once
-    a step. Wants as many inter-op threads as shards, and one intra-op thread. A batch that cannot be cut into equal
-    shards is filled up with blank images, which have no weight in the gradients and are dropped from the outputs.
+    Threads that share every layer wait for one another after each layer; threads with images of their own wait once
+    per step. It needs as many inter-op threads as shards, and one intra-op thread. A batch that cannot be cut into
+    equal shards is padded with blank images, which have weight 0 in the gradients and are dropped from the outputs.
     """
 
     train_function: Any
@@ -91,7 +98,7 @@ class ShardedSequential(keras.Sequential):
         return joined
 
     def make_train_function(self, force: bool = False) -> None:
-        """Keras's own; for several steps a call a loop of half the graph, for data that never end within a call."""
+        """Build Keras's function, or for several steps per call a loop, for data that never end within a call."""
         if self.steps_per_execution == 1:
             super().make_train_function(force)
         elif self.train_function is None or force:
@@ -106,7 +113,7 @@ class ShardedSequential(keras.Sequential):
         return self.get_metrics_result()
 
     def train_step(self, data: Any) -> Any:
-        """Keras's own, without sample weights, but that every shard has its gradients from `_gradients`."""
+        """Compute Keras's training step without sample weights; every shard has its gradients from `_gradients`."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         count = tf.shape(images)[0]
         weights = tf.fill([count], 1 / tf.cast(count, tf.float32))
@@ -121,11 +128,11 @@ class ShardedSequential(keras.Sequential):
     def _gradients(
         self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, *factors: tf.Tensor
     ) -> tuple[Any, ...]:
-        """A shard's probabilities `[N, classes]`, its losses `[N]`, and the gradients of their weighted sum.
+        """Return a shard's probabilities `[N, classes]`, its losses `[N]` and the gradients of their weighted sum.
 
-        One graph for all shards: it is built once. And a graph of its own, for TensorFlow hands a max pooling's
-        gradient to oneDNN only if it comes by the pooling first (MaxpoolGradRewrite in mkl_layout_pass.cc). In the loop
-        over several steps, a cycle, it starts anywhere: one training in 200 had a gradient of Eigen's, which adds up in
+        It is one graph for all shards, so it is built once. It is separate from the loop over several steps because
+        TensorFlow passes a max pooling's gradient to oneDNN only if it meets the pooling first (MaxpoolGradRewrite in
+        mkl_layout_pass.cc). In a loop it starts anywhere: one training in 200 got Eigen's gradient, which adds in
         another order.
         """
         for layer, of_layer in zip(self.dropouts, factors, strict=True):
@@ -136,7 +143,7 @@ class ShardedSequential(keras.Sequential):
         return outputs, losses, tape.gradient(losses, self.trainable_weights, output_gradients=weights)
 
     def _dropout_factors(self, count: tf.Tensor) -> list[tf.Tensor]:
-        """What every dropout multiplies the whole batch by: a function of seed, layer and step."""
+        """Return the factors of the whole batch for every dropout, a function of seed, layer and step."""
         step = tf.cast(self.optimizer.iterations, tf.int64)
         factors = []
         for number, layer in enumerate(self.dropouts, start=1):
@@ -151,12 +158,12 @@ class ShardedSequential(keras.Sequential):
 
 
 def _joined(shards: Sequence[tf.Tensor], batch: tf.Tensor) -> tf.Tensor:
-    """The shards' rows as those of one tensor, as many as the batch has."""
+    """Concatenate the rows of the shards, without those that were padded."""
     return tf.concat(shards, axis=0)[: tf.shape(batch)[0]]
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """Adam (Kingma and Ba, 2015, algorithm 1 in the form before section 2.1), each variable in one operation."""
+    """Adam (Kingma and Ba, 2015, algorithm 1 in the form before section 2.1), one operation per variable."""
 
     def apply(self, grads: Sequence[tf.Tensor], trainable_variables: Sequence[Any]) -> None:
         if not self.built:
@@ -174,15 +181,15 @@ class FusedAdam(keras.optimizers.Adam):
             index = self._get_variable_index(variable)
             moments = {"m": self._momentums[index].value.handle, "v": self._velocities[index].value.handle}
             tf.raw_ops.ResourceApplyAdam(var=variable.value.handle, **moments, **shared, grad=gradient)
-        self._update_model_variables_moving_average(trainable_variables)  # of `use_ema`, as the stock optimizer does
+        self._update_model_variables_moving_average(trainable_variables)  # `use_ema`, as in the stock optimizer
         self.iterations.assign_add(1)
 
 
 def convolution(images: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, around: int) -> tf.Tensor:
-    """Images `[N, H, W, C]` with `around` pixels of zeros on each side, kernel `[K, K, C, F]`, bias `[F]` or none.
+    """Convolve images `[N, H, W, C]`, padded by `around` zeros, with a kernel `[K, K, C, F]`; bias `[F]` or None.
 
-    Gives `[N, H + 2 around - K + 1, W + 2 around - K + 1, F]`. The gradients to images and kernel are convolutions as
-    well, and each of the three is done by pairs of columns where that is faster.
+    The result is `[N, H + 2 around - K + 1, W + 2 around - K + 1, F]`. The gradients to images and kernel are
+    convolutions as well. Each of the three works on pairs of columns where that is faster.
     """
     filters = kernel.shape[-1]
     by_pairs = _by_pairs(images, kernel, filters)
@@ -218,13 +225,13 @@ def _padding(around: int) -> str:
 
 
 def _convolve_pairs(images: tf.Tensor, kernel: tf.Tensor, around: int) -> tf.Tensor:
-    """As `_convolve`, the result `[N, H, W/2, 2F]`. Zeros left and right are put there first: twice as fast."""
+    """Convolve to `[N, H, W/2, 2F]`. Padding left and right beforehand is twice as fast."""
     pairs = tf.pad(_pairs(images), [[0, 0], [0, 0], [around // 2, around // 2], [0, 0]])
     return tf.nn.conv2d(pairs, _paired_kernel(kernel), 1, [[0, 0], [around, around], [0, 0], [0, 0]])
 
 
 def _gradient_to_images(images: tf.Tensor, kernel: tf.Tensor, of_output: tf.Tensor, around: int) -> tf.Tensor:
-    """The convolution of the output's gradient with the kernel turned by 180 degrees and its channels exchanged."""
+    """Convolve the output's gradient with the kernel rotated by 180 degrees and its channels exchanged."""
     if _by_pairs(images, kernel, images.shape[-1]):
         turned = tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2])
         return _single(_convolve_pairs(of_output, turned, kernel.shape[0] - 1 - around))
@@ -248,7 +255,7 @@ def _gradient_to_kernel(images: tf.Tensor, shape: list[int], of_output: tf.Tenso
 
 
 def _paired_gradient_to_kernel(images: tf.Tensor, kernel: tf.Tensor, of_output: tf.Tensor, around: int) -> tf.Tensor:
-    """The gradient to `_paired_kernel(kernel)`, brought together from the two places that each weight has there."""
+    """Sum the gradient to `_paired_kernel(kernel)` over the two places of each weight."""
     side, _, channels, filters = kernel.shape
     shape = [side, side // 2 + 1, 2 * channels, 2 * filters]
     left, right = tf.split(_gradient_to_kernel(_pairs(images), shape, of_output, around), 2, axis=-1)
@@ -257,7 +264,7 @@ def _paired_gradient_to_kernel(images: tf.Tensor, kernel: tf.Tensor, of_output: 
 
 
 def _paired_kernel(kernel: tf.Tensor) -> tf.Tensor:
-    """`[K, K, C, F]` as `[K, K // 2 + 1, 2C, 2F]`: the kernel, and beside it the kernel moved on by a column."""
+    """Return `[K, K, C, F]` as `[K, K // 2 + 1, 2C, 2F]`: the kernel, and the kernel shifted by a column."""
     side, _, channels, filters = kernel.shape
     empty = tf.zeros([side, 1, channels, filters])
     shape = [side, side // 2 + 1, 2 * channels, filters]
@@ -266,7 +273,7 @@ def _paired_kernel(kernel: tf.Tensor) -> tf.Tensor:
 
 
 def _pairs(images: tf.Tensor) -> tf.Tensor:
-    """`[N, H, W, C]` as `[N, H, W/2, 2C]`: two columns beside each other become one with twice the channels."""
+    """Reshape `[N, H, W, C]` to `[N, H, W/2, 2C]`: two neighbouring columns become one with twice the channels."""
     _, height, width, channels = images.shape
     return tf.reshape(images, [-1, height, width // 2, 2 * channels])
 
@@ -277,10 +284,9 @@ def _single(pairs: tf.Tensor) -> tf.Tensor:
 
 
 def max_pooling(images: tf.Tensor, size: int) -> tf.Tensor:
-    """Largest of each `size` x `size` pixels: `[N, H, W, C]` to `[N, H - size + 1, W - size + 1, C]`.
+    """Return the maximum of each `size` x `size` window: `[N, H, W, C]` to `[N, H - size + 1, W - size + 1, C]`.
 
-    Of equal ones the first gets the gradient: along the rows first, then along the columns, ties are broken as in one
-    pass.
+    The first of equal values gets the gradient. Rows first, then columns, breaks ties as a single pass does.
     """
     channels = images.shape[-1]
     if channels % LONGEST_VECTOR == 0:
@@ -292,17 +298,16 @@ def max_pooling(images: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def _max_of_rows(images: tf.Tensor, size: int) -> tf.Tensor:
-    """Largest of each `size` pixels in a column. A row's pixels are taken for channels: whole vectors, whatever C."""
+    """Return the maximum of each `size` pixels in a column. The pixels of a row act as channels: whole vectors."""
     _, height, width, channels = images.shape
     rows = tf.reshape(images, [-1, height, 1, width * channels])
     return tf.reshape(tf.nn.max_pool2d(rows, [size, 1], 1, "VALID"), [-1, height - size + 1, width, channels])
 
 
 def average_pooling(images: tf.Tensor, size: int) -> tf.Tensor:
-    """Mean of each `size` x `size` pixels: `[N, H, W, C]` to `[N, H - size + 1, W - size + 1, C]`.
+    """Return the mean of each `size` x `size` window: `[N, H, W, C]` to `[N, H - size + 1, W - size + 1, C]`.
 
-    Each pixel's gradient is the mean of the gradients that it had a part in: the same pooling, of the output's gradient
-    with `size - 1` pixels of zeros around it.
+    The gradient is the same pooling of the output's gradient, padded by `size - 1` zeros.
     """
 
     @tf.custom_gradient
@@ -319,24 +324,31 @@ def average_pooling(images: tf.Tensor, size: int) -> tf.Tensor:
 def batch_normalization(
     images: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Images `[N, H, W, C]` normalized by their own statistics, times gamma `[C]`, plus beta `[C]`.
+    """Normalize images `[N, H, W, C]` by their own statistics; scale by gamma `[C]` and add beta `[C]`.
 
-    Gives mean and variance `[C]` as well, of which no loss may depend. Ioffe and Szegedy (2015), algorithm 1, in half
-    the passes over the images that the stock layer takes. `H * W` is a multiple of `_pixels_as_one(C)`.
+    Returns mean and variance `[C]` as well; do not backpropagate through these. Ioffe and Szegedy (2015), algorithm 1,
+    in half the passes over the images that the stock layer takes. `H * W` is a multiple of `_pixels_as_one(C)`.
     """
     _, height, width, channels = images.shape
     if channels % VECTOR == 0:
         return _normalize(images, gamma, beta, epsilon)
     as_one = _pixels_as_one(channels)
     normalize = _normalize if as_one == 1 else _normalize_merged
-    # TensorFlow takes a ReLU that follows into the operation: slow but for whole vectors. Not over another shape.
+    # TensorFlow fuses a ReLU that follows, which is slow except for whole vectors; not across a reshape
     rows = tf.reshape(images, [-1, height * width // as_one, 1, as_one * channels])
     outputs, mean, variance = normalize(rows, gamma, beta, epsilon)
     return tf.reshape(outputs, [-1, height, width, channels]), mean, variance
 
 
+def _normalize_by(
+    images: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
+) -> tf.Tensor:
+    scale = gamma / tf.sqrt(variance + epsilon)
+    return images * scale + (beta - mean * scale)
+
+
 def _pixels_as_one(channels: int) -> int:
-    """So many pixels beside each other are taken for one of as many times the channels, a multiple of NORMALIZED."""
+    """Return how many neighbouring pixels act as one whose channels are a multiple of NORMALIZED."""
     return NORMALIZED // gcd(channels, NORMALIZED)
 
 
@@ -345,11 +357,11 @@ def _normalize(images: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: fl
         x=images, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True
     )
     pixels = tf.cast(tf.reduce_prod(tf.shape(images)[:3]), tf.float32)
-    return outputs, mean, variance * (pixels - 1) / pixels  # biased, as Keras's is
+    return outputs, mean, variance * (pixels - 1) / pixels  # biased, as in Keras
 
 
 def _normalize_merged(rows: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, ...]:
-    """As `_normalize`, of `[N, R, 1, K * C]` where gamma and beta have `[C]`: each channel is there K times."""
+    """Normalize `[N, R, 1, K * C]` by gamma and beta `[C]`: each channel occurs K times."""
     channels = gamma.shape[0]
     times = rows.shape[-1] // channels
 
@@ -375,20 +387,20 @@ def _normalize_merged(rows: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilo
             ).y
 
         def gradients(of_outputs: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            """As if the statistics were given; less what they bring in, which is a normalization of the rows again."""
+            """Return the gradients for fixed statistics minus those through the statistics, again a normalization."""
             of_rows, of_gammas, of_betas, *_ = tf.raw_ops.FusedBatchNormGradV3(
                 y_backprop=of_outputs,
                 x=rows,
                 scale=merged_gamma,
                 reserve_space_1=merged_mean,
                 reserve_space_2=merged_variance,
-                reserve_space_3=merged_variance,  # what a GPU would keep
+                reserve_space_3=merged_variance,  # a GPU would store something else here
                 **given,
             )
             of_gamma, of_beta = (tf.reduce_sum(united(part), axis=0) for part in (of_gammas, of_betas))
             pixels = tf.cast(tf.size(rows) // channels, tf.float32)
-            share = gamma * tf.math.rsqrt(variance + epsilon) / pixels
-            return of_rows - normalized(share * of_gamma, share * of_beta), of_gamma, of_beta
+            scale = gamma / tf.sqrt(variance + epsilon) / pixels
+            return of_rows - normalized(scale * of_gamma, scale * of_beta), of_gamma, of_beta
 
         return (normalized(gamma, beta), mean, variance), gradients
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, with bytes that follow from their content alone."""
+"""Files that appear whole or not at all, whose bytes follow from their content alone."""
 
 import csv
 import hashlib
@@ -18,13 +18,13 @@ class InputError(Exception):
     """Input that a user can correct; its text is one line: where, what is wrong, what is expected, how to fix it."""
 
 
-DECIMALS = 6  # of every fraction and loss that is written as text
+DECIMALS = 6  # of fractions and losses in text files
 FRACTIONS = f"%.{DECIMALS}f"
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; what stands there takes the final name once the block has ended well.
+    """Yield a temporary path next to `path`; rename it to `path` if the block succeeds.
 
     An OSError, such as a full disk, is raised again with the file's name in it.
     """
@@ -42,13 +42,13 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """`text` in UTF-8 with the line ends that it has, whole or not at all. Raises OSError as `whole_file` does."""
+    """Write `text` in UTF-8 with its own line ends, whole or not at all. Raises OSError."""
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Keys in the order given, fractions rounded; NaN and infinity, which JSON does not have, raise ValueError."""
+    """Write JSON with keys in the given order and rounded fractions. Raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(_rounded(content), indent=2, allow_nan=False) + "\n")
 
 
@@ -63,7 +63,7 @@ def _rounded(value: Any) -> Any:
 
 
 def csv_text(rows: Iterable[Sequence[Any]], columns: list[str], float_format: str = FRACTIONS) -> str:
-    """A table as CSV with rounded fractions, NaN as nothing; what pandas writes, without the time to import it."""
+    """Return a table as CSV, fractions rounded, NaN empty: the text that pandas writes, without importing pandas."""
 
     def cell(value: Any) -> Any:
         if not isinstance(value, float):
@@ -76,7 +76,7 @@ def csv_text(rows: Iterable[Sequence[Any]], columns: list[str], float_format: st
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Arrays by name, uncompressed. NumPy dates every member 1980, so equal arrays give equal bytes."""
+    """Write arrays by name, uncompressed. NumPy dates every member 1980, so equal arrays give equal bytes."""
     with whole_file(path) as partial, partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
@@ -87,7 +87,7 @@ def sha256(path: Path) -> str:
 
 
 def read_npz(path: Path, repair: str) -> dict[str, np.ndarray]:
-    """Every array of the file, by name. Raises InputError, which names `repair`, where it is missing or damaged."""
+    """Return every array of the file by name. Raises InputError, with `repair`, if it is missing or damaged."""
     try:
         file = path.open("rb")
     except FileNotFoundError:

@@ -1,45 +1,24 @@
-"""One Keras training of one architecture from one seed: its input, its epochs, and its test.
-
-Over 200 lines, since a training depends on as few files as decide what it writes, and all of this does.
-"""
+"""One Keras training of one architecture from one seed: its input, its epochs, and its test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cached_property
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
 
 import numpy as np
 
-from stages.training.architecture import Architecture, build_model, model_input
+from stages.training.architecture import Architecture, Train, build_model, model_input
 from stages.training.backend import keras, tf
 from stages.training.dataset import Dataset, Split
 from stages.training.diagnosis import Diagnosis
 from stages.training.fast import FusedAdam
-from stages.training.results import EPOCH_COLUMNS
+from stages.training.results import EPOCH_COLUMNS, SeedOutput, SeedResult, State, epochs_to_learn, save_model
 
-if TYPE_CHECKING:
-    from stages.training.architecture import Train
-
-EVALUATION_BATCH = 1000  # images; large batches save 0.2 s an epoch
-MOST_STEPS_PER_CALL = 50  # training steps in one call of the graph: saves 0.4 s an epoch, keeps the display alive
-_as_it_stands = tf.autograph.experimental.do_not_convert  # AutoGraph would look for loops: there are none
-
-
-@dataclass
-class State:
-    """All that a training needs in order to go on after an epoch.
-
-    The order of images follows from seed and epoch, and what is dropped out from seed and step.
-    """
-
-    history: list[list[float]] = field(default_factory=list)  # a row of EPOCH_COLUMNS for every finished epoch, nats
-    weights: list[np.ndarray] = field(default_factory=list)  # float32, in the order of Keras's `get_weights`
-    optimizer: list[np.ndarray] = field(default_factory=list)  # of Keras's `optimizer.variables`; averages are there
-    layers: list[np.ndarray] = field(default_factory=list)  # a Diagnosis of epoch 0 and of every finished one
-    diverged_epoch: int | None = None  # the epoch, from 1, at which a loss was no finite number: training ends there
+EVALUATION_BATCH = 1000  # images; large batches save 0.2 s per epoch
+MOST_STEPS_PER_CALL = 50  # training steps in one call of the graph, which saves 0.4 s per epoch
+_without_autograph = tf.autograph.experimental.do_not_convert  # it would look for loops; there are none
 
 
 def train(
@@ -49,14 +28,14 @@ def train(
     seed: int,
     state: State,
     after_epoch: Callable[[State], None],
-    callbacks: Sequence[keras.callbacks.Callback] = (),
     *,
     fast: bool = True,
 ) -> None:
-    """Train to the last epoch from wherever `state` stands, and leave it as it is then.
+    """Train from `state` to the last epoch and update `state`.
 
-    `after_epoch` gets the state after every epoch, to store it. The result is the same to the bit however often the
-    training was taken up again. Without `fast` the layers and the optimizer are Keras's own, to be compared with.
+    `after_epoch` receives the state after every epoch, to store it; an exception that it raises ends the training.
+    The result is bit-identical however often a training was interrupted and resumed. Without `fast`, layers and
+    optimizer are Keras's own, for comparison.
     """
     if state.diverged_epoch or len(state.history) >= settings.epochs:
         return
@@ -75,9 +54,8 @@ def train(
         shuffle=False,  # the batches come shuffled
         verbose=0,
         callbacks=[
-            _WatchAverages(),
-            _KeepState(state, architecture, dataset, after_epoch),
-            *callbacks,
+            _EvaluateAverages(),
+            _UpdateState(state, architecture, dataset, after_epoch),
         ],
     )
 
@@ -91,11 +69,11 @@ def new_model(
     *,
     fast: bool = False,
 ) -> keras.Model:
-    """The compiled model with the seed's initial weights. Every source of randomness is set to the seed.
+    """Return the compiled model with the seed's initial weights; every source of randomness is set to the seed.
 
-    `fast` is for training: the same weights in layers of ours, where the model that is saved has Keras's own.
+    `fast` is for training: our layers with the same weights; the saved model has Keras's own.
     """
-    keras.utils.clear_session()  # or Keras would count names on, and the bytes of a model follow what was built before
+    keras.utils.clear_session()  # otherwise names count on, and bytes would depend on the models built before
     keras.utils.set_random_seed(seed)
     model = build_model(architecture, dataset.image_shape, dataset.classes, settings.threads if fast else None, seed)
     averages = {"use_ema": True, "ema_momentum": settings.ema_momentum} if settings.ema_momentum else {}
@@ -107,20 +85,20 @@ def new_model(
         jit_compile=False,  # XLA's convolutions are 2 to 4 times slower on a processor
     )
     label = tf.one_hot([0], dataset.classes)
-    model.optimizer.build(model.trainable_variables)  # variables that a step makes cost it a second tracing
-    model.compute_metrics(None, label, label)  # makes those of the metrics; `fit` sets them back
+    model.optimizer.build(model.trainable_variables)  # variables made in a step would cost a second tracing
+    model.compute_metrics(None, label, label)  # builds the metrics' variables; `fit` resets them
     return model
 
 
 def restore(model: keras.Model, state: State) -> None:
-    """Put the state's weights, Adam's moments and the averages into a model that `new_model` made."""
+    """Load the state's weights, Adam's moments and the moving averages into a model from `new_model`."""
     model.set_weights(state.weights)
     for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
         variable.assign(value)
 
 
 def averaged(model: keras.Model) -> list[np.ndarray]:
-    """The weights to be evaluated, in the order of `get_weights`: their averages, where the optimizer has any."""
+    """Return the weights to evaluate, in the order of `get_weights`: the moving averages if the optimizer has any."""
     weights: list[np.ndarray] = model.get_weights()
     if not model.optimizer.use_ema:
         return weights
@@ -131,19 +109,19 @@ def averaged(model: keras.Model) -> list[np.ndarray]:
 
 
 def training_batches(split: Split, classes: int, settings: Train, seed: int, first_epoch: int) -> tf.data.Dataset:
-    """Batches (images float32 `[B, H, W, 1]` in [-1, 1], labels one-hot `[B, classes]`) of all epochs still to come.
+    """Return the batches of all remaining epochs: images float32 `[B, H, W, C]`, labels one-hot `[B, classes]`.
 
-    The split's labels are indices of classes, as `Dataset.indexed` gives them.
-    An epoch's order is a function of (seed, epoch). The last batch of an epoch holds what is left.
+    The split's labels are indices of classes, as `Dataset.indexed` returns them. The order of an epoch is a function
+    of (seed, epoch). The last batch of an epoch has the remaining images.
     """
     images, labels = tf.constant(split.images), tf.constant(split.labels)
     count, size = len(split.labels), settings.batch_size
 
-    @_as_it_stands
+    @_without_autograph
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=[seed, epoch])
 
-        @_as_it_stands
+        @_without_autograph
         def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             chosen = order[step * size : (step + 1) * size]
             return model_input(tf.gather(images, chosen)), tf.one_hot(tf.gather(labels, chosen), classes)
@@ -155,9 +133,9 @@ def training_batches(split: Split, classes: int, settings: Train, seed: int, fir
 
 
 def evaluation_batches(split: Split, classes: int) -> tf.data.Dataset:
-    """The split in its own order, in batches as `training_batches` gives them."""
+    """Return the split in its own order, in batches shaped as those of `training_batches`."""
 
-    @_as_it_stands
+    @_without_autograph
     def batch(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return model_input(images), tf.one_hot(labels, classes)
 
@@ -166,7 +144,7 @@ def evaluation_batches(split: Split, classes: int) -> tf.data.Dataset:
 
 
 def _data_options() -> tf.data.Options:
-    """No autotuner: whenever an iterator is dropped it idles all cores for 0.6 to 20 s."""
+    """Return options without the autotuner, which stalls all cores for 0.6 to 20 s when an iterator is dropped."""
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1
@@ -174,42 +152,71 @@ def _data_options() -> tf.data.Options:
 
 
 def _steps_per_call(steps: int) -> int:
-    """The largest divisor of an epoch's steps: a call that took more would take them from the next epoch."""
+    """Return the largest divisor of an epoch's steps: other numbers would take steps from the next epoch."""
     return max(n for n in range(1, MOST_STEPS_PER_CALL + 1) if steps % n == 0)
 
 
-class Tested(NamedTuple):
-    """A finished training's model, in Keras's own layers, and what it makes of the test images."""
+def evaluate(
+    architecture: Architecture, dataset: Dataset, settings: Train, seed: int, state: State, scratch: Path
+) -> SeedOutput:
+    """Test a finished training and return what it contributes to the files of its architecture.
 
-    model: keras.Model
-    probabilities: np.ndarray  # of the classes, float32 `[N, classes]`
-    loss: float  # nats
-    accuracy: float
+    The saved model has Keras's own layers; `scratch`, a path that ends in .keras, holds it for a moment. A network with
+    batch normalization is tested with the fast layers, whose evaluation does not depend on the processor's maker.
+    """
+    model = new_model(architecture, dataset, settings, seed, fast=architecture.whole_batches)
+    probabilities, content, test_loss, test_accuracy = np.empty((0, dataset.classes), np.float32), b"", None, None
+    validation_loss = validation_accuracy = None
+    if not state.diverged_epoch:
+        test = dataset.indexed(dataset.test)
+        _finish(model, state)
+        probabilities = model.predict(evaluation_batches(test, dataset.classes), verbose=0)
+        test_loss, test_accuracy = loss_and_accuracy(probabilities, test.labels)
+        if architecture.whole_batches:
+            model = new_model(architecture, dataset, settings, seed)
+            _finish(model, state)
+        save_model(scratch, model)
+        content = scratch.read_bytes()
+        scratch.unlink()
+        if len(dataset.validation.labels):
+            *_, validation_loss, validation_accuracy = state.history[-1]
+    learned = None if state.diverged_epoch else epochs_to_learn([row[0] for row in state.history], dataset.chance_loss)
+    return SeedOutput(
+        SeedResult(
+            test_loss=test_loss,
+            test_accuracy=test_accuracy,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            learned=learned is not None,
+            epochs_to_learn=learned,
+            diverged_epoch=state.diverged_epoch,
+        ),
+        model.count_params(),
+        dataset.classes,
+        np.array(state.history, dtype=np.float64).reshape(-1, len(EPOCH_COLUMNS)),
+        np.array(state.layers) if state.layers else np.empty((0, 0, 3)),
+        content,
+        probabilities,
+    )
 
 
-def tested(architecture: Architecture, dataset: Dataset, settings: Train, seed: int, state: State) -> Tested | None:
-    """None of a training that diverged."""
-    if state.diverged_epoch:
-        return None
-    model = new_model(architecture, dataset, settings, seed)
+def _finish(model: keras.Model, state: State) -> None:
+    """Load the weights of a finished training: their moving averages if there are any."""
     restore(model, state)
     model.set_weights(averaged(model))
-    test = dataset.indexed(dataset.test)
-    probabilities = model.predict(evaluation_batches(test, dataset.classes), verbose=0)
-    return Tested(model, probabilities, *loss_and_accuracy(probabilities, test.labels))
 
 
 def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Of `probabilities` float32 `[N, classes]` for `labels` `[N]`, the index of an image's class.
+    """Return the mean categorical cross-entropy in nats and the fraction of images whose most probable class is right.
 
-    The mean categorical cross-entropy in nats, and the fraction of images whose class is the most probable one.
+    `probabilities` are float32 `[N, classes]`, `labels` `[N]` are indices of classes.
     """
     loss = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
     return float(np.mean(loss)), float(np.mean(probabilities.argmax(axis=1) == labels))
 
 
-class _WatchAverages(keras.callbacks.Callback):
-    """Evaluate the averages of the weights. Keras's own SwapEMAWeights exchanges the two by sums, which round."""
+class _EvaluateAverages(keras.callbacks.Callback):
+    """Evaluate the moving averages of the weights. Keras's SwapEMAWeights swaps the two by sums, which round."""
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         if self.model.optimizer.use_ema:
@@ -221,8 +228,8 @@ class _WatchAverages(keras.callbacks.Callback):
             self.model.set_weights(self.weights)
 
 
-class _KeepState(keras.callbacks.Callback):
-    """Bring the state up to date after every epoch; end the training at a loss that is NaN or infinite."""
+class _UpdateState(keras.callbacks.Callback):
+    """Update the state after every epoch; end the training at a loss that is NaN or infinite."""
 
     def __init__(
         self, state: State, architecture: Architecture, dataset: Dataset, after_epoch: Callable[[State], None]
@@ -235,7 +242,7 @@ class _KeepState(keras.callbacks.Callback):
         return Diagnosis(self.architecture, self.dataset)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.initial = self.model.get_weights()  # measured later: the first step need not wait for it
+        self.initial = self.model.get_weights()  # measured later, so that the first step does not wait
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         if not np.isfinite(logs["loss"]):

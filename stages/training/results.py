@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import numpy as np
 from pydantic import Field
 
 from stages.training.architecture import Architecture, Section
@@ -15,20 +18,16 @@ from stages.training.files import csv_text, whole_file, write_json, write_npz, w
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
-
-    from stages.training.dataset import Dataset
-    from stages.training.loop import State, Tested
 
 RESULTS = "results.json"
 HISTORY = "history.csv"
 LAYERS = "layers.csv"
 PREDICTIONS = "predictions.npz"
-EPOCH_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")  # as Keras names them
+EPOCH_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")  # Keras's names
 HISTORY_COLUMNS = ["seed", "epoch", *EPOCH_COLUMNS]
 LAYER_COLUMNS = ["seed", "epoch", "layer", "mean_activation", "saturated", "gradient_norm"]
 
-LEARNED_BELOW = 2.2 / math.log(10)  # of the plateau: a training loss of 2.2 where ten labels are equally frequent
+LEARNED_BELOW = 2.2 / math.log(10)  # of the chance-level loss: a training loss of 2.2 for ten equally frequent labels
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Loss = Annotated[float, Field(ge=0)]
@@ -39,96 +38,116 @@ def model_file(seed: int) -> str:
     return f"seed-{seed}.keras"
 
 
+@dataclass
+class State:
+    """All that a training needs to resume after an epoch; order of images and dropout follow from seed and step."""
+
+    history: list[list[float]] = field(default_factory=list)  # EPOCH_COLUMNS of every finished epoch; losses in nats
+    weights: list[np.ndarray] = field(default_factory=list)  # float32, in the order of Keras's `get_weights`
+    optimizer: list[np.ndarray] = field(default_factory=list)  # Keras's `optimizer.variables`, with the moving averages
+    layers: list[np.ndarray] = field(default_factory=list)  # a Diagnosis of epoch 0 and of every finished epoch
+    diverged_epoch: int | None = None  # the epoch, from 1, whose loss was NaN or infinite; training ends there
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs that were begun and ended, with the one that diverged."""
+        return self.diverged_epoch or len(self.history)
+
+
 class SeedResult(Section):
-    """One seed's outcome. Numbers that do not exist are null: of validation without one, of a run that diverged."""
+    """The numbers of one seed. Those that do not exist are null: without validation images, or of a diverged run."""
 
     test_loss: Loss | None  # nats
     test_accuracy: Fraction | None
     validation_loss: Loss | None
     validation_accuracy: Fraction | None
     learned: bool
-    epochs_to_learn: Epoch | None  # the first epoch whose training loss was off the plateau
-    diverged_epoch: Epoch | None  # the epoch at which the loss was NaN or infinite; no model or prediction is kept then
+    epochs_to_learn: Epoch | None  # the first epoch whose training loss was clearly below the chance level
+    diverged_epoch: Epoch | None  # the epoch whose loss was NaN or infinite; then there is no model and no prediction
 
 
 class Results(Section):
     """The content of results.json."""
 
     architecture: Architecture
-    parameters: Annotated[int, Field(ge=1)]  # trainable numbers of the model
+    parameters: Annotated[int, Field(ge=1)]  # of the model, with moving statistics
     classes: Annotated[int, Field(ge=2, le=256)]  # labels that occur in training
     seeds: dict[str, SeedResult]
 
 
-def epochs_to_learn(losses: list[float], plateau: float) -> int | None:
-    """The first epoch, from 1, whose training loss is below LEARNED_BELOW of the plateau; None if there is none.
+class SeedOutput(NamedTuple):
+    """What one seed contributes to the files of its architecture."""
 
-    `plateau` is the entropy of the training labels, in nats as the losses.
-    """
-    return next((epoch for epoch, loss in enumerate(losses, start=1) if loss < LEARNED_BELOW * plateau), None)
+    result: SeedResult
+    parameters: int
+    classes: int
+    history: np.ndarray  # float64 `[epochs, len(EPOCH_COLUMNS)]`
+    layers: np.ndarray  # float64 `[epochs + 1, layers, 3]`, see Diagnosis; `[0, 0, 3]` without a finished epoch
+    model: bytes  # the .keras file; empty if the training diverged
+    probabilities: np.ndarray  # of the classes for the test images, float32 `[N, classes]`; `[0, classes]` if diverged
 
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return arrays that `from_arrays` turns back."""
+        numbers = {"result": self.result.model_dump(), "parameters": self.parameters, "classes": self.classes}
+        return {
+            "numbers": np.array(json.dumps(numbers)),
+            "history": self.history,
+            "layers": self.layers,
+            "model": np.frombuffer(self.model, dtype=np.uint8),
+            "probabilities": self.probabilities,
+        }
 
-class Output:
-    """The files of one architecture in the making: a model at every seed that is added, and at the end the tables."""
-
-    def __init__(self, folder: Path, architecture: Architecture, dataset: Dataset, parameters: int) -> None:
-        self.folder = folder
-        self.architecture = architecture
-        self.dataset = dataset
-        self.parameters = parameters
-        self.epochs: list[tuple[Any, ...]] = []
-        self.layers: list[tuple[Any, ...]] = []
-        self.predictions: dict[str, np.ndarray] = {}
-        self.seeds: dict[str, SeedResult] = {}
-
-    def add(self, seed: int, state: State, tested: Tested | None) -> None:
-        """A training that has ended, and its test if it did not diverge."""
-        self.epochs += [(seed, epoch, *row) for epoch, row in enumerate(state.history, start=1)]
-        self.layers += [
-            (seed, epoch, layer, *measures)
-            for epoch, rows in enumerate(state.layers)
-            for layer, measures in zip(self.architecture.layer_names, rows, strict=True)
-        ]
-        if tested:
-            self.predictions[f"seed-{seed}"] = tested.probabilities
-            save_model(self.folder / model_file(seed), tested.model)
-        self.seeds[str(seed)] = seed_result(state, tested, self.dataset)
-
-    def write_tables(self) -> None:
-        """All that tells of several seeds. Raises OSError, as for models."""
-        results = Results(
-            architecture=self.architecture,
-            parameters=self.parameters,
-            classes=self.dataset.classes,
-            seeds=self.seeds,
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> SeedOutput:
+        """Return what `to_arrays` was called on. Raises KeyError or ValueError for other arrays."""
+        numbers = json.loads(str(arrays["numbers"]))
+        return cls(
+            SeedResult.model_validate(numbers["result"]),
+            numbers["parameters"],
+            numbers["classes"],
+            arrays["history"],
+            arrays["layers"],
+            arrays["model"].tobytes(),
+            arrays["probabilities"],
         )
-        numbers = results.model_dump(exclude_defaults=True)  # without the keys whose value changes nothing
-        write_json(self.folder / RESULTS, numbers)
-        write_text(self.folder / HISTORY, csv_text(self.epochs, HISTORY_COLUMNS))
-        write_text(self.folder / LAYERS, csv_text(self.layers, LAYER_COLUMNS, "%.5g"))
-        write_npz(self.folder / PREDICTIONS, self.predictions)
 
 
-def seed_result(state: State, tested: Tested | None, dataset: Dataset) -> SeedResult:
-    """One seed's entry of results.json."""
-    losses = [row[EPOCH_COLUMNS.index("loss")] for row in state.history]
-    start = None if state.diverged_epoch else epochs_to_learn(losses, dataset.chance_loss)
-    validation_loss = validation_accuracy = None
-    if tested and len(dataset.validation.labels):
-        *_, validation_loss, validation_accuracy = state.history[-1]
-    return SeedResult(
-        test_loss=tested and tested.loss,
-        test_accuracy=tested and tested.accuracy,
-        validation_loss=validation_loss,
-        validation_accuracy=validation_accuracy,
-        learned=start is not None,
-        epochs_to_learn=start,
-        diverged_epoch=state.diverged_epoch,
+def epochs_to_learn(losses: list[float], chance_loss: float) -> int | None:
+    """Return the first epoch, from 1, whose training loss is below LEARNED_BELOW of `chance_loss` (nats), or None."""
+    return next((epoch for epoch, loss in enumerate(losses, start=1) if loss < LEARNED_BELOW * chance_loss), None)
+
+
+def write_outputs(folder: Path, architecture: Architecture, outputs: Mapping[int, SeedOutput]) -> None:
+    """Write the models of all seeds and their tables into `folder`. Raises OSError."""
+    epochs: list[tuple[Any, ...]] = []
+    layers: list[tuple[Any, ...]] = []
+    predictions: dict[str, np.ndarray] = {}
+    for seed, output in outputs.items():
+        epochs += [(seed, epoch, *row) for epoch, row in enumerate(output.history.tolist(), start=1)]
+        layers += [
+            (seed, epoch, layer, *measures)
+            for epoch, rows in enumerate(output.layers.tolist())
+            for layer, measures in zip(architecture.layer_names, rows, strict=True)
+        ]
+        if output.model:
+            predictions[f"seed-{seed}"] = output.probabilities
+            with whole_file(folder / model_file(seed)) as unfinished:
+                unfinished.write_bytes(output.model)
+    first = next(iter(outputs.values()))
+    results = Results(
+        architecture=architecture,
+        parameters=first.parameters,
+        classes=first.classes,
+        seeds={str(seed): output.result for seed, output in outputs.items()},
     )
+    write_json(folder / RESULTS, results.model_dump(exclude_defaults=True))
+    write_text(folder / HISTORY, csv_text(epochs, HISTORY_COLUMNS))
+    write_text(folder / LAYERS, csv_text(layers, LAYER_COLUMNS, "%.5g"))
+    write_npz(folder / PREDICTIONS, predictions)
 
 
 def save_model(path: Path, model: keras.Model) -> None:
-    """The model as Keras saves it but for dates and addresses in memory, so that equal models are equal files."""
+    """Save the model without dates and memory addresses, so that equal models are equal files."""
     with whole_file(path) as unfinished:
         model.save(unfinished)
         with zipfile.ZipFile(unfinished) as archive:
@@ -143,7 +162,7 @@ def save_model(path: Path, model: keras.Model) -> None:
 
 
 def _with_small_ids(config: bytes) -> bytes:
-    """Keras marks an object that several layers share by its address; number such objects instead."""
+    """Number the objects that several layers share; Keras marks them by their addresses."""
     numbers: dict[int, int] = {}
 
     def renumber(node: dict[str, Any]) -> dict[str, Any]:

@@ -47,3 +47,20 @@ def stale_stages() -> dict[str, set[str]]:
         if stage in changed or needs[stage] & stale.keys():
             stale[stage] = needs[stage] & stale.keys()
     return stale
+
+
+def stages_to_run() -> set[str]:
+    """Return the stale stages whose outputs neither DVC's cache nor its run-cache has. Raises InputError."""
+    from dvc.stage.cache import RunCacheNotFoundError
+
+    stale = stale_stages()
+    needed = set()
+    with opened() as repo:
+        for stage in of_the_study(repo):
+            if stage.addressing in stale:
+                try:
+                    stage.save_deps(allow_missing=True)  # of this object alone: what the files are now
+                    repo.stage_cache.restore(stage, dry=True)
+                except RunCacheNotFoundError:
+                    needed.add(stage.addressing)
+    return needed
