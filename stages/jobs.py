@@ -24,7 +24,7 @@ from types import FrameType, TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from stages.checkpoints import CheckpointStore, code_fingerprint, data_md5, fingerprint, store_root
-from stages.common import DATA, DATASET_FILE, InputError, reported_in_one_line
+from stages.common import DATA, DATASET_FILE, InputError
 from stages.training.architecture import Architecture, Train
 from stages.training.dataset import Dataset, read_dataset
 from stages.training.results import EPOCH_COLUMNS, State
@@ -468,5 +468,5 @@ def _requests() -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
-    with reported_in_one_line("worker"), os.fdopen(os.dup(1), "wb") as channel:
+    with os.fdopen(os.dup(1), "wb") as channel:
         _worker(channel)
