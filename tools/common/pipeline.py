@@ -61,6 +61,6 @@ def stages_to_run() -> set[str]:
                 try:
                     stage.save_deps(allow_missing=True)  # of this object alone: what the files are now
                     repo.stage_cache.restore(stage, dry=True)
-                except RunCacheNotFoundError:
+                except (RunCacheNotFoundError, OSError):  # OSError: a dependency is missing as well
                     needed.add(stage.addressing)
     return needed
