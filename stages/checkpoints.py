@@ -119,15 +119,16 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 class CheckpointStore:
     """The stored checkpoints and outputs of one fingerprint."""
 
-    def __init__(self, fingerprint: Mapping[str, Any], root: Path, *, shared: bool = False) -> None:
+    def __init__(self, fingerprint: Mapping[str, Any], root: Path, *, shared: bool = False, kind: str = "") -> None:
         """Use the folder of the fingerprint below `root`; `shared`: for the group, as DVC's `cache.shared` says.
 
+        `kind` is the kind of processor that trains, by default this machine's.
         A folder that cannot be written is only read, and LOCAL is written instead; `note` says so.
         """
         text = json.dumps(fingerprint, sort_keys=True)
         name = hashlib.sha256(text.encode()).hexdigest()
         self.without_code = json.dumps({**fingerprint, "code": None}, sort_keys=True)  # equivalent code may move files
-        self.shared, self.kind, self.note = shared, cpu_kind(), ""
+        self.shared, self.kind, self.note = shared, kind or cpu_kind(), ""
         self.folder = self.read_only = root / name
         try:
             self._prepare(text)
@@ -245,15 +246,20 @@ class CheckpointStore:
                 content[path.name] = path.read_bytes()
         return content
 
-    def import_files(self, files: Mapping[str, bytes]) -> None:
-        """Store files of `export_files`, replacing those that are here. Raises ValueError if one is not valid."""
+    def import_files(self, files: Mapping[str, bytes]) -> list[str]:
+        """Store files of `export_files`, replacing those that are here; return the names of those that are not valid."""
+        invalid = []
         for name, content in files.items():
-            if not FILE.fullmatch(name):
-                raise ValueError(f"{name}: not the name of a checkpoint")
-            self._arrays(content)
-            with whole_file(self.folder / name) as partial:
+            try:
+                self._arrays(content)
+            except ValueError:
+                invalid.append(name)
+                continue
+            path = self.folder / Path(name).name
+            with whole_file(path) as partial:
                 partial.write_bytes(content)
-            self._share(self.folder / name)
+            self._share(path)
+        return invalid
 
     def _write(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         content = io.BytesIO()

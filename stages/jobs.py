@@ -1,4 +1,4 @@
-"""Run trainings: in this process, in worker processes of this machine, or wherever a slot sends them.
+"""Jobs: trainings that this process or a worker process runs, from the longest checkpoint in the store.
 
 A job is one training: architecture, settings, seed and the epoch at which it ends. It leaves its checkpoint in the
 store, and if it is `tested` also what the stage `train` writes of its seed; the search reads no test image.
@@ -11,17 +11,12 @@ closed, so never later than whoever started it.
 
 import json
 import os
-import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Self
 
 from stages.checkpoints import CheckpointStore, code_fingerprint, data_md5, fingerprint, store_root
 from stages.common import DATA, DATASET_FILE, InputError
@@ -30,8 +25,6 @@ from stages.training.dataset import Dataset, read_dataset
 from stages.training.results import EPOCH_COLUMNS, State
 
 LOGS = DATA / "logs"
-LOG_LINES = 15  # of a failed job, shown
-PATIENCE = 10  # seconds between asking a worker process to end and killing it
 Report = Callable[[dict[str, Any]], None]  # receives `epoch`, `epochs` and EPOCH_COLUMNS after every epoch, or a `note`
 
 
@@ -49,14 +42,22 @@ class Job(NamedTuple):
         """What a process sets once: threads, and whether these share the operations of whole batches."""
         return self.settings.threads, self.architecture.whole_batches
 
-    def to_json(self) -> dict[str, Any]:
-        return self._asdict() | {
+    @property
+    def title(self) -> str:
+        return f"{self.name} seed {self.seed}"
+
+    def request(self, logs: Path, code: str, root: Path | None = None, seconds: float | None = None) -> dict[str, Any]:
+        """Return what a worker process is asked: `code` is the fingerprint it must have, `seconds` when it pauses."""
+        fields = self._asdict() | {
             "architecture": self.architecture.model_dump(),
             "settings": self.settings.model_dump(),
         }
+        log = logs / f"{self.name}-seed-{self.seed}.log"
+        return {"job": fields, "log": str(log), "code": code, "root": root and str(root), "seconds": seconds}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the job of a request."""
         architecture, settings = Architecture(**fields["architecture"]), Train(**fields["settings"])
         return cls(fields["name"], architecture, settings, fields["seed"], fields["tested"])
 
@@ -64,14 +65,14 @@ class Job(NamedTuple):
 class Trainings:
     """The store of this project's trainings, for its data and its code."""
 
-    def __init__(self, data: str = "", root: Path | None = None) -> None:
-        """`data` is the data set file's MD5, `root` the store's folder: by default those of this project."""
-        self.data, self.code = data or data_md5(), code_fingerprint()
+    def __init__(self, root: Path | None = None, kind: str = "") -> None:
+        """Use the store at `root` for trainings on this `kind` of processor: by default the project's and this one."""
+        self.data, self.code, self.kind = data_md5(), code_fingerprint(), kind
         self.root, self.shared = (root, False) if root else store_root()
 
     def store(self, job: Job) -> CheckpointStore:
         made_by = fingerprint(job.architecture, job.settings, job.seed, self.data, self.code)
-        return CheckpointStore(made_by, self.root, shared=self.shared)
+        return CheckpointStore(made_by, self.root, shared=self.shared, kind=self.kind)
 
     def finished(self, job: Job) -> bool:
         """Return whether the store has all that the job leaves."""
@@ -140,183 +141,9 @@ def print_report(job: Job) -> Report:
             numbers = ", ".join(f"{column} {event[column]:.4f}" for column in EPOCH_COLUMNS if column in event)
             left = f"{seconds * (event['epochs'] - event['epoch']):.0f} s left"
             line = f"epoch {event['epoch']}/{event['epochs']}, {numbers}, {left}"
-        print(f"{job.name} seed {job.seed}: {line}", flush=True)
+        print(f"{job.title}: {line}", flush=True)
 
     return report
-
-
-class JobFailedError(Exception):
-    """A job that ended with an error of its own; the text has the end of its log."""
-
-
-class SlotLostError(Exception):
-    """The place where a job ran is gone; another one can continue from the last checkpoint."""
-
-
-class Slot(Protocol):
-    """A place that runs one job at a time."""
-
-    name: str
-    kind: tuple[int, bool] | None  # of the job before, whose process lives on
-
-    def run(self, job: Job, report: Report) -> None:
-        """Run the job to its end. Raises JobFailedError or SlotLostError."""
-
-    def close(self) -> None:
-        """End what runs here, from any thread."""
-
-
-class ProcessSlot:
-    """A worker process of this machine. A new one replaces it for a job of another kind."""
-
-    def __init__(self, folder: Path | None = None, root: Path | None = None) -> None:
-        """Work in the project at `folder`, with the store at `root`: by default this project's."""
-        self.folder, self.root = folder or Path.cwd(), root
-        self.name = "this machine"
-        self.kind: tuple[int, bool] | None = None
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def run(self, job: Job, report: Report, seconds: float | None = None) -> bool:
-        """Run the job; return whether it is finished, which it is unless `seconds` were over. Raises JobFailedError."""
-        if self.process is None or self.kind != job.kind:
-            self._start(job.kind)
-        log = self.folder / LOGS / f"{job.name}-seed-{job.seed}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_bytes(b"")
-        request = {"job": job.to_json(), "log": str(log), "root": self.root and str(self.root), "seconds": seconds}
-        request["code"] = code_fingerprint(self.folder / "stages/training")
-        assert self.process  # noqa: S101 - started above
-        process, answer = self.process, b""
-        with suppress(BrokenPipeError):  # the process ended, and its log or status says why
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            process.stdin.flush()
-        for answer in process.stdout:
-            event = json.loads(answer)
-            if "finished" in event:
-                return bool(event["finished"])
-            if "error" in event:
-                raise JobFailedError(f"{job.name} seed {job.seed}: {event['error']}")
-            report(event)
-        self.process = None
-        raise JobFailedError(f"{job.name} seed {job.seed} {_ending(process.wait(), log)}")
-
-    def _start(self, kind: tuple[int, bool]) -> None:
-        self.close()
-        self.kind = kind
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "stages.jobs"],
-            cwd=self.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C reaches whoever started it, and that ends it
-        )
-
-    def close(self) -> None:
-        process, self.process = self.process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _ending(status: int, log: Path) -> str:
-    if status < 0:
-        return (
-            f"was killed by signal {-status} ({signal.Signals(-status).name}), most often because memory ran out; "
-            "the same command goes on from the last epoch"
-        )
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
-    return "\n".join([f"failed with exit status {status}; the end of {log}:", *lines])
-
-
-class Runner:
-    """Runs jobs on slots. The slots live on from call to call, until the `with` block ends."""
-
-    def __init__(self, new_slots: Callable[[], Sequence[Slot]], *, finish_others: bool = False) -> None:
-        """`new_slots` is asked every second for more slots; `finish_others`: a failed job does not end the rest."""
-        self.new_slots, self.finish_others = new_slots, finish_others
-        self.idle: list[Slot] = []
-        self.busy: dict[Future[Any], tuple[Slot, Job]] = {}
-        self.trained_epochs = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        slots = [*self.idle, *(slot for slot, _ in self.busy.values())]
-        with ThreadPoolExecutor(max(len(slots), 1)) as pool:
-            list(pool.map(lambda slot: slot.close(), slots))
-
-    def run(self, jobs: Sequence[Job]) -> None:
-        """Run all jobs. Raises JobFailedError if one fails: at once, or with `finish_others` after the others."""
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs")
-        pending, failures = list(jobs), list[str]()
-        display = Progress(*columns, TimeRemainingColumn(), disable=not sys.stdout.isatty())
-        pool = ThreadPoolExecutor(max_workers=1024)
-        try:
-            with display:
-                while pending or self.busy:
-                    self.idle += self.new_slots()
-                    while pending and self.idle:
-                        slot = self.idle.pop(0)
-                        job = next((job for job in pending if job.kind == slot.kind), pending[0])
-                        pending.remove(job)
-                        self.busy[pool.submit(self._run, slot, job, display)] = slot, job
-                    if not self.busy:
-                        time.sleep(1)  # until a slot appears
-                    for future in wait(self.busy, timeout=1, return_when=FIRST_COMPLETED).done:
-                        slot, job = self.busy.pop(future)
-                        try:
-                            future.result()
-                        except SlotLostError as error:
-                            tell(f"{job.name} seed {job.seed}: {slot.name} is gone ({error}); goes on elsewhere")
-                            pending.insert(0, job)
-                            continue
-                        except JobFailedError as error:
-                            failures.append(str(error))
-                            if not self.finish_others:
-                                raise
-                        self.idle.append(slot)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        if failures:
-            raise JobFailedError("\n".join(failures))
-
-    def _run(self, slot: Slot, job: Job, display: Any) -> None:
-        began, title = time.monotonic(), f"{job.name} seed {job.seed}"
-        line = display.add_task(title, total=job.settings.epochs)
-
-        def report(event: dict[str, Any]) -> None:
-            if "note" in event:
-                tell(f"{title}: {event['note']}")
-            else:
-                self.trained_epochs += 1
-                display.update(line, completed=event["epoch"])
-
-        try:
-            slot.run(job, report)
-        finally:
-            display.remove_task(line)
-        tell(f"{title}: done in {time.monotonic() - began:.0f} s")
-
-
-def local_slots(count: int) -> Callable[[], Sequence[Slot]]:
-    """Return what gives a Runner `count` worker processes of this machine."""
-    slots: list[Slot] = [ProcessSlot() for _ in range(count)]
-
-    def new_slots() -> Sequence[Slot]:
-        new, slots[:] = list(slots), []
-        return new
-
-    return new_slots
 
 
 SLURM = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE")  # requested by a job, and given on this machine
@@ -374,33 +201,6 @@ def _quota_v1(folder: Path) -> float | None:
         return None
     quota, period = (int(file.read_text(encoding="utf-8")) for file in files)
     return None if quota < 0 else quota / period
-
-
-def tell(line: str) -> None:
-    """Print a line whole. `print` writes its end on its own, and another thread's line could come between."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-@contextmanager
-def ended_by_exception(command: str) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP raise SystemExit with 128 + the signal's number, so that the block cleans up."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        for other in before:
-            signal.signal(other, lambda *_: None)  # cleaning up is short, and a second Ctrl-C would leave processes
-        print(f"\n{command}: interrupted; the same command goes on from here", file=sys.stderr)
-        raise SystemExit(128 + number)
-
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _worker(answers: Any) -> None:

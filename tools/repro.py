@@ -13,13 +13,14 @@ import sys
 from collections.abc import Collection
 
 from stages.common import InputError, reported_in_one_line
-from stages.jobs import Job, JobFailedError, Runner, Trainings, ended_by_exception, local_slots, tell, usable_cores
+from stages.jobs import Job, Trainings, usable_cores
 from stages.params import Params, load_params
+from stages.runner import JobFailedError, Runner, ended_by_exception, local_slots, tell
 from tools.common.pipeline import stages_to_run
 
 
 def study_jobs(params: Params, stages: Collection[str]) -> list[Job]:
-    """Return the trainings of these stages, seed by seed, the costliest kind of network last."""
+    """Return the trainings of these stages."""
     jobs = []
     for described in params.architectures():
         family = "" if described.is_baseline else f"_{described.family}"

@@ -1,0 +1,280 @@
+"""Run the trainings that are missing on a Dask cluster, then the pipeline here, which copies their results.
+
+    python -m tools.cluster study|search [SCHEDULER [PROCESSOR]]
+
+SCHEDULER is the address of a Dask scheduler; without it a cluster starts on this machine. A worker needs the
+environment of requirements.lock and nothing else: it receives stages/ and the data set file once, and checkpoints
+travel with the jobs. Workers of one kind of processor take part: of the kind PROCESSOR, or else of the first worker's.
+A lost worker costs its jobs the epochs since their last checkpoint, at most a minute or one epoch. A driver that is
+killed and started again repeats no job whose result arrived.
+"""
+
+import io
+import os
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from stages import checkpoints, runner
+from stages.checkpoints import cpu_kind
+from stages.common import DATASET_FILE, LIBRARIES, InputError, read_libraries, reported_in_one_line
+from stages.jobs import Job, Report, Trainings, usable_cores
+from stages.params import Params, load_params
+from stages.runner import JobFailedError, Runner, Slot, SlotLostError, WorkerProcess, ended_by_exception, tell
+from tools.repro import missing_jobs
+
+CONNECT = 10  # seconds for a scheduler to answer
+SEGMENT = 60  # seconds of training after which a job sends its checkpoint
+MEMORY = 2e9  # bytes, of a training
+
+
+def describe(libraries: list[str]) -> dict[str, Any]:
+    """Return what results follow from, and the size of a worker. Runs there, by value: only the library of Python."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from distributed import get_worker
+
+    versions = {}
+    for name in libraries:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "missing"
+    worker = get_worker()
+    memory = worker.memory_manager.memory_limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    size = {"name": str(worker.name), "threads": worker.state.nthreads, "memory": memory}
+    return {"libraries": versions, "kind": cpu_kind(), "python": sys.version.split()[0], **size}
+
+
+def project_folder(key: str) -> Path:
+    """Return where the project of this code and data is on a worker. Runs there."""
+    from distributed import get_worker
+
+    return Path(get_worker().local_directory).absolute() / "width-and-depth" / key
+
+
+def install(key: str, code: bytes, data: bytes) -> None:
+    """Write stages/ and the data set file into the worker's folder, whole or not at all. Runs there."""
+    folder = project_folder(key)
+    if folder.exists():
+        return
+    unfinished = folder.with_name(f"unfinished-{os.getpid()}-{key}")
+    unfinished.mkdir(parents=True)
+    with zipfile.ZipFile(io.BytesIO(code)) as archive:
+        archive.extractall(unfinished)
+    (unfinished / "data").mkdir()
+    (unfinished / "data" / "fashion_mnist.npz").write_bytes(data)
+    unfinished.replace(folder)
+
+
+def train_segment(key: str, slot: int, request: dict[str, Any], files: dict[str, bytes], name: str) -> dict[str, Any]:
+    """Train for a while from the checkpoint in `files`. Return the answer, and the files of the store. Runs there.
+
+    The worker process of the slot lives on from job to job while the jobs are of one kind.
+    """
+    from distributed import get_worker
+
+    worker, folder, began = get_worker(), project_folder(key), time.time()
+    processes: dict[int, tuple[Any, WorkerProcess]] = worker.__dict__.setdefault("training_processes", {})
+    kind = key, request.pop("kind")
+    if slot in processes and (processes[slot][0] != kind or processes[slot][1].ended):
+        processes.pop(slot)[1].close()
+    if slot not in processes:
+        processes[slot] = kind, WorkerProcess(folder, sys.executable)
+    store = folder.parent / "trainings" / name
+    store.mkdir(parents=True, exist_ok=True)
+    for file, content in files.items():
+        partial = store / f".partial-{file}"
+        partial.write_bytes(content)
+        partial.replace(store / file)
+    request |= {"log": str(folder / "data/logs" / f"{name[:12]}.log"), "root": str(store.parent)}
+    answer = processes[slot][1].ask(request, lambda _event: None)
+    new = [path for path in store.glob("[a-z]*.npz") if path.name not in files and path.stat().st_mtime >= began]
+    return answer | {"files": {path.name: path.read_bytes() for path in new}}
+
+
+class DaskSlot:
+    """A place for one job on a Dask worker."""
+
+    def __init__(self, client: Any, address: str, number: int, key: str, trainings: Trainings, name: str) -> None:
+        self.client, self.address, self.number, self.key, self.trainings = client, address, number, key, trainings
+        self.kind: tuple[int, bool] | None = None
+        self.name = f"worker {name}"
+        self.future: Any = None
+
+    def run(self, job: Job, report: Report) -> None:
+        """Run the job segment by segment; import its checkpoint after each. Raises JobFailedError, SlotLostError."""
+        self.kind, epochs = job.kind, job.settings.epochs
+        store = self.trainings.store(job)
+        with store.lock(lambda: report({"note": "waits for another process that trains the same"})):
+            finished = False
+            while not finished:
+                request = job.request(Path(), self.trainings.code, seconds=SEGMENT) | {"kind": list(job.kind)}
+                answer = self._answer(request, store.export_files(epochs), store.folder.name)
+                for damaged in store.import_files(answer["files"]):
+                    report({"note": f"{self.name} sent a damaged checkpoint, {damaged}; it is not used"})
+                if "error" in answer:
+                    raise JobFailedError(f"{job.title} on {self.name}: {answer['error']}")
+                finished = answer["finished"] and self.trainings.finished(job)
+                report({"epoch": store.latest_epoch(epochs)})
+
+    def _answer(self, request: dict[str, Any], files: dict[str, bytes], name: str) -> dict[str, Any]:
+        from distributed import TimeoutError as NotYetError
+        from distributed import wait
+
+        self.future = self.client.submit(
+            train_segment, self.key, self.number, request, files, name, workers=[self.address], pure=False, retries=0
+        )
+        while True:
+            try:
+                wait(self.future, timeout=1)
+            except (NotYetError, TimeoutError):
+                if self.address in self.client.scheduler_info()["workers"]:
+                    continue
+                self.close()
+                raise SlotLostError("it left the cluster") from None
+            try:
+                answer: dict[str, Any] = self.future.result()
+            except Exception as error:  # of the worker or of Dask: whatever it is, the job goes on elsewhere
+                raise SlotLostError(" ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
+            return answer
+
+    def close(self) -> None:
+        """Cancel the segment that runs."""
+        if self.future is not None:
+            self.future.cancel()
+
+
+class Cluster:
+    """The workers that take part: asked for by a Runner, which learns of new ones as they join."""
+
+    def __init__(self, client: Any, threads: int, kind: str) -> None:
+        """`threads` is what a training takes, `kind` of processor: empty for the first worker's."""
+        self.client, self.threads, self.kind = client, threads, kind
+        self.libraries = read_libraries(LIBRARIES)
+        self.code, self.data = zipped(Path("stages")), DATASET_FILE.read_bytes()
+        self.known: set[str] = set()
+        self.refused: dict[str, str] = {}
+        self.trainings: Trainings | None = None
+        self.waits = False
+
+    def new_slots(self) -> Sequence[Slot]:
+        """Return the slots of workers that joined. Raises InputError if all workers are refused."""
+        addresses = set(self.client.scheduler_info()["workers"])
+        slots: list[Slot] = []
+        for address in sorted(addresses - self.known):
+            slots += self._slots_of(address)
+        self.known = addresses
+        if addresses and addresses <= self.refused.keys():
+            raise InputError("no worker can take part: " + "; ".join(self.refused[address] for address in addresses))
+        if not addresses and not self.waits:
+            tell(f"waiting for workers to join; dashboard: {self.client.dashboard_link}")
+        self.waits = not addresses
+        return slots
+
+    def _slots_of(self, address: str) -> list[Slot]:
+        try:
+            offer = self.client.run(describe, list(self.libraries), workers=[address])[address]
+            reason = self._reason(offer)
+            if not reason:
+                self.kind = self.kind or offer["kind"]
+                self.trainings = self.trainings or Trainings(kind=self.kind)
+                key = f"{self.trainings.code[:16]}-{self.trainings.data}"
+                self.client.run(install, key, self.code, self.data, workers=[address])
+        except Exception as error:  # another version of Python cannot read what Dask sends; a worker may be gone again
+            offer, reason = {"name": address}, " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        if reason:
+            self.refused[address] = f"worker {offer['name']}: {reason}"
+            tell(f"{self.refused[address]}; it gets no job")
+            return []
+        count = max(min(offer["threads"] // self.threads, int(offer["memory"] // MEMORY)), 1)
+        tell(f"worker {offer['name']}: {self.kind}, {count} trainings at a time")
+        assert self.trainings  # noqa: S101 - of the first worker
+        return [DaskSlot(self.client, address, n, key, self.trainings, offer["name"]) for n in range(count)]
+
+    def _reason(self, offer: Mapping[str, Any]) -> str:
+        """Why results of the worker would differ, or nothing."""
+        here = sys.version.split()[0]
+        others = [
+            f"{name} {there} there, {self.libraries[name]} required"
+            for name, there in offer["libraries"].items()
+            if there != self.libraries[name]
+        ]
+        if offer["python"].split(".")[:2] != here.split(".")[:2]:
+            others.append(f"Python {offer['python']} there, {here} here")
+        if others:
+            return f"{'; '.join(others)}. Run `make setup` there"
+        if self.kind and offer["kind"] != self.kind:
+            return f"its processor is {offer['kind']}, this run is on {self.kind} (PROCESSOR= selects another kind)"
+        return ""
+
+
+def zipped(folder: Path) -> bytes:
+    """Return the files of the folder, without byte code, as a ZIP archive."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                archive.write(path)
+    return content.getvalue()
+
+
+@contextmanager
+def connected(scheduler: str, threads: int) -> Iterator[Any]:
+    """Yield a Dask client of the scheduler, or of a cluster on this machine. Raises InputError if none answers."""
+    import cloudpickle
+    from distributed import Client, LocalCluster
+
+    for module in (sys.modules[__name__], checkpoints, runner):  # workers do not have them
+        cloudpickle.register_pickle_by_value(module)
+    if scheduler:
+        try:
+            client = Client(scheduler, timeout=CONNECT)
+        except (OSError, ValueError) as error:
+            raise InputError(f"SCHEDULER: no Dask scheduler answers at {scheduler!r}: {error}") from None
+        with client:
+            yield client
+    else:
+        cores = max(usable_cores(), threads)
+        options = {"n_workers": 1, "threads_per_worker": cores, "processes": False, "dashboard_address": "localhost:0"}
+        with LocalCluster(**options) as cluster, Client(cluster) as client:
+            yield client
+
+
+def run_on(scheduler: str, kind: str, params: Params, work: Callable[[Runner, Trainings], None]) -> None:
+    """Do the work with a Runner on the cluster, which finishes other jobs if one fails. Raises JobFailedError."""
+    with ended_by_exception("cluster"), connected(scheduler, params.train.threads) as client:
+        cluster = Cluster(client, params.train.threads, kind)
+        with Runner(cluster.new_slots, finish_others=True) as dask_runner:
+            work(dask_runner, Trainings(kind=kind))
+
+
+def main() -> None:
+    with reported_in_one_line("cluster"):
+        what, scheduler, kind = [*sys.argv[1:], "", "", ""][:3]
+        if what not in ("study", "search"):
+            raise InputError("usage: python -m tools.cluster study|search [SCHEDULER [PROCESSOR]]")
+        if find_spec("distributed") is None:
+            raise InputError("the package distributed is missing. Run `make setup`")
+        params = load_params()
+        missing = missing_jobs(params)
+        pipeline = [] if what == "study" else ["search/dvc.yaml"]
+        try:
+            if what == "search":
+                from stages.search import run_search
+
+                run_on(scheduler, kind, params, lambda runner, trainings: run_search(params, runner, trainings))
+            elif missing:
+                run_on(scheduler, kind, params, lambda runner, _: runner.run(missing))
+        except JobFailedError as error:
+            sys.exit(f"cluster: {error}")
+        os.execvp("dvc", ["dvc", "repro", *pipeline])  # noqa: S606 - Ctrl-C and SIGTERM are DVC's own from here
+
+
+if __name__ == "__main__":
+    main()
