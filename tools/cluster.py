@@ -33,11 +33,9 @@ SEGMENT = 60  # seconds of training after which a job sends its checkpoint
 MEMORY = 2e9  # bytes, of a training
 
 
-def describe(libraries: list[str]) -> dict[str, Any]:
-    """Return what results follow from, and the size of a worker. Runs there, by value: only the library of Python."""
+def describe(libraries: list[str], dask_worker: Any = None) -> dict[str, Any]:
+    """Return what results follow from on a worker, and its size. Runs there, without any module of this project."""
     from importlib.metadata import PackageNotFoundError, version
-
-    from distributed import get_worker
 
     versions = {}
     for name in libraries:
@@ -45,22 +43,19 @@ def describe(libraries: list[str]) -> dict[str, Any]:
             versions[name] = version(name)
         except PackageNotFoundError:
             versions[name] = "missing"
-    worker = get_worker()
-    memory = worker.memory_manager.memory_limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    size = {"name": str(worker.name), "threads": worker.state.nthreads, "memory": memory}
+    memory = dask_worker.memory_manager.memory_limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    size = {"name": str(dask_worker.name), "threads": dask_worker.state.nthreads, "memory": memory}
     return {"libraries": versions, "kind": cpu_kind(), "python": sys.version.split()[0], **size}
 
 
-def project_folder(key: str) -> Path:
-    """Return where the project of this code and data is on a worker. Runs there."""
-    from distributed import get_worker
-
-    return Path(get_worker().local_directory).absolute() / "width-and-depth" / key
+def project_folder(worker: Any, key: str) -> Path:
+    """Return where the project of this code and data is on a worker."""
+    return Path(worker.local_directory).absolute() / "width-and-depth" / key
 
 
-def install(key: str, code: bytes, data: bytes) -> None:
+def install(key: str, code: bytes, data: bytes, dask_worker: Any = None) -> None:
     """Write stages/ and the data set file into the worker's folder, whole or not at all. Runs there."""
-    folder = project_folder(key)
+    folder = project_folder(dask_worker, key)
     if folder.exists():
         return
     unfinished = folder.with_name(f"unfinished-{os.getpid()}-{key}")
@@ -79,7 +74,8 @@ def train_segment(key: str, slot: int, request: dict[str, Any], files: dict[str,
     """
     from distributed import get_worker
 
-    worker, folder, began = get_worker(), project_folder(key), time.time()
+    worker, began = get_worker(), time.time()
+    folder = project_folder(worker, key)
     processes: dict[int, tuple[Any, WorkerProcess]] = worker.__dict__.setdefault("training_processes", {})
     kind = key, request.pop("kind")
     if slot in processes and (processes[slot][0] != kind or processes[slot][1].ended):
