@@ -3,7 +3,7 @@ QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -
 # DVC reads and writes names in the locale's letters; with this in UTF-8, whatever the locale
 export PYTHONUTF8 := 1
 
-.PHONY: help setup repro cluster quick search adopt images test bench mutants lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
+.PHONY: help setup repro cluster quick search adopt images test bench mutants lint gate same kept pr-report pr-comment undo report hooks remote verify audit lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { count = split($$2, words, " "); line = sprintf("%-11s", $$1); \
@@ -67,6 +67,14 @@ report: setup  ## fetch the page of results, plots/report.html, from the cache o
 	@$(ACTIVATE) if dvc checkout --quiet plots/report.html 2>/dev/null || dvc pull --quiet plots/report.html; \
 	then echo "report: $$PWD/plots/report.html"; \
 	else echo 'report: no cache and no remote here has plots/report.html; `make repro` makes it'; fi
+
+undo: setup  ## go back to the committed params.yaml and results
+	@git diff HEAD --stat -- params.yaml dvc.lock search/dvc.lock metrics plots
+	@if ! git show HEAD:./params.yaml | cmp -s - params.yaml; then cp -p params.yaml params.yaml.undone; \
+	  echo 'undo: your params.yaml is now params.yaml.undone'; fi
+	@rm -f params.yaml  # Git may take an edit of the same second and length for the committed file
+	@$(ACTIVATE) git checkout --quiet HEAD -- params.yaml dvc.lock search/dvc.lock metrics plots && dvc checkout --allow-missing \
+	  && { dvc status --quiet || echo 'undo: some outputs are in no cache here; `make repro` makes them'; }
 
 hooks: setup  ## let Git run ruff and DVC at every commit, checkout and push
 	@test -e .git || { echo 'hooks: they need a repository of the folder itself, which `git init` makes' >&2; exit 1; }

@@ -4,8 +4,10 @@ import io
 import os
 import re
 import reprlib
+import shutil
 import signal
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +38,23 @@ REPORT_LIBRARIES = Path("stages/libraries/report.txt")  # tables, pictures and t
 SEARCH_LIBRARIES = Path("stages/libraries/search.txt")  # the proposals of a search depend on these as well
 
 
+ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+MISREAD = re.compile("%[0-9A-Fa-f]{2}|[#?]")  # DVC reads a path with these as an address, and loses experiments
+_scratch: set[Path] = set()
+
+
+@contextmanager
+def scratch_folder(beside: Path | None = None) -> Iterator[Path]:
+    """Make a temporary folder, in `beside` if given, and remove it at the end, also when a signal ends the process."""
+    folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=beside))
+    _scratch.add(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _scratch.discard(folder)
+
+
 @contextmanager
 def reported_in_one_line(stage: str) -> Iterator[None]:
     """Turn errors that a user can correct into one line and exit status 1; let a bug keep its traceback.
@@ -45,19 +64,25 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        os.write(2, f"\n{stage}: interrupted; `dvc repro` goes on from here\n".encode())
-        os._exit(128 + number)
+        for folder in tuple(_scratch):
+            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            os.write(2, f"\n{stage}: interrupted. The same command goes on from here.\n".encode())
+        finally:  # the terminal may be gone
+            os._exit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in ENDINGS:
         if signal.getsignal(number) != signal.SIG_IGN:  # a background job ignores Ctrl-C, `nohup` SIGHUP
             signal.signal(number, stop)
     try:
+        if misread := MISREAD.search(str(Path.cwd())):
+            raise InputError(f"{Path.cwd()}: DVC misreads a path with {misread[0]!r}. Move the project to another folder.")
         yield
     except InputError as error:
         sys.exit(f"{stage}: {error}")
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"{stage}: {name}{error.strerror or error}; correct this and run `dvc repro` again")
+        sys.exit(f"{stage}: {name}{error.strerror or error}. Correct this and run the same command again.")
 
 
 LINE = r"([a-z0-9][a-z0-9-]*)==(\S+)"

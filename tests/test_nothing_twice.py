@@ -109,7 +109,7 @@ def test_training_killed_in_the_queue_goes_on_also_after_a_shorter_one(small: Pa
         time.sleep(0.5)
     run("dvc", "queue", "kill", "long", cwd=small)
     assert wait_for_queue(small, 1) == ["Failed"]
-    assert "interrupted; `dvc repro` goes on from here" in run("dvc", "queue", "logs", "long", cwd=small)
+    assert "interrupted. The same command goes on from here" in run("dvc", "queue", "logs", "long", cwd=small)
     done = longest(small)
     assert 5 <= done < 5000
 

@@ -1,12 +1,12 @@
-"""What a command that runs for long says, and how it ends when it is told to."""
+"""Print lines whole, and end a long command on a signal."""
 
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-ENDINGS = (signal.SIGTERM, signal.SIGINT)
+from stages.common import ENDINGS
 
 
 def tell(line: str) -> None:
@@ -21,13 +21,20 @@ def counted(number: int, what: str) -> str:
 
 @contextmanager
 def ended_by_exception(command: str) -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C raise SystemExit with 128 + the signal's number, so that the block can clean up."""
+    """Let Ctrl-C, SIGTERM and SIGHUP raise SystemExit with 128 + the signal's number, so that the block can clean up.
+
+    An ignored signal stays ignored, as SIGHUP after `nohup`.
+    """
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        print(f"\n{command}: interrupted; the same command goes on from here", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be gone
+            print(f"\n{command}: interrupted. The same command goes on from here.", file=sys.stderr)
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, stop) for number in ENDINGS}
+    before = {number: signal.getsignal(number) for number in ENDINGS}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         yield
     finally:
