@@ -76,7 +76,7 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
             signal.signal(number, stop)
     try:
         if misread := MISREAD.search(str(Path.cwd())):
-            raise InputError(f"{Path.cwd()}: DVC misreads a path with {misread[0]!r}. Move the project to another folder.")
+            raise InputError(f"{Path.cwd()}: DVC misreads {misread[0]!r} in a path. Move the project to another folder.")
         yield
     except InputError as error:
         sys.exit(f"{stage}: {error}")
