@@ -3,26 +3,30 @@
     python -m tools.quick OPTION ...
 
 The options are those of `dvc exp run`, such as `-S train.epochs=2`; the Makefile names them. The copy holds what Git
-tracks and what it does not ignore, with changes that are not committed, in a temporary folder and a repository of its
-own. Its data are fetched already; `python -m tools.repro` there does the rest.
+tracks and what it does not ignore, with uncommitted changes, in .dvc/tmp/quick and a repository of its own. Its data
+are fetched already; `python -m tools.repro` there does the rest.
 """
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import mkdtemp
 
 from stages.common import reported_in_one_line
+from tools.common.git import leave_callers_repository
 from tools.comparing.versions import committed, working_tree
 from stages.jobs import LOGS
 
+COPY = Path(".dvc/tmp/quick")  # replaced by the next run
 FIRST = "fetch"  # the stage that is run with the options, which are in params.yaml from then on
 
 
 def main() -> None:
     with reported_in_one_line("quick"):
-        tree = working_tree()
-        folder = committed(tree, Path(mkdtemp(prefix="quick-")))
+        leave_callers_repository()
+        shutil.rmtree(COPY, ignore_errors=True)
+        COPY.mkdir(parents=True)
+        folder = committed(working_tree(), COPY.resolve())
         log = folder / LOGS / f"{FIRST}.log"
         log.parent.mkdir(parents=True)
         command = ["dvc", "exp", "run", "--single-item", *sys.argv[1:], FIRST]

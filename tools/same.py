@@ -22,8 +22,8 @@ from stages.common import DATA, DATASET_FILE, InputError, reported_in_one_line
 from stages.params import load_params
 from stages.training.architecture import Architecture
 from tools.common.console import ended_by_exception, tell
-from tools.common.git import git
-from tools.common.pipeline import of_the_study, opened
+from tools.common.git import git, leave_callers_repository
+from tools.common.pipeline import of_the_study, opened, stages_behind
 from tools.comparing.lock import changed_values, differing_values, named_code, of_the_pipeline, read_lock
 from tools.comparing.trial import (
     LOCK,
@@ -37,7 +37,6 @@ from tools.comparing.trial import (
     run_pipeline,
 )
 from tools.comparing.versions import Version, version_of, working_tree
-from tools.gate import stages_behind
 from tools.kept import entries
 
 KEPT = DATA / "same"
@@ -189,6 +188,7 @@ def on_branch(base: str) -> None:
 
 def main() -> None:
     with reported_in_one_line("same"), ended_by_exception("same"):
+        leave_callers_repository()
         if len(sys.argv) > 1:
             on_branch(sys.argv[1])
         else:
