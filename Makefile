@@ -112,7 +112,7 @@ lock: setup $(UV)/bin/uv  ## write requirements.lock again from pyproject.toml
 	$(ACTIVATE) python -m tools.lock
 
 clean:  ## remove .venv and the caches of tools; results stay
-	@$(if $(FOREIGN),echo 'clean: .venv: not made by `make setup`, and stays' >&2,rm -f .venv)
+	@$(if $(FOREIGN),echo 'clean: .venv stays: `make setup` did not make it' >&2,rm -f .venv)
 	rm -rf .venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots
 
 .PHONY: help setup .venv/ready repro quick report undo search adopt images cluster checkpoints check equivalence
