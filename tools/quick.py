@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from stages.common import reported_in_one_line
+from stages.jobs import LOGS
 from tools.common.git import leave_callers_repository
 from tools.comparing.versions import committed, working_tree
-from stages.jobs import LOGS
 
 COPY = Path(".dvc/tmp/quick")  # replaced by the next run
 FIRST = "fetch"  # the stage that is run with the options, which are in params.yaml from then on
