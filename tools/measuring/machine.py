@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from stages.params import PARAMS_FILE
-from stages.processor import processor_flags
+from stages.checkpoints import processor_flags
 from tools.common.git import git
 
 PACKAGES = ("tensorflow", "keras", "numpy", "torch")
