@@ -2,6 +2,8 @@ ACTIVATE := . .venv/bin/activate &&
 QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -S train.batch_size=32 -S train.threads=1
 # DVC reads and writes names in the locale's letters; with this in UTF-8, whatever the locale
 export PYTHONUTF8 := 1
+# DVC needs a name of the user, which a container may have none of
+export USER ?= $(shell id -u)
 # Another project's packages, and warnings as errors, are not for this project's programs
 unexport PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 # Git sets these in a hook, in an alias and in a linked worktree; Git and DVC in a copy of the project would obey them
