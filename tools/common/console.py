@@ -1,6 +1,6 @@
 """Words of commands that run for long."""
 
-from stages.jobs import ended_by_exception, tell
+from stages.runner import ended_by_exception, tell
 
 __all__ = ["counted", "ended_by_exception", "tell"]
 
