@@ -55,6 +55,14 @@ def scratch_folder(beside: Path | None = None) -> Iterator[Path]:
         _scratch.discard(folder)
 
 
+def _check_place() -> None:
+    """Raise InputError if DVC cannot work where the project or its data are."""
+    if misread := MISREAD.search(str(Path.cwd())):
+        raise InputError(f"{Path.cwd()}: DVC misreads {misread[0]!r} in a path. Move the project to another folder.")
+    if DATA.is_symlink():
+        raise InputError(f"{DATA}: DVC needs a folder, not a link. For another disk use `dvc cache dir PATH`.")
+
+
 @contextmanager
 def reported_in_one_line(stage: str) -> Iterator[None]:
     """Turn errors that a user can correct into one line and exit status 1; let a bug keep its traceback.
@@ -75,8 +83,7 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
         if signal.getsignal(number) != signal.SIG_IGN:  # a background job ignores Ctrl-C, `nohup` SIGHUP
             signal.signal(number, stop)
     try:
-        if misread := MISREAD.search(str(Path.cwd())):
-            raise InputError(f"{Path.cwd()}: DVC misreads {misread[0]!r} in a path. Move the project to another folder.")
+        _check_place()
         yield
     except InputError as error:
         sys.exit(f"{stage}: {error}")
