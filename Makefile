@@ -22,8 +22,8 @@ help:  ## list these targets
 setup: $(if $(shell cmp .venv/ready requirements.lock 2>&1),.venv/ready)  ## make .venv from requirements.lock
 ENVIRONMENT := .venvs/$(shell cksum <requirements.lock | tr ' ' -)
 UV := .venvs/uv-$(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
-PIP_INDEX = $(UV)/bin/python -m pip config list | sed -n "s/^[^=]*\.index.url='\(.*\)'/\1/p" | head -n 1
-RUN_UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(PIP_INDEX))}" $(UV)/bin/uv --quiet
+PIP_INDEX = $(UV)/bin/python -m pip config list | sed -n "s/^[^=]*\.index.url='\(.*\)'/\1/p" | tail -n 1
+RUN_UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PIP_INDEX))}}" $(UV)/bin/uv --quiet
 FOREIGN := $(filter-out .venvs/%,$(shell readlink .venv || ls -d .venv 2>/dev/null))
 
 .venv/ready: $(if $(FOREIGN),,$(ENVIRONMENT)/ready)
@@ -65,8 +65,9 @@ undo: setup  ## go back to the committed params.yaml and results
 	  dvc checkout --allow-missing && \
 	  { dvc status --quiet || echo 'undo: some outputs are in no cache here; `make repro` makes them'; }
 
-search: setup  ## search for depth and width together | JOBS=n at a time; SCHEDULER=, GIT=: on a Dask cluster
-	@$(ACTIVATE) $(if $(SCHEDULER),python -m tools.cluster.search "$$SCHEDULER" "$$GIT" &&) dvc repro search/dvc.yaml
+search: setup  ## search for depth and width together | JOBS=n at a time; SCHEDULER=tcp://...: on a Dask cluster
+	@$(ACTIVATE) $(if $(SCHEDULER),python -m tools.cluster search "$$SCHEDULER" $${PROCESSOR:+"$$PROCESSOR"}, \
+	  dvc repro search/dvc.yaml)
 
 adopt: setup  ## write the search's best networks into params.yaml
 	@$(ACTIVATE) python -m tools.adopt
@@ -74,8 +75,8 @@ adopt: setup  ## write the search's best networks into params.yaml
 images: setup  ## make a data set of your own pictures | FROM=folders, an .npz or CSV; TO=folder; SIZE=28 scales
 	@$(ACTIVATE) python -m tools.images "FROM=$$FROM" "TO=$$TO" "SIZE=$$SIZE" "SEED=$$SEED" "TEST=$$TEST"
 
-cluster: setup  ## repro on a Dask cluster | SCHEDULER=tcp://..., or one started here; GIT=address that workers reach
-	$(ACTIVATE) python -m tools.cluster.run "$$SCHEDULER" "$$GIT"
+cluster: setup  ## repro on a Dask cluster | SCHEDULER=tcp://..., or one started here; PROCESSOR=kind
+	@$(ACTIVATE) python -m tools.cluster study "$$SCHEDULER" $${PROCESSOR:+"$$PROCESSOR"}
 
 checkpoints: setup  ## list the stored checkpoints of trainings | PRUNE=1: remove unused ones
 	@$(ACTIVATE) python -m tools.checkpoints $(if $(PRUNE),--prune)
