@@ -68,11 +68,11 @@ def test_comment_renamed_function_and_moved_module_pass_and_the_lock_is_up_to_da
             file,
             *(("diagnosis.py", "inside.py") if "loop" not in file else ("training.diagnosis", "training.inside")),
         )
-    assert "gate: dvc.lock is behind" in run("make", "gate", cwd=project, status=2)
+    assert "check: results are out of date" in run("make", "check", cwd=project, status=2)
 
     said = run("make", "same", cwd=project)
     assert re.search(r"No result changes: .* gives \d+ files of the same bytes as by the code of [0-9a-f]{7} ", said)
-    assert run("make", "gate", cwd=project) == "gate: Data and pipelines are up to date.\n"
+    assert run("make", "check", cwd=project) == "check: the results are up to date\n"
     after = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"]
     for name, stage in after.items():
         assert stage["outs"] == before[name]["outs"]
@@ -81,7 +81,7 @@ def test_comment_renamed_function_and_moved_module_pass_and_the_lock_is_up_to_da
 
 
 BY_HAND = """
-from tools.gate import stages_behind
+from tools.common.pipeline import stages_behind
 from tools.same import bring_up_to_date
 bring_up_to_date(stages_behind())
 """
@@ -107,7 +107,7 @@ def test_other_bytes_are_named_and_nothing_is_changed_and_a_lock_edited_by_hand_
 
     run("python", "-c", BY_HAND, cwd=project)
     commit(project, "Another sum")
-    assert "up to date" in run("make", "gate", cwd=project)
+    assert "up to date" in run("make", "check", cwd=project)
     assert re.search(named, same(project, "main", status=1))
 
 

@@ -130,7 +130,7 @@ def test_what_a_search_asks_for_is_not_pruned(project: Path) -> None:
 
 
 def test_the_study_neither_runs_nor_waits_for_the_search(searched: Path) -> None:
-    behind = run(sys.executable, "-m", "tools.gate", cwd=searched, status=1)
+    behind = run(sys.executable, "-m", "tools.check", cwd=searched, status=1)
     assert "train@width" in behind
     assert "search" not in behind
     asked = run(
