@@ -105,4 +105,4 @@ def test_folder_with_a_letter_outside_ascii_needs_python_to_be_told_of_utf_8_whe
     assert "ERROR: failed to reproduce 'fetch': 'ascii' codec can't encode characters in position " in refused
     assert ran_stages(run(*ascii_alone, *documented("PYTHONUTF8=1 dvc repro"), "fetch", cwd=project)) == ["fetch"]
     behind = run(*ascii_alone, "make", "check", cwd=project, status=2)
-    assert "the metrics at aggregate, prepare: " in behind, "which follow `fetch`"
+    assert "out of date for aggregate, prepare. " in behind, "which follow `fetch`"
