@@ -109,10 +109,8 @@ class _NoRepeatedKeys(SafeConstructor):
 
     def flatten_mapping(self, node: MappingNode) -> None:
         seen = set[str]()
-        for key in [
-            key for key, _ in node.value if isinstance(key.value, str) and key.value != "<<" and not node.merge
-        ]:
-            if key.value in seen:
+        for key in [] if node.merge else [key for key, _ in node.value if isinstance(key.value, str)]:
+            if key.value in seen and key.value != "<<":
                 raise ConstructorError(None, None, f"key {key.value!r} repeats", key.start_mark)
             seen.add(key.value)
         super().flatten_mapping(node)
