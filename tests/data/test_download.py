@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from stages.common import RAW, InputError
-from stages.data.class_names import CLASS_NAMES
 from stages.data import download
+from stages.data.class_names import CLASS_NAMES
 from stages.data.download import BY_HAND, SCRATCH, SOURCES, SUMS, fetch, read_sources, read_sums
 from stages.data.idx import COLOUR_FILES, FILES, TRAIN_IMAGES, TRAIN_LABELS, in_colour, write_idx
 from stages.params import PARAMS_FILE
