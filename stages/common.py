@@ -150,16 +150,15 @@ def _problem(item: ErrorDetails) -> str:
     key = _one_line(".".join(str(part) for part in item["loc"] if not str(part).startswith("["))) or "the file"
     if item["type"] == "extra_forbidden":
         return f"{key}: unknown key"
-    rule = re.sub("^(value error, )?(input should be )?", "", item["msg"], flags=re.IGNORECASE).replace(
-        " should", " to"
-    )
+    rule = re.sub("(?i)^(value error, )?(input should be )?", "", item["msg"]).replace(" should", " to")
+    rule = rule[:1].lower() + rule[1:]
     if item["type"] == "missing":
-        return f"{key}: missing; {rule[:1].lower() + rule[1:]}"
+        return f"{key}: missing; {rule}"
     try:
         got = _brief.repr(item["input"])
     except ValueError:  # from Python's limit on the digits of a number that it writes out
         got = "a number of thousands of digits"
-    return f"{key}: expected {rule[:1].lower() + rule[1:]}, got {got}"
+    return f"{key}: expected {rule}, got {got}"
 
 
 def _one_line(text: str) -> str:

@@ -55,7 +55,7 @@ def test_a_stage_refuses_another_version_before_it_does_anything(
 
 def test_a_library_that_is_imported_from_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setitem(sys.modules, "ml_dtypes", SimpleNamespace(__version__="9.8.7"))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "ml_dtypes", SimpleNamespace(__version__="9.8.7"))
     with pytest.raises(InputError, match=r"ml-dtypes: expected [\d.]+, got 9\.8\.7\. Results"):
         check_imported()
 

@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import zlib
-from collections.abc import Mapping
 from io import BufferedReader
 from pathlib import Path
 
@@ -34,8 +33,6 @@ SOURCE = r"https://\S+|apt:[a-z0-9][a-z0-9+.-]+"
 HINT = ". The checksum of a gzipped file is that of its uncompressed bytes"
 RETRY = Retry(3, connect=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False)
 
-Sums = Mapping[str, str]  # SHA-256 of the uncompressed bytes, by file name
-
 
 def fetch(folder: Path) -> None:
     """Fill data/raw from the data set `folder`. Raises InputError, with the reason of every source, if none has all."""
@@ -47,17 +44,21 @@ def fetch(folder: Path) -> None:
         missing = {name: sums[name] for name in sums if not (RAW / name).is_file() or sha256(RAW / name) != sums[name]}
         try:
             if missing:
-                COPY.get(source[:4], _from_folder)(source, missing)
+                copy = {"https": _from_address, "apt": _from_debian}.get(source.partition(":")[0], _from_folder)
+                copy(source, missing)
                 print(f"fetch: from {source}", flush=True)
             return
         except (InputError, OSError, subprocess.SubprocessError) as error:
             reasons.append(str(error))
-    by_hand = f". Put the four files (or the same with .gz) into {BY_HAND}/" if (folder / SOURCES).exists() else ""
-    raise InputError("; ".join(reasons) + by_hand)
+    by_hand = f"put the four files (or the same with .gz) into {BY_HAND}/"
+    raise InputError("; ".join([*reasons, *([by_hand] if (folder / SOURCES).exists() else [])]))
 
 
 def read_sums(folder: Path) -> dict[str, str]:
-    """Read the checksums of the four files. Raises InputError if SHA256SUMS lacks one, or has it in no known form."""
+    """Read the SHA-256 of the four files' uncompressed bytes.
+
+    Raises InputError if SHA256SUMS lacks one, or has it in no known form.
+    """
     if not folder.is_dir():
         raise InputError(f"params.yaml: data.source: expected a folder, got {str(folder)!r}")
     path, sums = folder / SUMS, dict[str, str]()
@@ -89,7 +90,7 @@ def read_sources(folder: Path) -> list[str]:
     return [*(str(place) for place in (folder, BY_HAND) if any(_find(place, name) for name in NAMES)), *lines]
 
 
-def _from_folder(folder: str, sums: Sums) -> None:
+def _from_folder(folder: str, sums: dict[str, str]) -> None:
     for name, expected in sums.items():
         if not (path := _find(Path(folder), name)):
             raise InputError(f"{folder}/{name}: missing")
@@ -97,7 +98,7 @@ def _from_folder(folder: str, sums: Sums) -> None:
             _store(file, name, expected, str(path))
 
 
-def _from_address(address: str, sums: Sums) -> None:
+def _from_address(address: str, sums: dict[str, str]) -> None:
     with requests.Session() as session:
         session.mount("https://", HTTPAdapter(max_retries=RETRY))
         for name, expected in sums.items():
@@ -113,7 +114,7 @@ def _from_address(address: str, sums: Sums) -> None:
                 raise InputError(f"{url}: {' '.join(str(cause).split())[:200]}") from None
 
 
-def _from_debian(source: str, sums: Sums) -> None:
+def _from_debian(source: str, sums: dict[str, str]) -> None:
     """Download a package and unpack it without root, with apt's lists in a folder of their own."""
     shutil.rmtree(SCRATCH, ignore_errors=True)
     try:
@@ -185,6 +186,3 @@ def _check_copied(folder: Path) -> None:
             f"{folder}: this experiment's copy of the project, which has what Git or DVC tracks, lacks "
             f"{', '.join(sorted(missing))}. Run `git add {folder}`, or `dvc add {folder}` for large files"
         )
-
-
-COPY = {"http": _from_address, "apt:": _from_debian}  # by the first four characters of a source; else from a folder

@@ -247,7 +247,7 @@ def test_an_experiment_s_copy_that_lacks_an_untracked_file_says_so(
 FAKE_APT = """#!/bin/sh
 for last; do :; done
 [ "$last" = update ] && exit
-[ "$last" = slow ] && touch begun && sleep 60
+[ "$last" = slow ] && : > begun && exec sleep 60
 [ "$last" = dataset-some ] || { echo "E: no such package" >&2; exit 100; }
 cp ../../some.deb dataset-some_1_all.deb
 """
@@ -277,7 +277,7 @@ needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs Debi
 @needs_dpkg
 def test_a_debian_package_is_unpacked_without_root(folder: Path, fake_apt: None) -> None:
     (folder / SOURCES).write_text("apt:dataset-other\n")
-    assert refusal(folder).startswith("apt-get: E: no such package. Put the four files")
+    assert refusal(folder).startswith("apt-get: E: no such package; put the four files")
     (folder / SOURCES).write_text("apt:dataset-some\n")
     fetch(folder)
     assert stored() == CONTENT
