@@ -76,7 +76,7 @@ def test_refused_run_leaves_earlier_results_to_the_commands_that_it_names(small:
     before = contents(small / MODELS / "w2-4")
     edit_params(small, "batch_size: 128", "batch_size: 0")
     output = run("dvc", "repro", cwd=small, status=255)
-    assert "params.yaml: train.batch_size holds 0: input should be greater than or equal to 1" in output
+    assert "params.yaml: train.batch_size: expected greater than or equal to 1, got 0" in output
     assert "Traceback" not in output
     run("sh", "-c", way_back(output), cwd=small)
     assert contents(small / MODELS / "w2-4") == before
