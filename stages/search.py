@@ -1,14 +1,11 @@
-"""Search for the architectures that are best for their size, as the section `search` of params.yaml says.
+"""Search for the architectures that are best for their size, as the section `search` of params.yaml asks.
 
-Reads params.yaml and data/fashion_mnist.npz, of which it sees no test image; writes `plots/search_trials.csv` (a trial
-and rung a row), `metrics/search.json`, and the pictures `plots/search_front.png` and `plots/search_progress.png`. What
-it trains is kept (stages/checkpoints.py), so that a search that ended at any moment goes on from there.
+Reads params.yaml and data/fashion_mnist.npz, but no test image; writes `plots/search_trials.csv` (one row per trial and
+rung), `metrics/search.json`, `plots/search_front.png` and `plots/search_progress.png`. Every training leaves a
+checkpoint, so an interrupted search resumes.
 """
 
-import os
-import sys
-from collections.abc import Callable
-from concurrent.futures import Executor
+from statistics import mean
 from time import monotonic
 
 from stages.common import (
@@ -22,78 +19,50 @@ from stages.common import (
     check_libraries,
     reported_in_one_line,
 )
-from stages.cores import usable_cores
+from stages.jobs import trainer
 from stages.params import PARAMS_FILE, Params, Search, load_params
 from stages.report.pictures import write_png
-from stages.report.search_pictures import front_figure, progress_figure
-from stages.training.dataset import Dataset, read_dataset
+from stages.report.search_figures import front_figure, progress_figure
+from stages.training.dataset import read_dataset
 from stages.training.files import write_json, write_text
-from stages.trials.evaluation import Rungs
-from stages.trials.generations import searched
-from stages.trials.processes import Processes, RungFailedError
-from stages.trials.proposals import Images
-from stages.trials.summary import generation_line, numbers, outcome
+from stages.trials.rounds import run_search
+from stages.trials.search_summary import round_line, search_metrics, summarize
 from stages.trials.table import trials_text
 from stages.trials.trial import Trial
 
-NUMBERS = METRICS / "search.json"
+WORTH_COUNTING = 1.0  # seconds: a round whose trainings are in the store takes less
 
 
-class Told:
-    """A line after every generation for which something was trained, with the time left."""
+class RoundPrinter:
+    """Print a line after every round, with the time left."""
 
-    def __init__(self, search: Search, rungs: Rungs) -> None:
-        self.search, self.rungs = search, rungs
-        self.generations, self.epochs = 0, 0  # for which something was trained here, and so many
-        self.began = monotonic()
+    def __init__(self, search: Search) -> None:
+        self.search, self.began = search, monotonic()
+        self.durations: list[float] = []  # seconds of each round that trained
 
     def __call__(self, trials: list[Trial]) -> None:
-        if self.rungs.trained_epochs == self.epochs:
-            self.began = monotonic()  # what was found took no time worth telling
-            return
-        self.epochs = self.rungs.trained_epochs
-        self.generations += 1
-        to_come = (self.search.trials - len(trials)) / self.search.trials_per_round
-        left = (monotonic() - self.began) / self.generations * to_come
-        print(generation_line(trials, self.search, left), flush=True)
+        took, self.began = monotonic() - self.began, monotonic()
+        self.durations += [took] if took > WORTH_COUNTING else []
+        rounds_left = (self.search.trials - len(trials)) / self.search.trials_per_round
+        seconds_left = rounds_left * mean(self.durations) if self.durations else 0.0
+        print(round_line(trials, self.search, seconds_left), flush=True)
 
 
 def checked_search(params: Params) -> Search:
-    """The section `search`. Raises InputError where params.yaml has none, or holds out no images."""
+    """Return the section `search`. Raises InputError if params.yaml has none, or holds out no images."""
     if params.search is None:
-        raise InputError(f"{PARAMS_FILE}: search is missing: what is searched, and for how long")
+        raise InputError(f"{PARAMS_FILE}: search: missing. It names the space to search and the number of trials.")
     if not params.data.validation:
-        raise InputError(
-            f"{PARAMS_FILE}: data.validation holds 0, may hold a number from 1: those images judge a search"
-        )
+        raise InputError(f"{PARAMS_FILE}: data.validation: expected at least 1, got 0. These images rank the trials.")
     return params.search
 
 
-def run_search(
-    params: Params, dataset: Dataset, executor: Executor, train: Callable[[bytes], bytes], travels: bool = False
-) -> list[Trial]:
-    """All trials, trained by `executor`, which does `train` (stages/trials/evaluation.py)."""
-    search = checked_search(params)
-    rungs = Rungs(params.train, dataset.chance_loss, executor, train, travels=travels)
-    return searched(search, Images(dataset.image_shape, dataset.classes), rungs, Told(search, rungs))
-
-
 def write_outputs(trials: list[Trial], search: Search, classes: int) -> None:
+    """Write the table, the numbers and both figures."""
     write_text(TRIALS, trials_text(trials))
-    write_json(NUMBERS, numbers(trials, search, classes))
+    write_json(METRICS / "search.json", search_metrics(trials, search, classes))
     write_png(PLOTS / "search_front.png", front_figure(trials, search))
     write_png(PLOTS / "search_progress.png", progress_figure(trials, search))
-
-
-def jobs() -> int:
-    """How many trainings run at a time: `make search JOBS=n`, or as many as there are cores for this process.
-
-    Not the fewer that have `train.threads` cores each: two of them on two cores take a fifth less time together.
-    """
-    asked = os.environ.get("JOBS") or str(usable_cores())
-    if not asked.isdecimal() or int(asked) < 1:
-        raise InputError(f"JOBS holds {asked!r}, may hold a number of trainings from 1")
-    return int(asked)
 
 
 def main() -> None:
@@ -102,13 +71,10 @@ def main() -> None:
         search = checked_search(params)
         check_libraries(REPORT_LIBRARIES, SEARCH_LIBRARIES)
         dataset = read_dataset(DATASET_FILE)
-        try:
-            with Processes(jobs()) as processes:
-                trials = run_search(params, dataset, processes, processes.train)
-        except RungFailedError as error:
-            sys.exit(str(error))
+        with trainer(dataset) as train:
+            trials = run_search(search, dataset, train, params.train, RoundPrinter(search))
         write_outputs(trials, search, dataset.classes)
-        print(f"\n{outcome(trials, search, len(trials) < search.trials)}", flush=True)
+        print(f"\n{summarize(trials, search)}", flush=True)
 
 
 if __name__ == "__main__":
