@@ -5,7 +5,9 @@ rung), `metrics/search.json`, `plots/search_front.png` and `plots/search_progres
 checkpoint, so an interrupted search resumes.
 """
 
-from statistics import mean
+import os
+import sys
+from collections.abc import Sequence
 from time import monotonic
 
 from stages.common import (
@@ -19,33 +21,17 @@ from stages.common import (
     check_libraries,
     reported_in_one_line,
 )
-from stages.jobs import trainer
+from stages.jobs import Job, JobFailedError, Runner, Trainings, ended_by_exception, local_slots, usable_cores
 from stages.params import PARAMS_FILE, Params, Search, load_params
 from stages.report.pictures import write_png
 from stages.report.search_figures import front_figure, progress_figure
-from stages.training.dataset import read_dataset
+from stages.training.dataset import Dataset, read_dataset
 from stages.training.files import write_json, write_text
+from stages.training.results import State
 from stages.trials.rounds import run_search
 from stages.trials.search_summary import round_line, search_metrics, summarize
 from stages.trials.table import trials_text
 from stages.trials.trial import Trial
-
-WORTH_COUNTING = 1.0  # seconds: a round whose trainings are in the store takes less
-
-
-class RoundPrinter:
-    """Print a line after every round, with the time left."""
-
-    def __init__(self, search: Search) -> None:
-        self.search, self.began = search, monotonic()
-        self.durations: list[float] = []  # seconds of each round that trained
-
-    def __call__(self, trials: list[Trial]) -> None:
-        took, self.began = monotonic() - self.began, monotonic()
-        self.durations += [took] if took > WORTH_COUNTING else []
-        rounds_left = (self.search.trials - len(trials)) / self.search.trials_per_round
-        seconds_left = rounds_left * mean(self.durations) if self.durations else 0.0
-        print(round_line(trials, self.search, seconds_left), flush=True)
 
 
 def checked_search(params: Params) -> Search:
@@ -57,6 +43,26 @@ def checked_search(params: Params) -> Search:
     return params.search
 
 
+def search_with(runner: Runner, params: Params, dataset: Dataset) -> list[Trial]:
+    """Run the search with the trainings that the store lacks on `runner`; print a line after every round."""
+    search, trainings = checked_search(params), Trainings()
+    began, rounds, epochs = monotonic(), 0, 0  # of the rounds that trained: those found in the store take no time
+
+    def train(jobs: Sequence[Job]) -> list[State]:
+        runner.run(trainings.missing(jobs))
+        return [trainings.store(job).load(job.settings.epochs)[0] for job in jobs]
+
+    def after_round(trials: list[Trial]) -> None:
+        nonlocal began, rounds, epochs
+        if runner.trained_epochs == epochs:
+            began = monotonic()
+        rounds, epochs = rounds + (runner.trained_epochs > epochs), runner.trained_epochs
+        rounds_left = (search.trials - len(trials)) / search.trials_per_round
+        print(round_line(trials, search, (monotonic() - began) / max(rounds, 1) * rounds_left), flush=True)
+
+    return run_search(search, dataset, train, params.train, after_round)
+
+
 def write_outputs(trials: list[Trial], search: Search, classes: int) -> None:
     """Write the table, the numbers and both figures."""
     write_text(TRIALS, trials_text(trials))
@@ -65,14 +71,28 @@ def write_outputs(trials: list[Trial], search: Search, classes: int) -> None:
     write_png(PLOTS / "search_progress.png", progress_figure(trials, search))
 
 
+def job_count() -> int:
+    """Return how many trainings run at a time: JOBS of the environment, or as many as there are cores.
+
+    Not as many as have `train.threads` cores each: two of them on two cores take a fifth less time together.
+    """
+    count = os.environ.get("JOBS") or str(usable_cores())
+    if not count.isdecimal() or int(count) < 1:
+        raise InputError(f"JOBS: expected a number of trainings from 1, got {count!r}")
+    return int(count)
+
+
 def main() -> None:
     with reported_in_one_line("search"):
         params = load_params()
         search = checked_search(params)
         check_libraries(REPORT_LIBRARIES, SEARCH_LIBRARIES)
-        dataset = read_dataset(DATASET_FILE)
-        with trainer(dataset) as train:
-            trials = run_search(search, dataset, train, params.train, RoundPrinter(search))
+        dataset, count = read_dataset(DATASET_FILE), job_count()
+        try:
+            with ended_by_exception("search"), Runner(local_slots(count)) as runner:
+                trials = search_with(runner, params, dataset)
+        except JobFailedError as error:
+            sys.exit(f"search: {error}")
         write_outputs(trials, search, dataset.classes)
         print(f"\n{summarize(trials, search)}", flush=True)
 

@@ -1,27 +1,20 @@
 """The search: round after round of trials, each by successive halving (Jamieson and Talwalkar, 2016)."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from math import ceil
-from typing import TYPE_CHECKING
 
 from stages.jobs import Job
+from stages.params import Search
 from stages.pareto import crowding_distances, ranks
+from stages.training.architecture import Train
+from stages.training.dataset import Dataset
 from stages.training.files import DECIMALS
-from stages.training.results import EPOCH_COLUMNS, epochs_to_learn
+from stages.training.results import EPOCH_COLUMNS, State, epochs_to_learn
 from stages.trials.sampler import Sampler, check_space
 from stages.trials.trial import Rung, Trial
 
-if TYPE_CHECKING:
-    from stages.params import Search
-    from stages.training.architecture import Train
-    from stages.training.dataset import Dataset
-    from stages.training.loop import State
-
-    Trainer = Callable[[Sequence[Job]], list[State]]  # trains jobs to their ends; the states come in the jobs' order
-
+Trainer = Callable[[Sequence[Job]], list[State]]  # trains jobs to their ends; the states come in the jobs' order
 LOSS, VALIDATION_LOSS, VALIDATION_ACCURACY = map(EPOCH_COLUMNS.index, ("loss", "val_loss", "val_accuracy"))
 
 
@@ -50,12 +43,15 @@ def run_search(
 
 def _train_rung(trials: list[Trial], epochs: int, train: Trainer, settings: Train, chance_loss: float) -> None:
     costliest_first = sorted(trials, key=lambda trial: -trial.training_flops)  # no long job is left at the end
-    jobs = []
-    for trial in costliest_first:
-        its_settings = settings.with_overrides(trial.architecture.overrides).model_copy(update={"epochs": epochs})
-        jobs.append(Job(trial.architecture.architecture, its_settings, settings.seeds[0], evaluate=False))
-    for trial, state in zip(costliest_first, train(jobs), strict=True):
+    states = train([_job(trial, epochs, settings) for trial in costliest_first])
+    for trial, state in zip(costliest_first, states, strict=True):
         trial.rungs.append(_rung(state, chance_loss))
+
+
+def _job(trial: Trial, epochs: int, settings: Train) -> Job:
+    overrides = trial.architecture.overrides
+    ends = settings.with_overrides(overrides).model_copy(update={"epochs": epochs})
+    return Job(f"trial-{trial.number}", trial.architecture.architecture, ends, settings.seeds[0], tested=False)
 
 
 def _rung(state: State, chance_loss: float) -> Rung:

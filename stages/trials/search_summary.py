@@ -45,7 +45,7 @@ def round_line(trials: Sequence[Trial], search: Search, seconds_left: float) -> 
     best = best_by_budget(trials, search)
     accuracies = ", ".join(f"{name} {100 * best[name].accuracy:.2f}" for name in search.budgets if name in best)
     result = f"{accuracies} %" if accuracies else _why_nothing(trials, search)
-    minutes = f"; {seconds_left / 60:.0f} min left" if seconds_left else ""
+    minutes = f"; {seconds_left / 60:.0f} min left" if seconds_left >= 1 else ""
     return f"trials {len(trials)}/{search.trials}, epochs {sum(trial.epochs for trial in trials)}: {result}{minutes}"
 
 

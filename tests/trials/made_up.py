@@ -11,7 +11,7 @@ from stages.jobs import Job
 from stages.params import Search
 from stages.training.architecture import Architecture, CustomArchitecture, Train
 from stages.training.dataset import Dataset, Split
-from stages.training.loop import State
+from stages.training.results import State
 from stages.trials.rounds import run_search
 from stages.trials.trial import Rung, Trial
 

@@ -10,7 +10,7 @@ import pytest
 from stages.common import InputError
 from stages.jobs import Job
 from stages.training.architecture import Architecture
-from stages.training.loop import State
+from stages.training.results import State
 from stages.trials.rounds import promote, run_search
 from stages.trials.trial import Trial
 from tests.trials.made_up import (
@@ -43,7 +43,9 @@ def test_all_of_a_round_reach_the_first_rung_and_the_best_half_of_each_rung_the_
             assert all(trial.rungs[rung - 1].epochs == epochs for trial in reached)
             for trial in sorted(reached, key=lambda one: -one.training_flops):
                 settings = SETTINGS.model_copy(update={"epochs": epochs} | trial.architecture.overrides)
-                assert next(jobs) == Job(trial.architecture.architecture, settings, seed=7, evaluate=False)
+                assert next(jobs) == Job(
+                    f"trial-{trial.number}", trial.architecture.architecture, settings, 7, tested=False
+                )
     assert not list(jobs)
 
 

@@ -17,7 +17,7 @@ from stages.jobs import Job
 from stages.params import Search, Space, load_params
 from stages.training.architecture import Architecture, CustomArchitecture, build_model
 from stages.training.backend import keras
-from stages.training.loop import State
+from stages.training.results import State
 from stages.trials.rounds import run_search
 from stages.trials.sampler import sample_architecture
 from stages.trials.table import read_trials, trials_text
@@ -47,7 +47,7 @@ def test_the_committed_search_proposes_the_same_trials_again(monkeypatch: pytest
                 and job.settings.with_overrides(overrides) == job.settings
             ):
                 (rung,) = [rung for rung in trial.rungs if rung.epochs == job.settings.epochs]
-                return State(history=[[1.0 if rung.learned else 9.0, 0.0, rung.loss, rung.accuracy]] * rung.epochs)
+                return State(history=[[1.0, 0.0, rung.loss or 0, rung.accuracy or 0]] * rung.epochs)
         raise AssertionError(f"the search did not propose {job}")
 
     trials = run_search(params.search, made_dataset(), train, params.train, lambda _: None)
