@@ -1,5 +1,6 @@
 """The best of a search becomes a custom architecture of the study."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_what_is_adopted_continues_from_the_checkpoint_of_the_search(project: Pa
     run("dvc", "params", "diff", cwd=project)
     assert run("dvc", "status", "search/dvc.yaml", cwd=project).strip() == "Data and pipelines are up to date."
     output = run("dvc", "repro", "--single-item", f"train_custom@{next(iter(custom))}", cwd=project)
-    assert "3 of 3 epochs" in output or "2 of 3 epochs" in output
+    assert not re.findall("epoch [12]/3", output)
     run(*documented("make adopt"), cwd=project)
     assert (project / "params.yaml").read_text() == text
 
