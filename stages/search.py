@@ -21,14 +21,15 @@ from stages.common import (
     check_libraries,
     reported_in_one_line,
 )
-from stages.jobs import Job, JobFailedError, Runner, Trainings, ended_by_exception, local_slots, usable_cores
+from stages.jobs import Job, Trainings, usable_cores
 from stages.params import PARAMS_FILE, Params, Search, load_params
 from stages.report.pictures import write_png
 from stages.report.search_figures import front_figure, progress_figure
-from stages.training.dataset import Dataset, read_dataset
+from stages.runner import JobFailedError, Runner, ended_by_exception, local_slots
+from stages.training.dataset import read_dataset
 from stages.training.files import write_json, write_text
 from stages.training.results import State
-from stages.trials.rounds import run_search
+from stages.trials.rounds import run_rounds
 from stages.trials.search_summary import round_line, search_metrics, summarize
 from stages.trials.table import trials_text
 from stages.trials.trial import Trial
@@ -43,9 +44,12 @@ def checked_search(params: Params) -> Search:
     return params.search
 
 
-def search_with(runner: Runner, params: Params, dataset: Dataset) -> list[Trial]:
-    """Run the search with the trainings that the store lacks on `runner`; print a line after every round."""
-    search, trainings = checked_search(params), Trainings()
+def run_search(params: Params, runner: Runner, trainings: Trainings) -> list[Trial]:
+    """Return all trials; `runner` trains those that the store lacks. Prints a line after every round.
+
+    Raises InputError if there is nothing to search, JobFailedError.
+    """
+    search, dataset = checked_search(params), read_dataset(DATASET_FILE)
     began, rounds, epochs = monotonic(), 0, 0  # of the rounds that trained: those found in the store take no time
 
     def train(jobs: Sequence[Job]) -> list[State]:
@@ -60,7 +64,7 @@ def search_with(runner: Runner, params: Params, dataset: Dataset) -> list[Trial]
         rounds_left = (search.trials - len(trials)) / search.trials_per_round
         print(round_line(trials, search, (monotonic() - began) / max(rounds, 1) * rounds_left), flush=True)
 
-    return run_search(search, dataset, train, params.train, after_round)
+    return run_rounds(search, dataset, train, params.train, after_round)
 
 
 def write_outputs(trials: list[Trial], search: Search, classes: int) -> None:
@@ -87,13 +91,13 @@ def main() -> None:
         params = load_params()
         search = checked_search(params)
         check_libraries(REPORT_LIBRARIES, SEARCH_LIBRARIES)
-        dataset, count = read_dataset(DATASET_FILE), job_count()
+        slots = local_slots(job_count())
         try:
-            with ended_by_exception("search"), Runner(local_slots(count)) as runner:
-                trials = search_with(runner, params, dataset)
+            with ended_by_exception("search"), Runner(slots) as runner:
+                trials = run_search(params, runner, Trainings())
         except JobFailedError as error:
             sys.exit(f"search: {error}")
-        write_outputs(trials, search, dataset.classes)
+        write_outputs(trials, search, read_dataset(DATASET_FILE).classes)
         print(f"\n{summarize(trials, search)}", flush=True)
 
 

@@ -3,12 +3,8 @@
 from math import inf
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from stages.pareto import crowding_distances, dominates, hypervolume, ranks
-
-POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12)
+from stages.pareto import crowding_distances, hypervolume, ranks
 
 
 @pytest.mark.parametrize(
@@ -22,15 +18,6 @@ POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12)
 )
 def test_rank_follows_that_of_dominating_points(points: list[tuple[float, float]], expected: list[int]) -> None:
     assert ranks(points) == expected
-
-
-@given(POINTS)
-def test_no_point_dominates_its_own_rank_and_each_rank_has_one_above(points: list[tuple[int, int]]) -> None:
-    found = ranks(points)
-    for point, rank in zip(points, found, strict=True):
-        assert not any(dominates(other, point) for other, its in zip(points, found, strict=True) if its == rank)
-        above = [other for other, its in zip(points, found, strict=True) if its == rank - 1]
-        assert rank == 0 or any(dominates(other, point) for other in above)
 
 
 def test_crowding_distance_adds_the_fractions_of_both_ranges_between_the_neighbours() -> None:

@@ -18,7 +18,7 @@ Trainer = Callable[[Sequence[Job]], list[State]]  # trains jobs to their ends; t
 LOSS, VALIDATION_LOSS, VALIDATION_ACCURACY = map(EPOCH_COLUMNS.index, ("loss", "val_loss", "val_accuracy"))
 
 
-def run_search(
+def run_rounds(
     search: Search, dataset: Dataset, train: Trainer, settings: Train, after_round: Callable[[list[Trial]], None]
 ) -> list[Trial]:
     """Return all trials in order; fewer than `search.trials` if the space is exhausted.

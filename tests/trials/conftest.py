@@ -15,22 +15,9 @@ SEARCH: dict[str, Any] = {
     "trials": 4,
     "trials_per_round": 2,
     "rungs": [2, 3],
-    "reduction_factor": 2,
     "budgets": {"small": 3000, "large": 400_000},
-    "space": {
-        "filters": {"low": 4, "high": 12},
-        "blocks": [1, 2],
-        "kernel_size": [3],
-        "pooling": ["max"],
-        "pool_stride": [2],
-        "head": ["global_average", "dense"],
-        "dense_units": [16],
-        "activation": ["relu"],
-        "normalization": ["none", "batch"],
-        "learning_rate": [0.002, 0.004],
-        "ema_momentum": [0.9],
-    },
 }
+SPACE = {"filters": {"low": 4, "high": 12}, "blocks": [1, 2], "dense_units": [16], "normalization": ["none", "batch"]}
 
 
 def write_params(project: Path, **search: Any) -> None:
@@ -39,7 +26,7 @@ def write_params(project: Path, **search: Any) -> None:
     content = read_yaml(path.read_text(), "params.yaml")
     content["data"] |= {"source": "tests/sample", "validation": 100}
     content["train"] |= {"batch_size": 20, "threads": 1, "epochs": 3}
-    content["search"] |= SEARCH | search
+    content["search"] |= SEARCH | {"space": content["search"]["space"] | SPACE} | search
     path.write_text(yaml_text(content))
 
 

@@ -1,6 +1,6 @@
 """Made-up trials, trainings and images, and a small space."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import log
 from typing import Any
 
@@ -9,10 +9,10 @@ import numpy as np
 from stages.flops import parameter_count
 from stages.jobs import Job
 from stages.params import Search
-from stages.training.architecture import Architecture, CustomArchitecture, Train
+from stages.training.architecture import CustomArchitecture, Train
 from stages.training.dataset import Dataset, Split
 from stages.training.results import State
-from stages.trials.rounds import run_search
+from stages.trials.rounds import run_rounds
 from stages.trials.trial import Rung, Trial
 
 SPACE: dict[str, Any] = {
@@ -48,32 +48,28 @@ def made_search(**changed: Any) -> Search:
     return Search.model_validate(SEARCH | changed)
 
 
-def made_dataset(height: int = 28, width: int = 28) -> Dataset:
-    """Return one black image per class of ten, in every part."""
-    part = Split(np.zeros((10, height, width), np.uint8), np.arange(10, dtype=np.uint8))
-    return Dataset(part, part, part)
+def accuracy(job: Job) -> float:
+    """Return an accuracy that is higher for more parameters, more epochs and relu."""
+    size = log(parameter_count(job.architecture, (28, 28, 1), 10))
+    return 0.4 + 0.02 * size + 0.01 * job.settings.epochs + 0.1 * (job.architecture.activation == "relu")
 
 
-class MadeUpTrainings:
-    """A trainer whose accuracies are higher for more parameters, more epochs and relu; it remembers its jobs."""
-
-    def __init__(self) -> None:
-        self.jobs: list[Job] = []
-
-    def __call__(self, jobs: Sequence[Job]) -> list[State]:
-        self.jobs += jobs
-        return [self.state(job.architecture, job.settings.epochs) for job in jobs]
-
-    def state(self, architecture: Architecture, epochs: int) -> State:
-        return State(history=[[1.0, 0.5, 1.0, self.accuracy(architecture, epochs)]] * epochs)
-
-    def accuracy(self, architecture: Architecture, epochs: int) -> float:
-        size = log(parameter_count(architecture, (28, 28, 1), 10))
-        return 0.4 + 0.02 * size + 0.01 * epochs + 0.1 * (architecture.activation == "relu")
+def learned(job: Job) -> State:
+    return State(history=[[1.0, 0.5, 1.0, accuracy(job)]] * job.settings.epochs)
 
 
-def searched_trials(search: Search, train: MadeUpTrainings | None = None) -> list[Trial]:
-    return run_search(search, made_dataset(), train or MadeUpTrainings(), SETTINGS, lambda _: None)
+def searched_trials(
+    search: Search, result: Callable[[Job], State] = learned, jobs: list[Job] | None = None, side: int = 28
+) -> list[Trial]:
+    """Search with made-up results of the jobs, which are added to `jobs`, for images of so many pixels per side."""
+
+    def train(asked: Sequence[Job]) -> list[State]:
+        if jobs is not None:
+            jobs.extend(asked)
+        return [result(job) for job in asked]
+
+    part = Split(np.zeros((10, side, side), np.uint8), np.arange(10, dtype=np.uint8))
+    return run_rounds(search, Dataset(part, part, part), train, SETTINGS, lambda _: None)
 
 
 def made_architecture(**changed: Any) -> CustomArchitecture:

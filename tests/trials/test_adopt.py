@@ -61,7 +61,7 @@ def test_what_is_adopted_continues_from_the_checkpoint_of_the_search(project: Pa
     text = (project / "params.yaml").read_text()
     custom = read_yaml(text, "params.yaml")["study"]["custom"]
     assert custom
-    assert all(architecture["ema_momentum"] == 0.9 for architecture in custom.values())
+    assert all(architecture["ema_momentum"] == 0.99 for architecture in custom.values())
     run("dvc", "params", "diff", cwd=project)
     assert run("dvc", "status", "search/dvc.yaml", cwd=project).strip() == "Data and pipelines are up to date."
     output = run("dvc", "repro", "--single-item", f"train_custom@{next(iter(custom))}", cwd=project)

@@ -1,7 +1,5 @@
 """What is sampled from a space, and that the committed search proposes what it did."""
 
-import tempfile
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,17 +10,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stages.common import TRIALS
-from stages.flops import parameter_count
 from stages.jobs import Job
 from stages.params import Search, Space, load_params
-from stages.training.architecture import Architecture, CustomArchitecture, build_model
-from stages.training.backend import keras
+from stages.training.architecture import OVERRIDES, Architecture, CustomArchitecture
 from stages.training.results import State
-from stages.trials.rounds import run_search
 from stages.trials.sampler import sample_architecture
 from stages.trials.table import read_trials, trials_text
 from tests.conftest import ROOT
-from tests.trials.made_up import SEARCH, SMALL_SPACE, SPACE, made_dataset
+from tests.trials.made_up import SEARCH, SMALL_SPACE, SPACE, searched_trials
 
 
 def sampled(seed: int, space: dict[str, Any] = SPACE, **changed: Any) -> CustomArchitecture:
@@ -33,25 +28,16 @@ def sampled(seed: int, space: dict[str, Any] = SPACE, **changed: Any) -> CustomA
 def test_the_committed_search_proposes_the_same_trials_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its table stands in for the trainings, which take half an hour."""
     monkeypatch.chdir(ROOT)
-    params, recorded = load_params(), read_trials(TRIALS)
+    params = load_params()
     assert params.search is not None
+    results = {(str(trial.architecture), rung.epochs): rung for trial in read_trials(TRIALS) for rung in trial.rungs}
 
-    def train(jobs: Sequence[Job]) -> list[State]:
-        return [state(job) for job in jobs]
+    def recorded(job: Job) -> State:
+        overrides = {key: getattr(job.settings, key) for key in OVERRIDES}
+        rung = results[str(CustomArchitecture(**job.architecture.model_dump(), **overrides)), job.settings.epochs]
+        return State(history=[[1.0, 0.0, rung.loss or 0, rung.accuracy or 0]] * rung.epochs)
 
-    def state(job: Job) -> State:
-        for trial in recorded:
-            overrides = trial.architecture.overrides
-            if (
-                trial.architecture.architecture == job.architecture
-                and job.settings.with_overrides(overrides) == job.settings
-            ):
-                (rung,) = [rung for rung in trial.rungs if rung.epochs == job.settings.epochs]
-                return State(history=[[1.0, 0.0, rung.loss or 0, rung.accuracy or 0]] * rung.epochs)
-        raise AssertionError(f"the search did not propose {job}")
-
-    trials = run_search(params.search, made_dataset(), train, params.train, lambda _: None)
-    assert trials_text(trials) == TRIALS.read_text()
+    assert trials_text(searched_trials(params.search, recorded)) == TRIALS.read_text()
 
 
 @settings(max_examples=200, deadline=None)
@@ -62,21 +48,6 @@ def test_whatever_is_sampled_is_an_architecture_of_the_space(seed: int) -> None:
     assert 1 <= found.blocks <= 4
     assert (found.dense_units is None) == (found.head == "global_average")
     assert found.dropout in (0.0, 0.1, 0.2, 0.3)
-
-
-@pytest.mark.slow
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([(28, 28, 1), (9, 14, 3)]))
-def test_what_fits_is_built_with_the_counted_parameters_and_saved(seed: int, shape: tuple[int, int, int]) -> None:
-    """Some combinations of the space are in one of a hundred architectures only."""
-    found = sampled(seed, filters={"low": 1, "high": 5}, dense_units=[3, 8]).architecture
-    if min(found.image_sizes(*shape[:2])[-1]) < 1:
-        return
-    keras.utils.clear_session()
-    model = build_model(found, shape, 7)
-    assert parameter_count(found, shape, 7) == model.count_params()
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(f"{folder}/it.keras")
 
 
 def test_a_key_that_is_left_out_has_the_value_of_the_notebook() -> None:
@@ -105,37 +76,26 @@ def test_each_block_has_its_own_range_and_the_last_range_is_for_all_others() -> 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"trials": 15}, "trials"),  # not a multiple of trials_per_round
-    ({"trials": 0}, "trials"),
     ({"rungs": [3, 3]}, "rungs"),
-    ({"rungs": [4, 3]}, "rungs"),
     ({"rungs": []}, "rungs"),
     ({"reduction_factor": 0.5}, "reduction_factor"),
-    ({"sampler": "nsga"}, "sampler"),
-    ({"max_training_flops": 0}, "max_training_flops"),
     ({"budgets": {}}, "budgets"),
-    ({"budgets": {"small": 0}}, "budgets.small"),
     ({"budgets": {"a b": 5}}, "budgets.a b"),
-    ({"workers": 2}, "workers"),
 ]
 REFUSED_SPACES: list[tuple[dict[str, Any], str]] = [
     ({"kernel_size": [3, 7]}, "space.kernel_size"),
     ({"kernel_size": {"low": 3, "high": 5}}, "space.kernel_size"),
-    ({"kernel_size": []}, "space.kernel_size"),
-    ({"activation": ["relu", "swish"]}, "space.activation"),
     ({"filters": {"low": 0, "high": 4}}, "space.filters"),
     ({"filters": {"low": 4, "high": 2}}, "space.filters"),
     ({"filters": {"low": 2, "high": 7, "step": 2}}, "space.filters"),
     ({"filters": {"low": 2.5, "high": 7}}, "space.filters"),
-    ({"filters": {"low": 2}}, "space.filters.high"),
     ({"filters": [{"low": 2, "high": 4}, {"low": 0, "high": 4}]}, "space.filters"),
-    ({"filters": [{"low": 2, "high": 4}, {"low": 2}]}, "space.filters.1.high"),
     ({"filters": [{"low": 2, "high": 4}, 8]}, "space.filters.1"),
     ({"blocks": [{"low": 1, "high": 2}]}, "space.blocks"),
     ({"blocks": [1, 1]}, "space.blocks"),
     ({"dropout": {"low": 0, "high": 1}}, "space.dropout"),
     ({"dense_units": None}, "space"),  # a dense head needs them
     ({"dense_units": [None]}, "space.dense_units"),
-    ({"ema_momentum": [1]}, "space.ema_momentum"),
     ({"learning_rate": {"low": 0, "high": 1}}, "space.learning_rate"),
     ({"colour": ["grey"]}, "space.colour"),
 ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,15 +10,18 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 from stages.common import read_yaml, yaml_text
+from stages.params import read_params
+from stages.search import main
 from tests.conftest import ENVIRONMENT, ROOT, STORE, documented, documented_commands, ran_stages, run
-from tests.trials.conftest import OUTPUTS, checkpoints, rows, write_params, written
+from tests.in_process import called
+from tests.trials.conftest import OUTPUTS, checkpoints, rows, written
 
 SEARCH = [sys.executable, "-m", "stages.search"]
-DEFAULT = read_yaml((ROOT / "params.yaml").read_text(), "params.yaml")["search"]
 
 
 def test_it_prints_its_rounds_and_its_end_and_leaves_small_files_in_git(searched: Path) -> None:
@@ -90,27 +94,25 @@ def test_the_study_neither_runs_nor_waits_for_the_search(searched: Path) -> None
     assert "search" not in behind
 
 
-def test_another_space_is_a_parameter(project: Path) -> None:
-    """The documented command, of two trials and one epoch."""
+def test_the_documented_space_is_one_of_params(project: Path) -> None:
     (command,) = [line for line in documented_commands() if "search.budgets.notebook=" in line]
-    write_params(project, space=DEFAULT["space"], budgets=DEFAULT["budgets"])
-    *words, pipeline = documented(command)
-    run(*words, "-S", "search.trials=2", "-S", "search.rungs=[1]", pipeline, cwd=project)
-    trials = [row.split(",") for row in rows(project)]
-    assert {(row[11], row[14], row[15]) for row in trials} == {("sigmoid", "", "0")}
-    best = json.loads((project / "metrics/search.json").read_text())["validation_accuracy"]
-    assert best.keys() <= {"notebook"}
+    words = shlex.split(command)
+    shutil.copy(ROOT / "params.yaml", project)
+    apply_overrides(project / "params.yaml", [words[place + 1] for place, word in enumerate(words) if word == "-S"])
+    search = read_params((project / "params.yaml").read_text()).search
+    assert search is not None
+    assert search.budgets == {"notebook": 780_570}
+    assert (search.space.pool_stride, search.space.learning_rate) == ([1], None)
 
 
 def test_it_needs_a_section_images_that_are_held_out_and_a_space_that_fits(project: Path) -> None:
-    path = project / "params.yaml"
-    content = read_yaml(path.read_text(), "params.yaml")
+    content = read_yaml((project / "params.yaml").read_text(), "params.yaml")
     for changed, message in (
         ({"data": content["data"] | {"validation": 0}}, "data.validation: expected at least 1, got 0"),
         ({"search": None}, "search: missing"),
         ({"search": content["search"] | {"max_training_flops": 1}}, "search.max_training_flops: expected at least "),
     ):
-        path.write_text(yaml_text({key: value for key, value in (content | changed).items() if value is not None}))
-        output = run(*SEARCH, cwd=project, status=1)
+        (project / "params.yaml").write_text(yaml_text(content | changed))
+        output = called(main, project, status=1)
         assert output.startswith(f"search: params.yaml: {message}")
         assert len(output.splitlines()) == 1

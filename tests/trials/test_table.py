@@ -11,16 +11,14 @@ from stages.trials.table import read_trials, trials_text
 from stages.trials.trial import Rung
 from tests.trials.made_up import made_architecture, made_trial
 
-AVERAGED = made_architecture(head="global_average", dense_units=None, ema_momentum=0.998)
-DEEP = made_architecture(filters=[2, 3, 4, 5], blocks=2, dropout=0.3, learning_rate=0.004)
-MANY_DIGITS = made_architecture(learning_rate=0.00123456789, ema_momentum=0.9990234375, dropout=1e-05)
+AVERAGED = made_architecture(head="global_average", dense_units=None, ema_momentum=0.9990234375)
+DEEP = made_architecture(filters=[2, 3, 4, 5], blocks=2, dropout=1e-05, learning_rate=0.00123456789)
 TRIALS = [
     made_trial(0, 100, 0.5, 0.6),
     made_trial(1, 200, None),
     made_trial(2, 300, training_flops=10**9, unfit=1.0),
     made_trial(3, 400, 0.4, round=1, architecture=AVERAGED),
     made_trial(4, 500, round=1, architecture=DEEP),
-    made_trial(5, 600, 0.4, round=1, architecture=MANY_DIGITS),
 ]
 TRIALS[4].rungs = [Rung(1, None, None, learned=False)]  # diverged
 
@@ -35,11 +33,7 @@ def test_a_row_is_a_trial_and_rung_in_the_order_of_training() -> None:
         ("0", "2", "2", "True", "False", "0.600000"),
         ("3", "1", "1", "True", "False", "0.400000"),
         ("4", "1", "1", "False", "False", ""),
-        ("5", "1", "1", "True", "False", "0.400000"),
     ]
-    keys = ("filters", "head", "dense_units", "dropout", "learning_rate", "ema_momentum")
-    assert [rows[4][key] for key in keys] == ["4 8", "global_average", "", "0", "", "0.998"]
-    assert [rows[5][key] for key in keys] == ["2 3 4 5", "dense", "16", "0.3", "0.004", "0"]
 
 
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
