@@ -1,21 +1,21 @@
-"""What the pictures of a search show, against trials made up so that another formula draws another number."""
+"""The figures of a search, against trials for which another formula draws another number."""
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from stages.report.search_pictures import front_figure, progress_figure
+from stages.report.search_figures import front_figure, progress_figure
 from tests.trials.made_up import made_search, made_trial
 
-SEARCH = made_search(epochs=[1, 2], budgets={"small": 1000, "large": 10_000})
+SEARCH = made_search(rungs=[1, 2], budgets={"small": 1000, "large": 10_000})
 TRIALS = [
     made_trial(0, 500, 0.5, 0.7),
     made_trial(1, 1000, 0.8),
     made_trial(2, 900, 0.75, 0.6),
-    made_trial(3, 9000, 0.79, generation=1),
-    made_trial(4, 200, None, generation=1),
-    made_trial(5, 20_000, 0.85, generation=2),
-    made_trial(6, 0, generation=2, unfit=1.0),
+    made_trial(3, 9000, 0.79, round=1),
+    made_trial(4, 200, None, round=1),
+    made_trial(5, 20_000, 0.85, round=2),
+    made_trial(6, 0, round=2, unfit=1.0),
 ]
 
 
@@ -46,13 +46,10 @@ def test_the_best_so_far_never_falls_and_is_drawn_against_all_epochs_trained() -
     assert np.allclose([y for _, y in drawn["large"]], [80, 80, 80]), "the dearer one is over the budget"
 
 
-def test_a_budget_that_nothing_is_within_yet_has_no_point() -> None:
-    drawn = lines(progress_figure([made_trial(0, 5000, 0.5), made_trial(1, 900, 0.4, generation=1)], SEARCH))
-    (_, none), (_, later) = drawn["small"]
+def test_a_budget_that_nothing_is_under_has_no_point_and_says_so() -> None:
+    trials = [made_trial(0, 5000, 0.5), made_trial(1, 900, 0.4, round=1)]
+    (_, none), (_, later) = lines(progress_figure(trials, SEARCH))["small"]
     assert np.isnan(none)
     assert later == pytest.approx(40)
-    assert np.allclose([y for _, y in drawn["large"]], [50, 50])
-
-
-def test_the_legend_says_which_budget_nothing_is_within() -> None:
-    assert list(lines(progress_figure([made_trial(0, 5000, 0.5)], SEARCH))) == ["small: none", "large"]
+    assert list(lines(progress_figure(trials[:1], SEARCH))) == ["small: none", "large"]
+    assert front_figure([made_trial(0, 900, None)], SEARCH).axes

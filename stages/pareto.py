@@ -1,32 +1,33 @@
-"""Accuracy against cost: which trials no other one beats, in ranks, and how much they dominate together."""
+"""Pareto ranks, crowding distance and hypervolume of points (cost, gain): less cost and more gain are better."""
 
 from collections.abc import Sequence
 from math import inf
 
-Point = tuple[float, float]  # a cost, of which less is better, and a gain, of which more is
+Point = tuple[float, float]  # (cost, gain)
 
 
 def dominates(one: Point, other: Point) -> bool:
-    """Whether it costs no more and gains no less, and is better in one of the two."""
+    """Return whether `one` costs no more and gains no less than `other`, and is better in one of the two."""
     return one[0] <= other[0] and one[1] >= other[1] and one != other
 
 
 def ranks(points: Sequence[Point]) -> list[int]:
-    """The non-dominated rank of each: 0 on the front, 1 on that of the others, and so on (Deb et al., 2002)."""
-    rank, left, found = 0, set(range(len(points))), [0] * len(points)
+    """Return the non-dominated rank of each point: 0 on the Pareto front, 1 on the front of the rest (Deb et al., 2002)."""
+    result, left = [0] * len(points), set(range(len(points)))
+    rank = 0
     while left:
         front = {k for k in left if not any(dominates(points[other], points[k]) for other in left)}
         for k in front:
-            found[k] = rank
+            result[k] = rank
         left -= front
         rank += 1
-    return found
+    return result
 
 
-def crowding(points: Sequence[Point]) -> list[float]:
-    """How far each of the points of one rank is from its neighbours there; infinite at the ends (Deb et al., 2002).
+def crowding_distances(points: Sequence[Point]) -> list[float]:
+    """Return how far each point of one rank is from its neighbours; infinite at the ends (Deb et al., 2002).
 
-    The way from the one neighbour to the other in cost, as a share of the whole range, and that in gain, added up.
+    The distance between the two neighbours in cost, as a fraction of the whole range, plus that in gain.
     """
     distances = [0.0] * len(points)
     for axis in (0, 1):
@@ -39,9 +40,9 @@ def crowding(points: Sequence[Point]) -> list[float]:
 
 
 def hypervolume(points: Sequence[Point], reference: Point) -> float:
-    """The area between the front and a reference point that is worse in both (Zitzler and Thiele, 1999).
+    """Return the area between the front and `reference`, a point worse in both (Zitzler and Thiele, 1999).
 
-    In the units of cost times those of gain; a point that is not better than the reference adds nothing.
+    The unit is cost times gain. A point that is not better than the reference adds nothing.
     """
     worst_cost, gained = reference
     area = 0.0
