@@ -24,7 +24,7 @@ from stages.common import (
 )
 from stages.cores import usable_cores
 from stages.params import PARAMS_FILE, Params, Search, load_params
-from stages.report.pictures import write_png
+from stages.report.figures import write_png
 from stages.report.search_pictures import front_figure, progress_figure
 from stages.training.dataset import Dataset, read_dataset
 from stages.training.files import write_json, write_text

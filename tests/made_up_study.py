@@ -38,7 +38,7 @@ study:
 """
 NOTHING_FOUND = "  custom: {}\n"
 FOUND = """\
-  found:
+  custom:
     plain: {filters: [3, 3], blocks: 1, pooling: average, dense_units: 9, activation: sigmoid}
     deep: {filters: [4, 8, 16, 16], blocks: 2, kernel_size: 3, pooling: max, pool_stride: 2, head: global_average, activation: relu,
       normalization: batch, dropout: 0.25, ema_momentum: 0.9, learning_rate: 0.002}
