@@ -85,11 +85,7 @@ def _out_of_reach(runs: int) -> str:
 
 
 def explain_optimum(
-    best: Compared,
-    inside: bool,
-    others: list[Compared],
-    differences: list[Difference | None],
-    p_values: list[float],
+    best: Compared, inside: bool, others: list[Compared], differences: list[Difference | None], p_values: list[float]
 ) -> str:
     """State how far the best is ahead of the others; `p_values` belong to the differences that exist."""
     where = f"{best.label} is best over all runs, {percent(mean(best.overall), 2)} %, "

@@ -28,14 +28,6 @@ def names_of_classes(dataset: Dataset) -> list[str]:
     return class_names(RAW, dataset.labels)
 
 
-def spans(labels: np.ndarray) -> str:
-    """Return ascending labels as text: "1 to 26", "0, 25, 50"."""
-    parts = []
-    for run in np.split(labels, np.flatnonzero(np.diff(labels.astype(int)) > 1) + 1):
-        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(label) for label in run]
-    return ", ".join(parts)
-
-
 def confused_pairs(probabilities: np.ndarray, test: Split, names: list[str]) -> pd.DataFrame:
     """Return the PAIRS_SHOWN most confused pairs: columns truth, predicted (names), images, fraction of the true class.
 

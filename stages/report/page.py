@@ -22,14 +22,8 @@ from stages.analysis.verdicts import Verdict
 from stages.common import DATASET_FILE, yaml_text
 from stages.params import Family, Params
 from stages.report.charts import accuracy_chart, colours, cost_chart, curves_chart, layers_chart
-from stages.report.error_analysis import confident_errors, confused_pairs, names_of_classes, spans
-from stages.report.report_tables import (
-    architecture_table,
-    contrasted_runs,
-    cost_table,
-    describe_custom,
-    means_table,
-)
+from stages.report.error_analysis import confident_errors, confused_pairs, names_of_classes
+from stages.report.report_tables import architecture_table, contrasted_runs, cost_table, means_table
 from stages.training.dataset import PARTS, Dataset
 from stages.training.files import sha256
 from stages.training.results import LEARNED_BELOW
@@ -83,7 +77,7 @@ def render_page(
         verdicts=[(verdict, on_record.verdicts.get(claim)) for claim, verdict in verdicts.items()],
         seeds_on_record=on_record.seeds,
         referenced=bool(tables["accuracy"]["reference"].notna().any()),
-        custom=describe_custom(compared, params),
+        custom=bool(params.study.custom),
         table=architecture_table(compared, tables["accuracy"], one_seed),
         toggles=dict(zip(architectures, colours(architectures), strict=True)),
         best=best,
@@ -92,7 +86,6 @@ def render_page(
         errors=confident_errors(best.probabilities, test, names) if best else [],
         contrast=contrasted_runs(tables["accuracy"]),
         classes=dataset.classes,
-        class_labels=spans(dataset.labels),
         chance_loss=dataset.chance_loss,
         learned_below=LEARNED_BELOW * dataset.chance_loss,
         params=yaml_text(params.model_dump(exclude_defaults=True, exclude={"search"})),

@@ -8,7 +8,6 @@ import pandas as pd
 
 from stages.analysis.comparisons import Compared, mean
 from stages.analysis.statistics import deviation, mean_interval, proportion_interval
-from stages.params import Params
 from stages.pareto import ranks
 
 
@@ -73,18 +72,6 @@ def cost_table(compared: list[Compared]) -> pd.DataFrame:
         points = list(zip(table[cost], table["validation_accuracy"], strict=True))
         table[f"{cost}_front"] = [rank == 0 for rank in ranks(points)]
     return table
-
-
-def describe_custom(compared: list[Compared], params: Params) -> dict[str, str]:
-    """Return the keys and values of every custom architecture by its label, in the order of `compared`."""
-    described = {one.name: one for one in params.studied()}
-    texts = {}
-    for one in compared:
-        if one.family == "custom":
-            custom = described[one.name]
-            keys = custom.architecture.model_dump() | dict(custom.overrides)
-            texts[one.label] = ", ".join(f"{key} {value}" for key, value in keys.items() if value is not None)
-    return texts
 
 
 class ContrastedRun(NamedTuple):

@@ -56,7 +56,7 @@ class Row(NamedTuple):
 def summarize_run(params: Params, page: Path = PAGE) -> str:
     """Return the table of all architectures, the decided verdicts and the page's path, as lines for a terminal.
 
-    Raises InputError if a file of metrics/ or plots/ is missing or damaged, or lacks an architecture of `params`.
+    Raises OSError if a file of metrics/ or plots/ is missing, InputError if it is damaged or lacks an architecture.
     """
     summary, study, verdicts = (_read_json(path) for path in (SUMMARY, STUDY, VERDICTS))
     references = _references([family for family in FAMILIES if family in study])
@@ -80,8 +80,6 @@ def summarize_run(params: Params, page: Path = PAGE) -> str:
 def _read_json(path: Path) -> Numbers:
     try:
         content: Numbers = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: missing. Run `make repro`.") from None
     except ValueError as error:
         raise InputError(f"{path}: not JSON ({error}). Run `make repro`.") from None
     return content
@@ -89,14 +87,14 @@ def _read_json(path: Path) -> Numbers:
 
 def _references(families: list[Family]) -> dict[str, float]:
     """Return the notebook's test accuracies by label."""
-    try:
-        tables = [pd.read_csv(accuracy_csv(family), usecols=["architecture", "reference"]) for family in families]
-    except FileNotFoundError as error:
-        raise InputError(f"{error.filename}: missing. Run `make repro`.") from None
-    except ValueError as error:
-        raise InputError(f"{PLOTS}: not a table of accuracies ({error}). Run `make repro`.") from None
-    known = pd.concat(tables).dropna()
-    return dict(zip(known["architecture"], known["reference"].astype(float), strict=True))
+    references: dict[str, float] = {}
+    for path in map(accuracy_csv, families):
+        try:
+            known = pd.read_csv(path, usecols=["architecture", "reference"]).dropna().astype({"reference": float})
+        except ValueError as error:
+            raise InputError(f"{path}: not a table of accuracies ({error}). Run `make repro`.") from None
+        references |= dict(zip(known["architecture"], known["reference"], strict=True))
+    return references
 
 
 def accuracy_csv(family: Family) -> Path:
@@ -106,9 +104,9 @@ def accuracy_csv(family: Family) -> Path:
 
 def _numbers(described: StudyArchitecture, summary: Numbers, study: Numbers) -> Numbers:
     place, path = (summary, SUMMARY) if described.is_baseline else (study.get(described.family, {}), STUDY)
-    if described.key not in place:
-        raise InputError(f"{path}: no entry for {described.name}, which params.yaml names. Run `make repro`.")
-    numbers: Numbers = place[described.key]
+    numbers: Numbers = place.get(described.key, {})
+    if "learned" not in numbers:
+        raise InputError(f"{path}: no entry for {described.name} as today's code writes it. Run `make repro`.")
     return numbers
 
 
