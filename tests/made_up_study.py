@@ -42,8 +42,8 @@ study:
 CUSTOM = """\
   custom:
     plain: {filters: [3, 3], blocks: 1, pooling: average, dense_units: 9, activation: sigmoid}
-    deep: {filters: [4, 8, 16, 16], blocks: 2, kernel_size: 3, pooling: max, pool_stride: 2, head: global_average, activation: relu,
-      normalization: batch, dropout: 0.25, ema_momentum: 0.9, learning_rate: 0.002}
+    deep: {filters: [4, 8, 16, 16], blocks: 2, kernel_size: 3, pooling: max, pool_stride: 2, head: global_average,
+      activation: relu, normalization: batch, dropout: 0.25, ema_momentum: 0.9, learning_rate: 0.002}
     huge: {filters: [9, 9], blocks: 1, pooling: max, dense_units: 90, activation: sigmoid}
 """
 SEEDS = (7, 0, 1, 2)
@@ -108,7 +108,7 @@ def dataset() -> Dataset:
 
 
 def probabilities(right: int) -> np.ndarray:
-    """Return probabilities of six test images: the first `right` are right, the others of the next class, ever surer."""
+    """Return probabilities of six test images: the first `right` are right, the others one class off, ever surer."""
     true = np.searchsorted([2, 5, 9], TEST_LABELS)
     said = np.where(np.arange(6) < right, true, (true + 1) % 3)
     surest = 0.5 + 0.05 * np.arange(6, dtype=np.float32)
@@ -185,7 +185,7 @@ def aggregate(project: Path, **variables: str) -> str:
     done = subprocess.run(
         command,
         cwd=project,
-        env=os.environ | variables,
+        env={**os.environ, **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

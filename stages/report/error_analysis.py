@@ -15,7 +15,7 @@ from stages.training.dataset import Dataset, Split
 
 IMAGES_SHOWN = 6
 PAIRS_SHOWN = 15
-THUMBNAIL = 168  # pixels of the longer side at most, so that the page stays small
+THUMBNAIL = 84  # pixels of the longer side at most, so that the page stays small
 FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip

@@ -1,11 +1,11 @@
-"""The rows of the page's tables, on made-up runs: which number stands where, and what it is of."""
+"""The page's tables, on made-up runs: which number stands where."""
 
 import math
 
 import pandas as pd
 import pytest
 
-from stages.report.rows import NONE, Cell, architecture_columns, contrasted_runs, cost_table, mean_row, start_row
+from stages.report.report_tables import architecture_table, contrasted_runs, cost_table, means_table
 from tests.analysis.made_up import around, runs
 
 SURE = runs("sure", around(0.90), validation=around(0.88), cost=3_000_000, parameters=20)
@@ -22,75 +22,53 @@ REFERENCES = pd.DataFrame(
 )
 
 
-def shown(one_seed: bool, references: pd.DataFrame = REFERENCES) -> dict[str, list[str]]:
-    """By heading the texts of a column; of two headings alike the second has a number."""
-    custom: dict[str, list[str]] = {}
-    for column in architecture_columns(MEMBERS, references, one_seed):
-        name = column.title if column.title not in found else f"{column.title} 2"
-        found[name] = [cell.text for cell in column.cells]
-    return found
-
-
-def test_several_seeds_are_told_with_their_starts_and_their_spread() -> None:
-    assert shown(one_seed=False) == {
+def test_several_seeds_have_their_learned_fraction_and_their_spread() -> None:
+    table = architecture_table(MEMBERS, REFERENCES, one_seed=False)
+    assert list(table.index) == ["sure", "shaky", "never"]
+    assert table.to_dict("list") == {
         "family": ["width"] * 3,
         "parameters": ["20", "1,500", "10"],
-        "operations an image": ["3.0 M", "1.2 M", "9.0 M"],
+        "FLOPs per image": ["3.0 M", "1.2 M", "9.0 M"],
         "learned": ["5 of 5", "2 of 4", "0 of 2"],
-        "95 % interval": ["48 to 100", "7 to 93", "0 to 84"],
+        "learned, 95 %": ["48 to 100", "7 to 93", "0 to 84"],
         "test accuracy, learned": ["90.00", "82.00", "-"],
-        "deviation": ["0.16", "2.83", "-"],
-        "95 % interval 2": ["89.80 to 90.20", "56.59 to 107.41", "-"],
+        "standard deviation": ["0.16", "2.83", "-"],
+        "test accuracy, 95 %": ["89.80 to 90.20", "56.59 to 107.41", "-"],
         "over all runs": ["90.00", "58.00", "10.00"],
         "validation": ["88.00", "51.00", "10.00"],
         "notebook": ["91.00", "-", "10.00"],
     }
 
 
-def test_one_seed_is_told_by_its_accuracy_first_and_without_a_spread() -> None:
-    columns = shown(one_seed=True)
-    assert list(columns) == [
-        "test accuracy", "notebook", "validation", "learned", "parameters", "operations an image", "family",
+def test_one_seed_has_its_accuracy_first_and_no_spread() -> None:
+    table = architecture_table(MEMBERS, REFERENCES, one_seed=True)
+    assert list(table) == [
+        "test accuracy", "notebook", "validation", "learned", "parameters", "FLOPs per image", "family",
     ]  # fmt: skip
-    assert columns["test accuracy"] == ["90.00", "58.00", "10.00"]
-    assert "notebook" not in shown(one_seed=True, references=REFERENCES.assign(reference=math.nan))
+    assert list(table["test accuracy"]) == ["90.00", "58.00", "10.00"]
+    for one_seed in (True, False):
+        assert "notebook" not in architecture_table(MEMBERS, REFERENCES.assign(reference=math.nan), one_seed)
 
 
-def test_columns_sort_by_the_numbers_and_what_has_none_has_nothing_to_sort_by() -> None:
-    columns = {column.title: column.cells for column in architecture_columns(MEMBERS, REFERENCES, one_seed=False)}
-    assert [cell.value for cell in columns["learned"]] == [1.0, 0.5, 0.0]
-    assert [cell.value for cell in columns["parameters"]] == [20, 1500, 10]
-    assert columns["test accuracy, learned"][2] == NONE == Cell("", "-")
-    assert columns["95 % interval"][2] == NONE  # the last of that heading: of the mean
-    assert columns["95 % interval"][1].value == pytest.approx(0.56588, abs=1e-5)
-
-
-def test_mean_and_interval_are_of_the_runs_that_started_and_the_rate_is_of_all() -> None:
-    assert mean_row(SHAKY) == {
+def test_mean_and_interval_are_of_the_runs_that_learned() -> None:
+    shaky, never = means_table([SHAKY, NEVER]).to_dict("records")
+    assert shaky == {
         "architecture": "shaky",
         "mean": pytest.approx(0.82),
         "low": pytest.approx(0.56588, abs=1e-5),
         "high": pytest.approx(1.07412, abs=1e-5),
     }
-    assert mean_row(NEVER) == pytest.approx(
-        {"architecture": "never", "mean": math.nan, "low": math.nan, "high": math.nan}, nan_ok=True
-    )
-    assert start_row(SHAKY) == {
-        "architecture": "shaky",
-        "learned": 2,
-        "runs": 4,
-        "rate": 0.5,
-        "low": pytest.approx(0.0676, abs=1e-4),
-        "high": pytest.approx(0.9324, abs=1e-4),
-    }
+    nothing = {"architecture": "never", "mean": math.nan, "low": math.nan, "high": math.nan}
+    assert never == pytest.approx(nothing, nan_ok=True)
 
 
 def test_fronts_are_of_validation_accuracy_over_all_runs_each_by_its_own_cost() -> None:
-    table = cost_table([*MEMBERS, runs("unwatched", [0.99], validation=[])])
+    table = cost_table([*MEMBERS, runs("unheld", [0.99], validation=[])])
     assert list(table["architecture"]) == ["sure", "shaky", "never"]
     assert list(table["validation_accuracy"]) == pytest.approx([0.88, 0.51, 0.10])
     assert list(table["parameters_front"]) == [True, False, True]  # 20, 1500 and 10 parameters
     assert list(table["training_flops_front"]) == [True, True, False]
+    assert cost_table([]).empty
 
 
 RUNS = pd.DataFrame(
@@ -105,7 +83,7 @@ RUNS = pd.DataFrame(
 )
 
 
-def test_layers_shown_are_of_the_best_run_that_started_and_of_the_first_that_failed_and_did_not_diverge() -> None:
+def test_layers_shown_are_of_the_best_run_that_learned_and_of_the_first_that_failed_and_did_not_diverge() -> None:
     assert contrasted_runs(RUNS) == {"learned": ("(5, 10)", 1, "b"), "failed": ("(2, 4)", 1, "a")}
     assert contrasted_runs(RUNS[RUNS["learned"]]) == {"learned": ("(5, 10)", 1, "b")}
     assert contrasted_runs(RUNS[:1]) == {"failed": ("(2, 4)", 0, "a")}

@@ -216,7 +216,7 @@ def test_custom_architectures_follow_by_their_parameters_with_the_names_of_the_c
     ("file", "content", "said"),
     [
         (STUDY, "{", "metrics/study.json: not JSON"),
-        (STUDY, '{"width": {"w2-4": {}}}', "metrics/study.json: no entry for w5-10"),
+        (STUDY, '{"width": {"w2-4": {"learned": 1}}}', "metrics/study.json: no entry for w5-10"),
         (STUDY, "{}", "metrics/study.json: no entry for w2-4"),
     ],
 )
