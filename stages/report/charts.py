@@ -141,6 +141,7 @@ def curves_chart(
             detail="seed:N",
             tooltip=["architecture", "seed", "epoch", alt.Tooltip(measure, format=".4f", title=title)],
         )
+        .properties(name="lines")  # instead of a hash of how pandas prints the table, which follows the terminal
         .add_params(hover)
     )
     layers = [lines]
