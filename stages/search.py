@@ -23,7 +23,7 @@ from stages.common import (
 )
 from stages.jobs import Job, Trainings, usable_cores
 from stages.params import PARAMS_FILE, Params, Search, load_params
-from stages.report.pictures import write_png
+from stages.report.figures import write_png
 from stages.report.search_figures import front_figure, progress_figure
 from stages.runner import JobFailedError, Runner, ended_by_exception, local_slots
 from stages.training.dataset import read_dataset

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from stages.params import Search
-from stages.report.pictures import FAILED, LEARNED, REFERENCE, own_style
+from stages.report.figures import FAILED, LEARNED, REFERENCE, own_style
 from stages.trials.trial import Trial, best_under, pareto_front
 
 RANGE = 15  # percentage points of accuracy

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from stages.analysis.outcome import ACCURACY, STUDY, SUMMARY, VERDICTS
+from stages.report.summary import ACCURACY, STUDY, SUMMARY, VERDICTS
 from stages.common import PLOTS, read_yaml
 from stages.params import BASELINES, FAMILIES, PARAMS_FILE, Family
 from tools.common.console import counted

@@ -1,13 +1,24 @@
-"""The verdicts' sentences: differences and intervals in points of accuracy, shares in per cent."""
+"""The sentences of the verdicts: differences and intervals in points of accuracy, fractions in percent."""
+
+from itertools import count
 
 import pandas as pd
 
 from stages.analysis.comparisons import MARGIN, Compared, mean
-from stages.analysis.statistics import SIGNIFICANT, Difference, Interval, deviation, difference, seeds_to_settle
+from stages.analysis.statistics import (
+    SIGNIFICANT,
+    Difference,
+    Interval,
+    deviation,
+    difference,
+    proportion_interval,
+    same_learned_fraction,
+    seeds_to_settle,
+)
 
 
-def about_steps(steps: pd.DataFrame, compared: list[Compared]) -> str:
-    """What a family's steps came to; `steps` is what `comparisons.steps_table` makes of `compared`."""
+def explain_steps(steps: pd.DataFrame, compared: list[Compared]) -> str:
+    """Summarize a family's steps; `steps` is the `comparisons.steps_table` of `compared`."""
     known = steps[steps["difference"].notna()]
     phrases = []
     for direction in ("up", "down"):
@@ -21,7 +32,7 @@ def about_steps(steps: pd.DataFrame, compared: list[Compared]) -> str:
     phrases += [_open_step(step, *side) for (_, step), side in zip(still_open.iterrows(), sides, strict=True)]
     if any(len(accuracies) == 1 for side in sides for accuracies in side):
         phrases.append(
-            "one run a side gives no interval, and McNemar's test tells two models apart, not what made them"
+            "one run per side gives no interval, and McNemar's test compares two trained models, not two architectures"
         )
     unseen = len(steps) - len(known)
     if unseen:
@@ -49,29 +60,34 @@ def _open_step(step: pd.Series, before: list[float], after: list[float]) -> str:
     return f"{where}; {counted(more, 'more seed')} would settle a difference of that size"
 
 
-def about_starting(compared: list[Compared], interval: Interval, p: float) -> str:
-    """How often each width starts; `interval` of the widest's learned fraction, `p` that it is the narrowest's."""
+def explain_learning(compared: list[Compared], interval: Interval, p: float) -> str:
+    """State how often each width learned; `interval` is the widest's, `p` that it equals the narrowest's."""
     narrowest, *between, widest = compared
-    rates = ", ".join(f"{width.label} {width.learned} of {width.runs}" for width in compared)
-    shares = f"{percent(interval.low)} to {percent(interval.high)} %"
+    counts = ", ".join(f"{width.label} {width.learned} of {width.runs}" for width in compared)
+    fraction = f"{percent(interval.low)} to {percent(interval.high)} %"
     unstable = ""
     if not any(architecture.learns_sometimes for architecture in between):
         ends = narrowest.learns_sometimes or widest.learns_sometimes
-        unstable = f"; none {'between them ' if ends else ''}starts in some runs and fails in others"
+        unstable = f"; none {'between them ' if ends else ''}learns in some runs and fails in others"
     return (
-        f"learned: {rates}; {widest.label} starts in {shares} of all runs (95 % interval); against {narrowest.label}, "
-        f"{p_value(p)} (Fisher){unstable}"
+        f"learned: {counts}; {widest.label} learns in {fraction} of all runs (95 % interval); against "
+        f"{narrowest.label}, {p_value(p)} (Fisher){unstable}{_out_of_reach(widest.runs)}"
     )
 
 
-def about_optimum(
-    best: Compared,
-    inside: bool,
-    others: list[Compared],
-    differences: list[Difference | None],
-    p_values: list[float],
+def _out_of_reach(runs: int) -> str:
+    """Name the verdicts that so many runs per width cannot reach, whatever happens in them."""
+    confirming = next(n for n in count(1) if same_learned_fraction((n, n), (0, n)) < SIGNIFICANT)
+    refuting = next(n for n in count(1) if proportion_interval(n, n).low > 0.5)
+    if runs < confirming:
+        return f"; {counted(runs, 'run')} per width cannot confirm it ({confirming} can) or refute it ({refuting} can)"
+    return f"; {runs} runs per width cannot refute it ({refuting} can)" if runs < refuting else ""
+
+
+def explain_optimum(
+    best: Compared, inside: bool, others: list[Compared], differences: list[Difference | None], p_values: list[float]
 ) -> str:
-    """How far the best is ahead of the others; `p_values` of the differences that there are."""
+    """State how far the best is ahead of the others; `p_values` belong to the differences that exist."""
     where = f"{best.label} is best over all runs, {percent(mean(best.overall), 2)} %, "
     where += "between the ends" if inside else "at an end"
     if not all(differences):
@@ -89,14 +105,14 @@ def _no_interval(compared: list[Compared]) -> str:
     return f"{'one run each gives' if single else 'too few runs, or none that differ, give'} no interval"
 
 
-def about_choosing_together(
+def explain_together(
     together: Compared,
     best: Compared,
     alone: list[Compared],
     differences: list[Difference | None],
     p_values: list[float],
 ) -> str:
-    """How far what was found is from the best of each family, `alone`; `p_values` of the differences that there are."""
+    """State how far a custom network is from the best of each family, `alone`; `p_values` as in `explain_optimum`."""
     where = (
         f"{together.label} has {together.parameters:,} parameters, where {best.label}, the study's best, has "
         f"{best.parameters:,}, and {percent(mean(together.overall), 2)} % over all runs"
@@ -112,41 +128,41 @@ def about_choosing_together(
 
 
 def no_candidate(best: Compared) -> str:
-    """Why nothing that was found is compared with the best of the study."""
+    """State why no custom architecture is compared with the best of the study."""
     return (
-        "study.custom holds none of the notebook's kind that has an accuracy and no more than the "
+        "study.custom has no architecture of the notebook's kind with an accuracy and no more than the "
         f"{best.parameters:,} parameters of {best.label}, the study's best"
     )
 
 
-def beyond(found: Compared, other: Compared) -> str:
-    """What an architecture of another kind than the notebook's brings, a sentence to follow another's text."""
-    apart, between = mean(found.overall) - mean(other.overall), difference(other.overall, found.overall)
+def explain_other_kind(custom: Compared, other: Compared) -> str:
+    """Compare a custom architecture of another kind than the notebook's, a sentence to follow another's text."""
+    apart, between = mean(custom.overall) - mean(other.overall), difference(other.overall, custom.overall)
     interval = f" [{signed(between.low)}, {signed(between.high)}]" if between else ""
     return (
-        f". Of any kind, with no more parameters than the study's best: {found.label}, {found.parameters:,} "
-        f"parameters, {percent(mean(found.overall), 2)} %, {signed(apart)} points{interval} against {other.label}"
+        f". Of any kind, with no more parameters than the study's best: {custom.label}, {custom.parameters:,} "
+        f"parameters, {percent(mean(custom.overall), 2)} %, {signed(apart)} points{interval} against {other.label}"
     )
 
 
-def about_cost(pick: Compared, best: Compared, error: float, held_out: int) -> str:
-    """Why the pick is it; `error` is the standard error of the best's validation accuracy."""
+def explain_cost(cheapest: Compared, best: Compared, error: float, held_out: int) -> str:
+    """State why the cheapest is chosen; `error` is the standard error of the best's validation accuracy."""
     highest, runs = mean(best.validation), len(best.validation)
     of_what = f"{held_out:,} validation images" if runs == 1 else f"{runs} seeds"
     margin = f"one standard error ({points(error)} points, of {of_what})"
-    if pick is best:
+    if cheapest is best:
         why = f"no cheaper one is within {margin} of its validation accuracy, {percent(highest, 2)} %"
     else:
-        share = percent(pick.training_flops / best.training_flops)
+        fraction = percent(cheapest.training_flops / best.training_flops)
         why = (
-            f"its validation accuracy, {percent(mean(pick.validation), 2)} %, is within {margin} of the highest, "
-            f"{percent(highest, 2)} % of {best.label}, for {share} % of its training operations"
+            f"its validation accuracy, {percent(mean(cheapest.validation), 2)} %, is within {margin} of the highest, "
+            f"{percent(highest, 2)} % of {best.label}, for {fraction} % of its training FLOPs"
         )
-    return f"{why}; on the test images {percent(mean(pick.overall), 2)} %"
+    return f"{why}; on the test images {percent(mean(cheapest.overall), 2)} %"
 
 
 def diverged(compared: list[Compared]) -> str:
-    """That runs without an accuracy are in no mean, where there are such."""
+    """State that runs without an accuracy are in no mean, if there are any."""
     number = sum(architecture.runs - len(architecture.overall) for architecture in compared)
     return f"; {counted(number, 'run')} that diverged {'is' if number == 1 else 'are'} in no mean" if number else ""
 
@@ -167,5 +183,5 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

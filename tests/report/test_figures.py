@@ -1,4 +1,4 @@
-"""What the pictures draw: every seed's number at its place, in the colour of what became of it."""
+"""What the pictures draw: every run's number at its place, in the colour of its outcome."""
 
 import math
 from pathlib import Path
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from stages.report.pictures import accuracy_figure, curves_figure, write_png
+from stages.report.figures import accuracy_figure, curves_figure, write_png
 from stages.training.dataset import Dataset, Split
 
 BLUE, RED, GREY = "tab:blue", "tab:red", "0.4"
@@ -25,7 +25,7 @@ ACCURACY = pd.DataFrame(
 
 
 def drawn(axes: Axes) -> dict[str, tuple[list[float], list[float], str]]:
-    """By its label what is drawn: x, y and colour."""
+    """Return x, y and colour of what is drawn, by its label."""
     return {
         str(line.get_label()): (
             np.asarray(line.get_xdata(), dtype=float).round(2).tolist(),
@@ -77,7 +77,7 @@ def dataset_of(*labels: int) -> Dataset:
     return Dataset(part, part, part)
 
 
-def test_curves_are_the_training_loss_and_the_watched_accuracy_of_every_seed() -> None:
+def test_curves_are_the_training_loss_and_the_monitored_accuracy_of_every_seed() -> None:
     left, right = curves_figure(CURVES, "width", dataset_of(0, 1, 2), "test").get_axes()
 
     def lines(axes: Axes) -> list[tuple[list[float], list[float]]]:
@@ -105,9 +105,20 @@ def test_dashed_line_is_the_entropy_of_the_labels(labels: tuple[int, ...], heigh
     assert [note.get_text() for note in left.texts] == [text]
 
 
-def test_user_s_own_settings_of_matplotlib_have_no_say(tmp_path: Path) -> None:
-    plain, theirs = tmp_path / "plain.png", tmp_path / "theirs.png"
-    write_png(plain, accuracy_figure(ACCURACY, "width"))
-    with mpl.rc_context({"lines.markersize": 30, "font.family": "monospace", "savefig.facecolor": "red"}):
-        write_png(theirs, accuracy_figure(ACCURACY, "width"))
-    assert theirs.read_bytes() == plain.read_bytes()
+@pytest.mark.parametrize("accuracies", [[0.9, 0.89], [0.9, 0.1], [0.1, 0.1], [None, None], [0.9, None], []])
+def test_pictures_are_drawn_whatever_learned_and_no_setting_of_matplotlib_changes_a_byte(
+    tmp_path: Path, accuracies: list[float | None]
+) -> None:
+    rows = [("n", "a", 900, seed, value, value == 0.9, math.nan) for seed, value in enumerate(accuracies)]
+    table = pd.DataFrame(rows, columns=ACCURACY.columns).astype({"test_accuracy": float, "learned": bool})
+    curves = CURVES[: len(rows)]
+
+    def drawn_bytes(name: str) -> list[bytes]:
+        paths = [tmp_path / f"{name}-accuracy.png", tmp_path / f"{name}-curves.png"]
+        write_png(paths[0], accuracy_figure(table, "width"))
+        write_png(paths[1], curves_figure(curves, "width", dataset_of(0, 1), "test"))
+        return [path.read_bytes() for path in paths]
+
+    plain = drawn_bytes("plain")
+    with mpl.rc_context({"text.usetex": True, "font.family": "monospace", "savefig.facecolor": "red"}):
+        assert drawn_bytes("changed") == plain
