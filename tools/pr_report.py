@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -23,8 +24,6 @@ from stages.params import FAMILIES, PARAMS_FILE, read_params
 from stages.training.results import EPOCH_COLUMNS
 from tools.common.console import counted
 from tools.common.git import file_at, git, git_or_none
-
-Content = TypeVar("Content")
 
 COMPARED = ["dvc.lock", str(PARAMS_FILE), str(METRICS), str(PLOTS)]
 ABSENT = "-"
@@ -47,13 +46,13 @@ class Comparison:
     branch: str
     notes: list[str] = field(default_factory=list)
 
-    def read(self, path: str, parse: Callable[[str], Content]) -> list[Content | None]:
+    def read(self, path: str | Path, parse: Callable[[str], dict[str, Any]]) -> list[dict[str, Any] | None]:
         """Return the parsed file of the base and of the branch; None and a note if it is absent or unreadable.
 
         A file that neither commit has needs no note. Raises GitError.
         """
-        contents = [file_at(commit, path) for commit in (self.base, self.branch)]
-        parsed: list[Content | None] = [None, None]
+        contents = [file_at(commit, str(path)) for commit in (self.base, self.branch)]
+        parsed: list[dict[str, Any] | None] = [None, None]
         for side, (name, content) in enumerate(zip(("base", "branch"), contents, strict=True)):
             if content is not None:
                 try:
@@ -71,7 +70,7 @@ def report(base: str) -> str:
         pair = compared(base)
         sections = [
             architectures(pair),
-            values(pair, "parameter", str(PARAMS_FILE), lambda text: dict(read_yaml(text, str(PARAMS_FILE)))),
+            values(pair, "parameter", PARAMS_FILE, lambda text: dict(read_yaml(text, str(PARAMS_FILE)))),
             stages(pair),
             values(
                 pair,
@@ -100,30 +99,28 @@ def compared(base: str) -> Comparison:
 
     Raises InputError if there is no commit or no `base`, or if Git has no answer.
     """
-    commits = []
+    commits = {}
     for name in (base, "HEAD"):
         found = git_or_none("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         if not found:
             raise InputError(f"this clone has no commit {code(name)}. Try `git fetch`.")
-        commits.append(found.strip())
-    if ancestor := git_or_none("merge-base", *commits):
-        return Comparison(ancestor.strip(), commits[1])
+        commits[name] = found.strip()
+    if ancestor := git_or_none("merge-base", commits[base], commits["HEAD"]):
+        return Comparison(ancestor.strip(), commits["HEAD"])
     why = f"Git finds no commit at which the branch left {code(base)}; in a shallow clone run `git fetch --unshallow`"
-    return Comparison(*commits, [f"{why}. The base is {code(base)} itself"])
+    return Comparison(commits[base], commits["HEAD"], [f"{why}. The base is {code(base)} itself"])
 
 
 EMPTY = pd.DataFrame()
-RUNS = {"parameters": int, "seed": int, "test_accuracy": float, "learned": bool}
-CURVES = {"seed": int, "epoch": int} | dict.fromkeys(EPOCH_COLUMNS, float)
+RUNS = {"architecture": str, "parameters": int, "seed": int, "test_accuracy": float, "learned": bool}
+CURVES = {"architecture": str, "seed": int, "epoch": int} | dict.fromkeys(EPOCH_COLUMNS, float)
 
 
 def architectures(pair: Comparison) -> str:
     """Return a row per architecture of which runs or learning curves differ, and per baseline that is another one."""
     rows: list[dict[str, Any]] = []
     unchanged = 0
-    baselines = pair.read(
-        str(PARAMS_FILE), lambda text: {one.family: one.label for one in read_params(text).baselines()}
-    )
+    baselines = pair.read(PARAMS_FILE, lambda text: {one.family: one.label for one in read_params(text).baselines()})
     for family in FAMILIES:
         runs = pair.read(f"{PLOTS}/{family}_accuracy.csv", lambda text: _by_architecture(text, RUNS))
         curves = pair.read(f"{PLOTS}/{family}_curves.csv", lambda text: _by_architecture(text, CURVES))
@@ -147,10 +144,8 @@ def architectures(pair: Comparison) -> str:
 
 def _by_architecture(text: str, types: Mapping[str, type]) -> dict[str, pd.DataFrame]:
     """Return these columns of CSV by architecture. Raises ValueError if it lacks one."""
-    name = {"architecture": str}  # a converter, because an architecture may be called "nan"
-    table = pd.read_csv(
-        StringIO(text), usecols=[*name, *types], converters=name, dtype=types, na_values=["inf", "-inf"]
-    )
+    missing = {name: ["", "nan", "inf", "-inf"] for name, kind in types.items() if kind is float}
+    table = pd.read_csv(StringIO(text), usecols=list(types), dtype=types, na_values=missing, keep_default_na=False)
     return {str(label): group.reset_index(drop=True) for label, group in table.groupby("architecture", sort=False)}
 
 
@@ -163,11 +158,13 @@ def _cells(runs: list[pd.DataFrame], curves: list[pd.DataFrame], comparable: boo
     ran = [table for table in runs if not table.empty]
     accuracies = [[] if table.empty else table["test_accuracy"].dropna().tolist() for table in runs]
     before, after = (sum(values) / len(values) if values else None for values in accuracies)
+    word, test = "too few runs to test", None
     if len(ran) < 2:
         word = ("new" if runs[0].empty else "removed") if comparable else ""
+    elif accuracies[0] and accuracies[0] == accuracies[1]:
+        word = "equal"
     else:
-        word = "equal" if accuracies[0] == accuracies[1] else "too few runs to test"
-    test = difference(*accuracies) if word == "too few runs to test" else None
+        test = difference(*accuracies)
     return {
         "before": ABSENT if before is None else f"{100 * before:.2f} %",
         "after": ABSENT if after is None else f"{100 * after:.2f} %",
@@ -191,7 +188,7 @@ def _sparklines(curves: list[pd.DataFrame]) -> list[str]:
     return ["".join(BARS[round(loss / top * (len(BARS) - 1))] for loss in losses) for losses in shown]
 
 
-def values(pair: Comparison, what: str, path: str, parse: Callable[[str], dict[str, Any]]) -> str:
+def values(pair: Comparison, what: str, path: str | Path, parse: Callable[[str], dict[str, Any]]) -> str:
     """Return a row per key that differs in a file; a new or removed section is one key."""
     before, after = pair.read(path, parse)
     if before is None or after is None:

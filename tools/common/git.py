@@ -6,11 +6,11 @@ import subprocess
 from stages.common import InputError
 
 ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
-NOT_HERE = b"promisor"  # Git's word for an object that a partial clone lacks, in every language
-FETCH_ALL = "This clone is partial. Run `git fetch --refetch --no-filter`."
-NO_REPOSITORY = "not a git repository"  # Git and DVC both say so
-NEEDED = "Run `git init` to make this folder a repository."
 CANNOT_TELL = 128  # Git's exit status, or more, if it has no answer; 1 means no
+REMEDIES = {  # by words of Git and of DVC
+    "not a git repository": "Run `git init` to make this folder a repository.",
+    "promisor": "This clone is partial. Run `git fetch --refetch --no-filter`.",
+}
 
 
 class GitError(InputError):
@@ -33,9 +33,8 @@ def git_bytes(*arguments: str) -> bytes:
     except FileNotFoundError:
         raise GitError("git: not on PATH. Install Git.") from None
     if done.returncode:
-        message = with_what_is_needed(" ".join(done.stderr.decode(errors="replace").split()))
-        remedy = f". {FETCH_ALL}" if NOT_HERE in done.stderr else ""
-        raise GitError(f"git {' '.join(arguments)}: {message}{remedy}", done.returncode)
+        message = " ".join(done.stderr.decode(errors="replace").split())
+        raise GitError(with_what_is_needed(f"git {' '.join(arguments)}: {message}"), done.returncode)
     return done.stdout
 
 
@@ -57,6 +56,16 @@ def file_at(revision: str, path: str) -> bytes | None:
     return git_bytes("cat-file", "blob", f"{revision}:./{path}") if git("ls-tree", revision, "--", path) else None
 
 
+def leave_callers_repository() -> None:
+    """Drop the variables by which Git in a hook, an alias or a linked worktree binds every Git below to its repository.
+
+    Call this before Git or DVC runs for another folder. Git's settings for this command (`GIT_CONFIG_*`) stay.
+    """
+    for name in git("rev-parse", "--local-env-vars").split():
+        if not name.startswith("GIT_CONFIG_"):
+            os.environ.pop(name, None)
+
+
 def with_what_is_needed(message: str) -> str:
-    """Return a message of Git or DVC, with the remedy if they miss a repository."""
-    return f"{message}. {NEEDED}" if NO_REPOSITORY in message else message
+    """Return a message of Git or DVC with the remedy, if there is a known one."""
+    return ". ".join([message.rstrip("."), *(remedy for words, remedy in REMEDIES.items() if words in message)])
