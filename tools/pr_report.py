@@ -32,9 +32,8 @@ LISTED = 4  # names in a cell
 ROWS = 50  # of a table; GitHub takes 65,536 characters per comment
 BARS, POINTS = "▁▂▃▄▅▆▇█", 10  # of a sparkline
 LEGEND = (
-    "Before and after: mean test accuracy over all runs, also those that did not learn. Noise: p is "
-    f"{SIGNIFICANT} or more (Welch's test of the runs' accuracies, corrected over this table by Holm). "
-    "Training loss: mean over the runs by epoch, on a scale from 0."
+    "Before and after: mean test accuracy of all runs, also those that did not learn. Noise: p of "
+    f"{SIGNIFICANT} or more (Welch's test, corrected over this table by Holm). Training loss: mean by epoch, from 0."
 )
 
 
@@ -72,18 +71,12 @@ def report(base: str) -> str:
             architectures(pair),
             values(pair, "parameter", PARAMS_FILE, lambda text: dict(read_yaml(text, str(PARAMS_FILE)))),
             stages(pair),
-            values(
-                pair,
-                "verdict",
-                f"{METRICS}/verdicts.json",
-                lambda text: {one["claim"]: one["verdict"] for one in json.loads(text).values()},
-            ),
+            values(pair, "verdict", f"{METRICS}/verdicts.json", _verdicts),
         ]
-        uncommitted = git("diff", "--name-only", "--relative", "HEAD", "--", *COMPARED).splitlines()
+        if uncommitted := git("diff", "--name-only", "--relative", "HEAD", "--", *COMPARED).splitlines():
+            pair.notes.append(f"Not committed: {_listed(uncommitted)}")
     except InputError as error:
         return f"Nothing was compared: {error}\n"
-    if uncommitted:
-        pair.notes.append(f"Not committed: {_listed(uncommitted)}")
     old, new = pair.base[:7], pair.branch[:7]
     what = "Changed" if any(sections) else "Nothing that could be compared changed" if pair.notes else "Nothing changed"
     page = [f"{what} between {code(base)} ({old}) and this branch ({new}).", *filter(None, sections)]
@@ -95,10 +88,7 @@ def report(base: str) -> str:
 
 
 def compared(base: str) -> Comparison:
-    """Return HEAD and the commit at which it left `base`, or `base` itself with a note if Git does not have that.
-
-    Raises InputError if there is no commit or no `base`, or if Git has no answer.
-    """
+    """Return HEAD and the commit at which it left `base`; if Git finds none, `base` itself. Raises InputError."""
     commits = {}
     for name in (base, "HEAD"):
         found = git_or_none("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
@@ -111,7 +101,6 @@ def compared(base: str) -> Comparison:
     return Comparison(commits[base], commits["HEAD"], [f"{why}. The base is {code(base)} itself"])
 
 
-EMPTY = pd.DataFrame()
 RUNS = {"architecture": str, "parameters": int, "seed": int, "test_accuracy": float, "learned": bool}
 CURVES = {"architecture": str, "seed": int, "epoch": int} | dict.fromkeys(EPOCH_COLUMNS, float)
 
@@ -130,7 +119,7 @@ def architectures(pair: Comparison) -> str:
                 if side and label in side:
                     side[f"{family}: {_steps(labels)}"] = side[label]
         for name in dict.fromkeys(name for side in reversed(runs) for name in side or {}):
-            ran, drawn = ([(side or {}).get(name, EMPTY) for side in sides] for sides in (runs, curves))
+            ran, drawn = ([(side or {}).get(name, pd.DataFrame()) for side in sides] for sides in (runs, curves))
             if ran[0].equals(ran[1]) and drawn[0].equals(drawn[1]):
                 unchanged += 1
             else:
@@ -152,7 +141,7 @@ def _by_architecture(text: str, types: Mapping[str, type]) -> dict[str, pd.DataF
 def _cells(runs: list[pd.DataFrame], curves: list[pd.DataFrame], comparable: bool) -> dict[str, Any]:
     """Return an architecture's cells by column; "by the runs" is a word, or a p-value that is not yet corrected.
 
-    `runs` and `curves` have a table per commit, EMPTY if it lacks the architecture. `comparable`: both commits' runs
+    `runs` and `curves` have a table per commit, empty if it lacks the architecture. `comparable`: both commits' runs
     could be read, so that such an architecture is new or removed.
     """
     ran = [table for table in runs if not table.empty]
@@ -195,6 +184,10 @@ def values(pair: Comparison, what: str, path: str | Path, parse: Callable[[str],
         return ""
     rows = [{"": code(key), "before": code(old), "after": code(new)} for key, old, new in _differences(before, after)]
     return _table(what, len(rows), rows)
+
+
+def _verdicts(text: str) -> dict[str, str]:
+    return {one["claim"]: one["verdict"] for one in json.loads(text).values()}
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:

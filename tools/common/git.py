@@ -49,10 +49,7 @@ def git_or_none(*arguments: str) -> str | None:
 
 
 def file_at(revision: str, path: str) -> bytes | None:
-    """Return a committed file by its path from this folder; None if the commit has no such file.
-
-    Raises GitError if this clone cannot tell, or lacks the file's content.
-    """
+    """Return a committed file by its path from this folder; None if the commit has no such file. Raises GitError."""
     return git_bytes("cat-file", "blob", f"{revision}:./{path}") if git("ls-tree", revision, "--", path) else None
 
 
