@@ -8,7 +8,6 @@ even so, because the review goes on.
 """
 
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stages.analysis.statistics import SIGNIFICANT, difference, holm
@@ -171,10 +171,14 @@ def _steps(cells: list[str]) -> str:
 
 def _sparklines(curves: list[pd.DataFrame]) -> list[str]:
     """Return the mean training loss of each table as at most POINTS bars, all on one scale from 0."""
-    means = [table.groupby("epoch")["loss"].mean().dropna().tolist() for table in curves]
-    top = max((loss for losses in means for loss in losses), default=0) or 1
-    shown = [losses[:: -math.ceil(len(losses) / POINTS)][::-1] for losses in means if losses]
-    return ["".join(BARS[round(loss / top * (len(BARS) - 1))] for loss in losses) for losses in shown]
+    means = [table.groupby("epoch")["loss"].mean().dropna().to_numpy() for table in curves]
+    top = max((losses.max() for losses in means if losses.size), default=0) or 1
+    lines = []
+    for losses in means:
+        points = np.linspace(0, len(losses) - 1, min(len(losses), POINTS)).round().astype(int)
+        heights = (losses[points] / top * (len(BARS) - 1)).round().astype(int)
+        lines.append("".join(BARS[height] for height in heights))
+    return lines
 
 
 def values(pair: Comparison, what: str, path: str | Path, parse: Callable[[str], dict[str, Any]]) -> str:
