@@ -18,7 +18,6 @@ from tests.report.specifications import layer
 from tests.report.test_numbers import sections, table
 from tests.test_aggregate import metrics_of
 from tests.test_experiments import metrics
-from tools.pull_requests.report import report
 
 BY_PARAMETERS = ["deep", "plain", "huge"]
 
@@ -143,32 +142,6 @@ def test_notebook_s_kind_is_its_own_layers_trained_as_the_study_without_an_avera
     params = load_params()
     described = next(one for one in params.architectures() if one.name == name)._replace(own=own)
     assert compared_runs(trained(described, params), dataset(), params).notebooks_kind is expected
-
-
-def test_report_of_a_pull_request_has_what_it_adds(with_found: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(with_found)
-    text = report("main")
-    assert "| `study.custom.deep.average` | - | `0.9` |" in text
-    assert "| `study.custom.deep.learning_rate` | - | `0.002` |" in text
-    assert "| `found.plain.test_accuracy` | - | 0.975 |" in text
-    assert [line.split(" | ")[0] for line in text.splitlines() if line.endswith("█ 0.89 |")] == ["| `plain`"]
-    assert "absent on" not in text
-
-
-def test_base_from_before_anything_could_be_found_lacks_nothing(
-    made_up: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = Path(shutil.copytree(made_up, tmp_path / "project", symlinks=True))
-    run("git", "rm", "--quiet", "plots/custom_accuracy.csv", "plots/custom_curves.csv", cwd=project)
-    commit(project, "Before")
-    run("git", "checkout", "--quiet", "-b", "custom", cwd=project)
-    write_study(project, found=FOUND)
-    run(sys.executable, "-m", "stages.aggregate", cwd=project)
-    commit(project, "Found")
-    monkeypatch.chdir(project)
-    text = report("main")
-    assert "absent on" not in text
-    assert [line.split(" | ")[0] for line in text.splitlines() if line.endswith("█ 0.89 |")] == ["| `plain`"]
 
 
 @pytest.mark.slow

@@ -2,9 +2,8 @@
 
     python -m tools.pr_report [BASE]
 
-Compares HEAD with the commit at which it left BASE (default: origin/main), both as committed: test accuracies,
-parameters, stages, verdicts. It needs no data and no cache. It names what it cannot compare and exits with status 0
-even so, because the review goes on.
+Compares HEAD with the commit at which it left BASE (default: origin/main), as committed; needs no data and no cache.
+It names what it cannot compare, and exits with status 0 even so, because the review goes on.
 """
 
 import json
@@ -48,18 +47,19 @@ class Comparison:
     def read(self, path: str | Path, parse: Callable[[str], dict[str, Any]]) -> list[dict[str, Any] | None]:
         """Return the parsed file of the base and of the branch; None and a note if it is absent or unreadable.
 
-        A file that neither commit has needs no note. Raises GitError.
+        A file that both have alike needs no note. Raises GitError.
         """
         contents = [file_at(commit, str(path)) for commit in (self.base, self.branch)]
+        notes = [] if contents[0] == contents[1] else self.notes
         parsed: list[dict[str, Any] | None] = [None, None]
         for side, (name, content) in enumerate(zip(("base", "branch"), contents, strict=True)):
-            if content is not None:
-                try:
-                    parsed[side] = parse(content.decode(errors="replace"))
-                except Exception as error:  # a file of another form can make a parser raise anything
-                    self.notes.append(f"{code(path)} is not readable on the {name}: {code(error)}")
-            elif contents != [None, None]:
-                self.notes.append(f"{code(path)} is absent on the {name}")
+            if content is None:
+                notes.append(f"{code(path)} is absent on the {name}")
+                continue
+            try:
+                parsed[side] = parse(content.decode(errors="replace"))
+            except Exception as error:  # a file of another form can make a parser raise anything
+                notes.append(f"{code(path)} is not readable on the {name}: {code(error)}")
         return parsed
 
 
@@ -118,7 +118,7 @@ def architectures(pair: Comparison) -> str:
             for side, label in zip([*runs, *curves], [*labels, *labels], strict=True):
                 if side and label in side:
                     side[f"{family}: {_steps(labels)}"] = side[label]
-        for name in dict.fromkeys(name for side in reversed(runs) for name in side or {}):
+        for name in dict.fromkeys(name for side in reversed([*curves, *runs]) for name in side or {}):
             ran, drawn = ([(side or {}).get(name, pd.DataFrame()) for side in sides] for sides in (runs, curves))
             if ran[0].equals(ran[1]) and drawn[0].equals(drawn[1]):
                 unchanged += 1
@@ -184,9 +184,8 @@ def _sparklines(curves: list[pd.DataFrame]) -> list[str]:
 def values(pair: Comparison, what: str, path: str | Path, parse: Callable[[str], dict[str, Any]]) -> str:
     """Return a row per key that differs in a file; a new or removed section is one key."""
     before, after = pair.read(path, parse)
-    if before is None or after is None:
-        return ""
-    rows = [{"": code(key), "before": code(old), "after": code(new)} for key, old, new in _differences(before, after)]
+    changes = () if before is None or after is None else _differences(before, after)
+    rows = [{"": code(key), "before": code(old), "after": code(new)} for key, old, new in changes]
     return _table(what, len(rows), rows)
 
 

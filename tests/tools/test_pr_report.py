@@ -35,13 +35,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_runs(
-    project: Path, study: Runs, losses: Sequence[float] = LOSSES, parameters: int = 1234, other: str = ""
+    project: Path,
+    study: Runs,
+    losses: Sequence[float] = LOSSES,
+    parameters: int = 1234,
+    other: str = "",
+    of: str = "width",
 ) -> None:
-    """Write the tables of the width family, and empty ones of the others. The mean loss of `other` ends lower."""
+    """Write the tables of the family `of`, and empty ones of the others. The losses of `other` end lower."""
     for family in ("width", "depth", "custom"):
         accuracy = ["architecture,parameters,seed,test_accuracy,learned,reference"]
         curves = ["architecture,seed,epoch,loss,accuracy,val_loss,val_accuracy"]
-        for name, accuracies in study.items() if family == "width" else ():
+        for name, accuracies in study.items() if family == of else ():
             for seed, reached in enumerate(accuracies):
                 test = "" if reached is None else reached
                 accuracy.append(f'"{name}",{parameters},{seed},{test},{(reached or 0) > 0.2},')
@@ -51,10 +56,10 @@ def write_runs(
         (project / f"plots/{family}_curves.csv").write_text("\n".join(curves) + "\n")
 
 
-def on_main(project: Path, study: Runs) -> None:
+def on_main(project: Path, study: Runs, of: str = "width") -> None:
     """Let main, and the branch so far, have these runs."""
     run("git", "checkout", "--quiet", "main", cwd=project)
-    write_runs(project, study)
+    write_runs(project, study, of=of)
     commit(project, "Runs")
     run("git", "checkout", "--quiet", "-B", "branch", cwd=project)
 
@@ -89,9 +94,9 @@ def test_noise_is_told_after_a_correction_for_the_number_of_tests(project: Path,
 
 def test_what_cannot_be_tested_is_told_by_its_reason_and_unchanged_architectures_are_counted(project: Path) -> None:
     before: Runs = {"gone": [0.5], "one": [0.6], "same": [0.7, 0.8], "nan": [None, None], "as it was": [0.9]}
-    on_main(project, before)
+    on_main(project, before, of="custom")
     del before["gone"]
-    write_runs(project, before | {"one": [0.65], "nan": [None], "added": [0.4]}, other="same")
+    write_runs(project, before | {"one": [0.65], "nan": [None], "added": [0.4]}, other="same", of="custom")
     assert [row[:6] for row in reported(project)] == [
         ["`one`", "60.00 %", "65.00 %", "+5.00", "too few runs to test", "1 of 1"],
         ["`same`", "75.00 %", "75.00 %", "+0.00", "equal", "2 of 2"],
@@ -104,7 +109,7 @@ def test_what_cannot_be_tested_is_told_by_its_reason_and_unchanged_architectures
 
 def test_long_curve_is_shortened_and_ends_with_its_last_epoch(project: Path) -> None:
     write_runs(project, STUDY, losses=[8.0] * 24 + [1.0])
-    assert reported(project)[1][-1].endswith(" → ████████▂")
+    assert reported(project)[1][-1].endswith(" → █████████▂")
 
 
 def test_another_baseline_has_a_row_though_the_study_has_both(project: Path) -> None:
