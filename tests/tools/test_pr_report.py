@@ -157,6 +157,9 @@ def test_changed_verdict_is_told(project: Path) -> None:
 
 
 def test_unchanged_results_are_one_line_and_a_base_that_moved_on_is_no_change(project: Path) -> None:
+    """A file that cannot be read, and is the same on both, needs no note."""
+    Path("metrics/verdicts.json").write_text("[1]")
+    on_main(project, STUDY)
     for branch, name in (("branch", "README.md"), ("main", "params.yaml")):
         run("git", "checkout", "--quiet", branch, cwd=project)
         (project / name).write_text("Other\n")
