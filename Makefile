@@ -3,7 +3,7 @@ QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -
 # DVC reads and writes names in the locale's letters; with this in UTF-8, whatever the locale
 export PYTHONUTF8 := 1
 
-.PHONY: help setup repro cluster quick search adopt images test bench mutants lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
+.PHONY: help setup repro cluster quick search adopt images test bench mutants lint gate same kept pr-report report hooks remote verify audit lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { count = split($$2, words, " "); line = sprintf("%-11s", $$1); \
@@ -58,10 +58,7 @@ kept: setup  ## list the trainings that are kept so that none is repeated; PRUNE
 	@$(ACTIVATE) python -m tools.kept $(if $(PRUNE),--prune)
 
 pr-report: setup  ## what the branch changes against BASE (origin/main), as Markdown; needs no data
-	@$(ACTIVATE) python -m tools.pull_requests.report "$${BASE:-origin/main}"
-
-pr-comment:  ## put FILE into the one comment of the pull request NUMBER, by GitHub's gh
-	@"$${PYTHON:-python3}" -m tools.pull_requests.comment "$$NUMBER" "$$FILE"
+	@$(ACTIVATE) python -m tools.pr_report "$${BASE:-origin/main}"
 
 report: setup  ## fetch the page of results, plots/report.html, from the cache or the remote; where none has it, say so
 	@$(ACTIVATE) if dvc checkout --quiet plots/report.html 2>/dev/null || dvc pull --quiet plots/report.html; \

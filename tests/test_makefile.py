@@ -27,7 +27,6 @@ def test_make_alone_lists_the_targets_in_80_columns(fresh: Path) -> None:
         "same",
         "kept",
         "pr-report",
-        "pr-comment",
         "report",
         "hooks",
         "remote",

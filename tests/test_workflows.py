@@ -37,7 +37,7 @@ def test_files_are_of_the_schema_and_have_no_weakness_that_is_known() -> None:
 @pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
 def test_every_command_is_a_target_of_make(path: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    commands = [step["run"] for step in steps(path) if "run" in step]
+    commands = [step["run"] for step in steps(path) if not step.get("run", "gh ").startswith("gh ")]
     called = [
         re.match(r"make (?:--\w+ )?([a-z-]+)(?: SLOW=1)?(?: \| tee \S+ >>\S+)?$", command) for command in commands
     ]
@@ -57,7 +57,7 @@ def test_only_the_job_that_comments_may_write_and_forks_do_not_have_it() -> None
         assert content(path)["permissions"] == {}
         for name, job in content(path)["jobs"].items():
             rights[f"{path.stem}.{name}"] = job["permissions"]
-    assert rights.pop("pull-request.comment") == {"contents": "read", "pull-requests": "write"}
+    assert rights.pop("pull-request.comment") == {"pull-requests": "write"}
     assert all(right == {"contents": "read"} for right in rights.values())
     comment = content(ROOT / ".github/workflows/pull-request.yml")["jobs"]["comment"]
     assert comment["if"] == "github.event.pull_request.head.repo.full_name == github.repository"

@@ -28,24 +28,24 @@ OVERRIDES = "cp -r tests/sample own; git add own; git commit --quiet -m own"
 FETCH_OWN = "sed -i 's/source: fashion-mnist/source: own/' params.yaml && python -m stages.fetch && ls data/raw"
 PARTIAL = "; git config uploadpack.allowFilter true; git clone --quiet --filter={} file://$PWD ../part"
 NOT_UTF_8 = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
-REPORT = "python -m tools.pull_requests.report"
+REPORT = "python -m tools.pr_report"
 OTHER_OWNER = "https://github.com/casperdcl/git-fame/issues/81"
 PARTIAL_CLONE = "https://github.com/o2sh/onefetch/issues/1092"
 FETCHED = r"^(.*\n)*t10k-images-idx3-ubyte\nt10k-labels"
-WHOLE_AGAIN = "this clone is partial, `git fetch --refetch --no-filter` makes it whole"
+WHOLE_AGAIN = "This clone is partial. Run `git fetch --refetch --no-filter`."
 
 SITUATIONS = {
     "partial clone, without contents of files": Situation(
         PARTIAL_CLONE,
         BRANCH + PARTIAL.format("blob:none"),
         f"cd ../part && {REPORT} HEAD~1",
-        rf"^Nothing was compared: 1 of the committed files are not in this clone; {WHOLE_AGAIN}\n$",
+        rf"^Nothing was compared: git cat-file blob .*{WHOLE_AGAIN}\n$",
     ),
     "partial clone, without trees": Situation(
         PARTIAL_CLONE,
         BRANCH + PARTIAL.format("tree:0"),
         f"cd ../part && {REPORT} HEAD~1",
-        rf"^Nothing was compared: .*; {WHOLE_AGAIN}\n$",
+        rf"^Nothing was compared: .*{WHOLE_AGAIN}\n$",
     ),
     "partial clone that lacks nothing of what is compared": Situation(
         "https://github.com/chrismatix/grog/issues/126",
@@ -58,7 +58,7 @@ SITUATIONS = {
         "https://github.com/ThreeMoonsLab/agents-shipgate/issues/817",
         BRANCH + PARTIAL.format("blob:none") + "; cd ../part; git fetch --quiet --refetch --no-filter",
         f"cd ../part && {REPORT} HEAD~1",
-        "^4 learning curves changed ",
+        r"\n\| 4 architectures ",
     ),
     "locale that is not UTF-8": Situation(
         "https://github.com/Samsung/Universum/issues/483", BRANCH, f"{NOT_UTF_8} {REPORT} main", "[▁-█]{5}"
@@ -67,7 +67,7 @@ SITUATIONS = {
         OTHER_OWNER,
         BRANCH,
         f"GIT_TEST_ASSUME_DIFFERENT_OWNER=1 {REPORT} main",
-        r"^Nothing was compared: fatal: detected dubious ownership in .* --add safe.directory \S+/project\n$",
+        r"^Nothing was compared: git .*: fatal: detected dubious ownership in .* --add safe.directory \S+/project\n$",
     ),
     "folder of another user, as in a container: run on the sample": Situation(
         OTHER_OWNER,
@@ -137,18 +137,6 @@ SITUATIONS = {
         "dvc exp run -S depth.blocks=2 -S data.source=tests/sample fetch && cat params.yaml && python -m stages.params",
         r"depth:\n  <<: \*w\n  blocks: 2\n",
     ),
-    "remote with two fetch refspecs": Situation(
-        "https://github.com/jelmer/dulwich/issues/718",
-        f"{BRANCH}; git remote add origin .; git config --add remote.origin.fetch +refs/pull/*/head:refs/remotes/pr/*",
-        f"{REPORT} main",
-        "^4 learning curves changed ",
-    ),
-    "path with a letter outside ASCII": Situation(
-        "https://github.com/jelmer/dulwich/issues/263",
-        f"{BRANCH}; cp -a . ../für",
-        f"cd ../für && {REPORT} main",
-        "^4 learning curves changed ",
-    ),
 }
 
 ELSEWHERE = {  # the report by the test, below tests/
@@ -159,7 +147,6 @@ ELSEWHERE = {  # the report by the test, below tests/
         "https://github.com/treeverse/vscode-dvc/issues/2607"
     ),
     "test_known_limits.py::test_partial_clone_is_whole_after_a_fetch_without_a_filter": PARTIAL_CLONE,
-    "tools/common/test_git.py::test_git_that_gives_no_answer_is_ended_with_all_that_it_has_started": PARTIAL_CLONE,
     # .venv is a link to an environment that others use too
     "tools/test_environment.py::test_environment_of_somebody_else_is_left_whole": (
         "https://github.com/python/cpython/issues/90484"
