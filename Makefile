@@ -43,11 +43,13 @@ $(UV)/bin/uv:
 	@$(UV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(UV)/uv.lock
 
 repro: setup  ## fetch the data, train what has changed, compare | JOBS=n: n trainings at a time
-	@$(ACTIVATE) python -m tools.repro $${JOBS:+"$$JOBS"} && python -m tools.show
+	@$(ACTIVATE) python -m tools.repro $${JOBS:+"$$JOBS"} && python -m stages.report.summary
+	@git diff --quiet HEAD -- dvc.lock 2>/dev/null; test $$? != 1 || echo '\nThe results are not the committed ones. To go' \
+	  'back, discarding edits of params.yaml (a copy is kept):\nmake undo'
 
 quick: setup  ## the whole pipeline on 1,200 images in a copy, in two minutes
 	@$(ACTIVATE) copy=$$(python -m tools.quick $(QUICK)) && cd "$$copy" && python -m tools.repro $${JOBS:+"$$JOBS"} && \
-	  python -m tools.show "$$copy"
+	  python -m stages.report.summary "$$copy"
 
 report: setup  ## bring the page of results, plots/report.html
 	@$(ACTIVATE) if dvc checkout --quiet plots/report.html 2>/dev/null || dvc pull --quiet plots/report.html; \
@@ -90,7 +92,7 @@ equivalence: setup  ## show that a change of code changes no result | BASE=origi
 	@$(ACTIVATE) python -m tools.equivalence $${BASE:+"$$BASE"}
 
 pr-report: setup  ## what the branch changes, as Markdown; needs no data | BASE=origin/main: against this revision
-	@$(ACTIVATE) python -m tools.pull_requests.report "$${BASE:-origin/main}"
+	@$(ACTIVATE) python -m tools.pr_report "$${BASE:-origin/main}"
 
 ##@ Develop
 

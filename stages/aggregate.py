@@ -1,9 +1,9 @@
 """Compare all architectures that params.yaml names.
 
 Reads params.yaml, data/fashion_mnist.npz, data/models/NAME/ of each and the record of the study; writes
-`metrics/accuracy.json` (what DVC compares), `metrics/summary.json` (the two picks), `metrics/study.json` (the study),
-`metrics/steps.json` (neighbours compared), `metrics/verdicts.json`, for each family
-`plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page `plots/report.html`. Ends with what came out, in a table.
+`metrics/accuracy.json` (what DVC compares), `metrics/summary.json` (the two baselines), `metrics/study.json` (the
+study), `metrics/steps.json` (neighbours compared), `metrics/verdicts.json`, for each family
+`plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page `plots/report.html`. Prints the results in a table.
 """
 
 from itertools import count
@@ -11,22 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from stages.analysis.comparisons import steps_table
-from stages.analysis.outcome import ACCURACY, PAGE, STUDY, SUMMARY, VERDICTS, accuracy_csv, compared_numbers, outcome
-from stages.analysis.recorded import recorded
+from stages.analysis.comparisons import steps_by_label, steps_table, summarize_runs
 from stages.analysis.reference import is_fashion_mnist
-from stages.analysis.runs import Trained, trained
-from stages.analysis.tables import (
-    accuracy_table,
-    best_run,
-    by_step,
-    compared_runs,
-    curves_table,
-    layers_table,
-    members,
-    summarize,
-    table_text,
-)
+from stages.analysis.reference_verdicts import reference_verdicts
+from stages.analysis.runs import Training, load_results, read_epochs
+from stages.analysis.tables import accuracy_table, best_run, family_members, summarize, table_text
 from stages.analysis.verdicts import judge
 from stages.common import (
     DATA,
@@ -40,18 +29,29 @@ from stages.common import (
 )
 from stages.flops import training_flops
 from stages.params import BASELINES, FAMILIES, Params, load_params
-from stages.report.page import page
-from stages.report.pictures import accuracy_figure, curves_figure, write_png
+from stages.report.figures import accuracy_figure, curves_figure, write_png
+from stages.report.page import render_page
+from stages.report.summary import (
+    ACCURACY,
+    PAGE,
+    STUDY,
+    SUMMARY,
+    VERDICTS,
+    accuracy_csv,
+    compared_numbers,
+    summarize_run,
+)
 from stages.training.dataset import Dataset, read_dataset
 from stages.training.files import write_json, write_text
+from stages.training.results import HISTORY_COLUMNS, LAYER_COLUMNS
 
 SET_ASIDE = DATA / "set-aside"
 
 
 def set_aside_unlisted(names: set[str]) -> None:
-    """Move folders of architectures that params.yaml no longer names out of data/models, a dependency as a whole.
+    """Move folders of architectures that params.yaml does not name out of data/models.
 
-    Otherwise what this stage depends on would be told by what was once trained here, not by params.yaml.
+    That folder is a dependency as a whole: otherwise this stage would depend on what was once trained here.
     """
     for folder in sorted(MODELS.iterdir()):
         if folder.name not in names:
@@ -62,11 +62,11 @@ def set_aside_unlisted(names: set[str]) -> None:
             print(f"aggregate: {folder} is not in params.yaml; moved to {place}", flush=True)
 
 
-def write_metrics(params: Params, every: list[Trained], dataset: Dataset) -> None:
-    """The numbers of the picks and of the study, and those of them that DVC compares."""
+def write_metrics(params: Params, trainings: list[Training], dataset: Dataset) -> None:
+    """Write the numbers of the baselines and of the study, and those of them that DVC compares."""
     summary: dict[str, Any] = {family: {} for family in BASELINES}
     study: dict[str, Any] = {family: {} for family in BASELINES}
-    for described, results in every:
+    for described, results in trainings:
         flops = training_flops(described.architecture, dataset.image_shape, dataset.classes)
         numbers = summarize(results, flops)
         if described.is_baseline:
@@ -78,32 +78,33 @@ def write_metrics(params: Params, every: list[Trained], dataset: Dataset) -> Non
     write_json(ACCURACY, compared_numbers(params, summary, study))
 
 
-def write_comparison(params: Params, dataset: Dataset, every: list[Trained]) -> None:
-    """The pictures of each family, the verdicts, and the page."""
+def write_comparison(params: Params, dataset: Dataset, trainings: list[Training]) -> None:
+    """Write the steps, the verdicts, the tables and pictures of each family, and the page."""
     monitored = "validation" if params.data.validation else "test"
-    shown = {family: members(family, every) for family in FAMILIES}
-    runs = {family: [compared_runs(one, dataset, params) for one in shown[family]] for family in FAMILIES}
+    members = {family: family_members(family, trainings) for family in FAMILIES}
+    runs = {family: [summarize_runs(one, dataset, params) for one in members[family]] for family in FAMILIES}
     steps = {family: steps_table(runs[family]) for family in BASELINES}
     verdicts = judge(runs, steps, len(dataset.validation.labels))
-    write_json(METRICS / "steps.json", {family: by_step(steps[family]) for family in BASELINES})
+    write_json(METRICS / "steps.json", {family: steps_by_label(steps[family]) for family in BASELINES})
     write_json(VERDICTS, {key: verdict._asdict() for key, verdict in verdicts.items()})
 
     tables: dict[str, list[pd.DataFrame]] = {"accuracy": [], "curves": [], "layers": []}
     for family in FAMILIES:
-        accuracy, curves = accuracy_table(shown[family], is_fashion_mnist(dataset.test)), curves_table(shown[family])
+        accuracy = accuracy_table(members[family], is_fashion_mnist(dataset.test))
+        curves = read_epochs(members[family], HISTORY_COLUMNS)
         write_text(accuracy_csv(family), table_text(accuracy))
         write_text(PLOTS / f"{family}_curves.csv", table_text(curves))
         write_png(PLOTS / f"{family}_accuracy.png", accuracy_figure(accuracy, family))
         write_png(PLOTS / f"{family}_curves.png", curves_figure(curves, family, dataset, monitored))
-        if shown[family]:
+        if members[family]:
             tables["accuracy"].append(accuracy.assign(family=family))
             tables["curves"].append(curves.assign(family=family))
-            tables["layers"].append(layers_table(shown[family]))
+            tables["layers"].append(read_epochs(members[family], LAYER_COLUMNS))
 
     together = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
-    everything = [architecture for family in FAMILIES for architecture in runs[family]]
-    known = recorded(params, verdicts)
-    write_text(PAGE, page(params, dataset, everything, verdicts, known, together, best_run(every)))
+    compared = [architecture for family in FAMILIES for architecture in runs[family]]
+    on_record = reference_verdicts(params, verdicts)
+    write_text(PAGE, render_page(params, dataset, compared, verdicts, on_record, together, best_run(trainings)))
 
 
 def main() -> None:
@@ -111,11 +112,11 @@ def main() -> None:
         params = load_params()
         check_libraries(REPORT_LIBRARIES)
         dataset = read_dataset(DATASET_FILE)
-        every = [trained(described, params) for described in params.architectures()]
-        set_aside_unlisted({described.name for described, _ in every})
-        write_metrics(params, every, dataset)
-        write_comparison(params, dataset, every)
-        print(f"\n{outcome(params)}", flush=True)
+        trainings = [load_results(described, params) for described in params.architectures()]
+        set_aside_unlisted({described.name for described, _ in trainings})
+        write_metrics(params, trainings, dataset)
+        write_comparison(params, dataset, trainings)
+        print(f"\n{summarize_run(params)}", flush=True)
 
 
 if __name__ == "__main__":

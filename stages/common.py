@@ -1,4 +1,4 @@
-"""What every stage shares: errors in one line, the paths of the project, YAML as DVC reads it, versions of libraries."""
+"""What every stage shares: errors in one line, paths of the project, versions of libraries, YAML as DVC reads it."""
 
 import io
 import os
@@ -17,9 +17,10 @@ from types import FrameType
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
-from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLWarning
+from ruamel.yaml.error import YAMLWarning
 from ruamel.yaml.nodes import MappingNode
 
 from stages.training.files import InputError
@@ -92,32 +93,26 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
         sys.exit(f"{stage}: {name}{error.strerror or error}. Correct this and run the same command again.")
 
 
-LINE = r"([a-z0-9][a-z0-9-]*)==(\S+)"
-
-
 def read_libraries(path: Path) -> dict[str, str]:
-    """The versions by the libraries' names. Raises InputError where a line is not NAME==VERSION, OSError."""
+    """Read versions by the libraries' names. Raises InputError if a line is not NAME==VERSION, OSError."""
     libraries = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        found = re.fullmatch(LINE, line)
-        if not found:
-            raise InputError(f"{path}: holds {line[:80]!r}, a line may hold NAME==VERSION; `make lock` writes the file")
+        if not (found := re.fullmatch(r"([a-z0-9][a-z0-9-]*)==(\S+)", line)):
+            raise InputError(f"{path}: expected NAME==VERSION, got {line[:80]!r}. `make lock` writes the file")
         libraries[found[1]] = found[2]
     return libraries
 
 
 def check_libraries(*more: Path) -> None:
-    """Raise InputError where other versions are installed than LIBRARIES and the files `more` name."""
+    """Raise InputError if other versions are installed than LIBRARIES and the files `more` require."""
     for path in (LIBRARIES, *more):
-        committed = read_libraries(path)
-        _refuse_others(path, committed, {name: _installed(name) for name in committed})
+        _check_versions(path, {name: _installed(name) for name in read_libraries(path)})
 
 
 def check_imported() -> None:
-    """Raise InputError where a library of LIBRARIES was imported from elsewhere than where it is installed."""
+    """Raise InputError if a library of LIBRARIES was imported from elsewhere than from where it is installed."""
     modules = {name: sys.modules.get(name.replace("-", "_")) for name in read_libraries(LIBRARIES)}
-    imported = {name: str(module.__version__) for name, module in modules.items() if module}
-    _refuse_others(LIBRARIES, read_libraries(LIBRARIES), imported)
+    _check_versions(LIBRARIES, {name: str(module.__version__) for name, module in modules.items() if module})
 
 
 def _installed(name: str) -> str:
@@ -127,100 +122,78 @@ def _installed(name: str) -> str:
         return "missing"
 
 
-def _refuse_others(path: Path, committed: dict[str, str], here: dict[str, str]) -> None:
-    others = [
-        f"{name} is {here[name]} here, {committed[name]} in {path}" for name in here if here[name] != committed[name]
-    ]
-    if others:
-        raise InputError(f"{'; '.join(others)}; results follow from them, and `make setup` brings the committed ones")
+def _check_versions(path: Path, here: dict[str, str]) -> None:
+    required = read_libraries(path)
+    if others := [
+        f"{name}: expected {required[name]}, got {here[name]}" for name in here if here[name] != required[name]
+    ]:
+        raise InputError(f"{path}: {'; '.join(others)}. Results depend on these versions: run `make setup`")
 
 
-# ruamel.yaml's own, and what it lets through where a value is not what its tag says (`!!bool x`, `!!timestamp x`)
-NOT_YAML = (YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-MERGE = "tag:yaml.org,2002:merge"
-MOST_MERGED = (
-    10_000  # keys of one mapping; of nine lines, each merging the one before nine times, the last asks for 86 million
-)
+MERGED_KEYS = 10_000  # per mapping, at most: nine lines that merge the line before nine times ask for 86 million
+PROBLEMS_SHOWN = 10  # per file: a list can have any number of them
+_brief = reprlib.Repr()
+_brief.maxlevel = 2  # of six items each: an alias of an alias of an alias is short to write and endless to show
 
 
 class _NoRepeatedKeys(SafeConstructor):
-    """The library's safe constructor, which overlooks a repeated key where the mapping also merges others."""
+    """The library's safe constructor, which misses a repeated key if the mapping also merges others."""
 
     def flatten_mapping(self, node: MappingNode) -> None:
-        if not node.merge:  # otherwise it has been here before, and the keys that it merged are among its own
-            self._check_keys(node)
+        seen = set[str]()
+        for key in [] if node.merge else [key for key, _ in node.value if isinstance(key.value, str)]:
+            if key.value in seen and key.value != "<<":
+                raise ConstructorError(None, None, f"key {key.value!r} repeats", key.start_mark)
+            seen.add(key.value)
         super().flatten_mapping(node)
-        if len(node.value) > MOST_MERGED:
-            raise ConstructorError(None, None, f"merges more than {MOST_MERGED} keys", node.start_mark)
-
-    def _check_keys(self, node: MappingNode) -> None:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == MERGE:
-                continue
-            key = self.construct_object(key_node, deep=True)
-            key = tuple(key) if isinstance(key, list) else key
-            if key in seen:
-                raise ConstructorError(None, None, f"key {key!r} repeats", key_node.start_mark)
-            seen.add(key)
+        if len(node.value) > MERGED_KEYS:
+            raise ConstructorError(None, None, f"merges more than {MERGED_KEYS} keys", node.start_mark)
 
 
 def read_yaml(text: str, name: str) -> Any:
-    """What `text` says, in Python's own types; aliases of a value are one object.
-
-    Raises InputError, one line that begins with `name`, where it is not YAML, repeats a key, or merges too much.
-    """
+    """Read YAML 1.2 as DVC does. Raises InputError, which begins with `name`, if it is not YAML or a key repeats."""
     yaml = YAML(typ="safe")
     yaml.Constructor = _NoRepeatedKeys
     try:
         with warnings.catch_warnings(action="ignore", category=YAMLWarning):  # an anchor's name may be used again
             return yaml.load(text)
-    except NOT_YAML as error:
-        raise InputError(f"{name}: not readable as YAML: {_reason(error)}") from None
+    except Exception as error:  # also other kinds than ruamel.yaml's own, if a value is not what its tag says
+        mark, reason = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise InputError(f"{name}: not YAML: {place}{_one_line(reason)}") from None
 
 
 def yaml_text(content: dict[str, Any]) -> str:
-    """The content as DVC writes it: a line a value, keys in their order."""
-    yaml = YAML()
+    """Return the content as DVC writes it: one line per value, keys in their order."""
+    yaml, text = YAML(), io.StringIO()
     yaml.default_flow_style = False
-    text = io.StringIO()
     yaml.dump(content, text)
     return text.getvalue()
 
 
-def _reason(error: Exception) -> str:
-    reason = str(error) or type(error).__name__
-    if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
-        mark = error.problem_mark
-        reason = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-    reason = " ".join(reason.split())
-    return reason if reason.isprintable() else ascii(reason)
-
-
-PROBLEMS_SHOWN = 10  # of one file; a list can hold any number of them
-KEY_SHOWN = 80  # characters
-_brief = reprlib.Repr()
-_brief.maxlevel = 2  # of six items each: an alias of an alias of an alias is short to write and endless to show
-
-
 def problems(error: ValidationError) -> str:
-    """What is wrong, on one line, a phrase a key: where, what stands there, what may stand there."""
-    phrases = []
-    for item in error.errors()[:PROBLEMS_SHOWN]:
-        key = ".".join(str(part) for part in item["loc"] if not str(part).startswith("[")) or "the file"
-        if len(key) > KEY_SHOWN or not key.isprintable():  # a newline in a key would make this two lines
-            key = reprlib.repr(key)
-        rule = item["msg"].removeprefix("Value error, ")
-        holds = "is missing" if item["type"] == "missing" else f"holds {_shown(item['input'])}"
-        may = "unknown key" if item["type"] == "extra_forbidden" else rule[:1].lower() + rule[1:]
-        phrases.append(f"{key} {holds}: {may}")
-    if error.error_count() > PROBLEMS_SHOWN:
-        phrases.append(f"and {error.error_count() - PROBLEMS_SHOWN} more")
-    return "; ".join(phrases)
+    """Return what is wrong, on one line: `KEY: expected X, got Y`, joined by semicolons."""
+    phrases = [_problem(item) for item in error.errors()[:PROBLEMS_SHOWN]]
+    more = error.error_count() - PROBLEMS_SHOWN
+    return "; ".join([*phrases, *([f"and {more} more"] if more > 0 else [])]) + "."
 
 
-def _shown(value: Any) -> str:
+def _problem(item: ErrorDetails) -> str:
+    key = _one_line(".".join(str(part) for part in item["loc"] if not str(part).startswith("["))) or "the file"
+    if item["type"] == "extra_forbidden":
+        return f"{key}: unknown key"
+    rule = re.sub("(?i)^(value error, )?(input should be )?", "", item["msg"]).replace(" should", " to")
+    rule = rule[:1].lower() + rule[1:]
+    if item["type"] == "missing":
+        return f"{key}: missing; {rule}"
     try:
-        return _brief.repr(value)
+        got = _brief.repr(item["input"])
     except ValueError:  # from Python's limit on the digits of a number that it writes out
-        return "a number of thousands of digits"
+        got = "a number of thousands of digits"
+    return f"{key}: expected {rule}, got {got}"
+
+
+def _one_line(text: str) -> str:
+    """Return the text without line ends and control characters, 80 characters at most."""
+    text = " ".join(text.split())
+    return reprlib.repr(text) if len(text) > 80 or not text.isprintable() else text

@@ -1,4 +1,4 @@
-"""params.yaml, read and checked. `python -m stages.params` does only that, before a command is made from it."""
+"""params.yaml, read and checked. `python -m stages.params` does only that, before a stage makes a command from it."""
 
 import os
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from pydantic import (
     AfterValidator,
     Discriminator,
     Field,
+    PositiveInt,
     StringConstraints,
     Tag,
     TypeAdapter,
@@ -37,8 +38,6 @@ from stages.training.architecture import (
     CustomArchitecture,
     FilterCount,
     Filters,
-    LearningRate,
-    Momentum,
     Section,
     Seed,
     Train,
@@ -50,17 +49,13 @@ from stages.training.architecture import (
 PARAMS_FILE = Path("params.yaml")
 
 Family = Literal["width", "depth", "custom"]
-BASELINES: tuple[Family, ...] = (
-    "width",
-    "depth",
-)  # have a section each, which is their pick and what they have in common
+BASELINES: tuple[Family, ...] = ("width", "depth")  # each has a section with its baseline
 FAMILIES: tuple[Family, ...] = (*BASELINES, "custom")
-
 DEPTH_PREFIX = "depth-"
 
 
 def depth_name(blocks: int) -> str:
-    """The name under which the study's architecture of so many blocks is stored."""
+    """Return the name of the study's architecture with this number of blocks."""
     return f"{DEPTH_PREFIX}{blocks}"
 
 
@@ -74,9 +69,9 @@ def _inside_project(source: str) -> str:
     real, project = Path(os.path.realpath(source)), Path.cwd()  # Path.resolve raises on a symlink that leads to itself
     written = [project / place for place in (RAW, DATASET_FILE, MODELS, METRICS, PLOTS)]
     if Path(source).is_absolute() or not real.is_relative_to(project):
-        raise ValueError("the path of a folder inside the project, from there")
+        raise ValueError("the path of a folder inside the project, relative to it")
     if any(real.is_relative_to(place) or place.is_relative_to(real) for place in written):
-        raise ValueError("a folder that the pipeline does not write into")
+        raise ValueError("a folder that the pipeline does not write to")
     return source
 
 
@@ -85,28 +80,22 @@ StudyName = Annotated[str, StringConstraints(pattern=NAME), AfterValidator(_no_r
 
 class Data(Section):
     source: Annotated[str, StringConstraints(min_length=1), AfterValidator(_inside_project)]
-    validation: Annotated[int, Field(ge=0, le=2**32 - 1)]  # as many images as an IDX file can hold
+    validation: Annotated[int, Field(ge=0, le=2**32 - 1)]  # an IDX file cannot have more images
     seed: Seed
 
 
 class Study(Section):
     width: dict[StudyName, Filters]
     depth: Annotated[list[Blocks], AfterValidator(no_repeats)]
-    custom: dict[StudyName, CustomArchitecture] = Field(default_factory=dict)  # each is complete
+    custom: dict[StudyName, CustomArchitecture] = Field(default_factory=dict)
 
 
 FLOATS = ("dropout", "learning_rate", "ema_momentum")
 NUMBERS = ("filters", "blocks", "dense_units", *FLOATS)  # only these can have a range
-OTHER_TYPES: dict[str, Any] = {
-    "filters": FilterCount,  # of one convolution
-    "dense_units": Annotated[int, Field(ge=1, le=65536)],  # of a head that has them
-    "learning_rate": LearningRate,  # left out, or said
-    "ema_momentum": Momentum,  # always said
-}
 
 
 class Range(Section):
-    """Numbers from `low` to `high`, both among them, `step` apart; without it all of them."""
+    """Numbers from `low` to `high`, inclusive: all of them, or those that are `step` apart."""
 
     low: int | float
     high: int | float
@@ -115,16 +104,16 @@ class Range(Section):
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         if self.low > self.high:
-            raise ValueError("low is at most high")
+            raise ValueError("low at most high")
         if self.step and round((self.high - self.low) / self.step, 6) % 1:
-            raise ValueError("high is a whole number of steps above low")
+            raise ValueError("high a whole number of steps above low")
         return self
 
 
 def _form(value: Any) -> str:
-    if isinstance(value, list):
-        return "[ranges]" if any(isinstance(one, dict | Range) for one in value) else "[choices]"
-    return "[range]" if isinstance(value, dict | Range) else "[choices]"
+    parts = value if isinstance(value, list) else [value]
+    ranges = any(isinstance(part, dict | Range) for part in parts)
+    return ("[ranges]" if isinstance(value, list) else "[range]") if ranges else "[choices]"
 
 
 Choice = Annotated[
@@ -140,9 +129,9 @@ def _only(value: Any) -> Any:
 
 
 class Space(Section):
-    """A key that is left out has its value of the notebook's architecture."""
+    """Choices or a range per key of an architecture; a missing key has its value in the notebook's architecture."""
 
-    filters: Choice  # of every convolution, each its own; ranges are of the blocks in order, the last of all others
+    filters: Choice  # of every convolution; in a list of ranges one per block, the last for all further blocks
     blocks: Choice
     kernel_size: Choice = _only(5)
     pooling: Choice
@@ -152,31 +141,30 @@ class Space(Section):
     activation: Choice
     normalization: Choice = _only("none")
     dropout: Choice = _only(0)
-    learning_rate: Choice | None = None  # left out: as `train` says
-    ema_momentum: Choice = _only(0)  # of `train`
+    learning_rate: Choice | None = None  # None: that of `train`
+    ema_momentum: Choice = _only(0)
 
     @field_validator("*")
     @classmethod
-    def _of_values_that_the_key_may_hold(cls, choice: Any, info: ValidationInfo) -> Any:
+    def _values_fit_key(cls, choice: Any, info: ValidationInfo) -> Any:
         key = str(info.field_name)
-        parts = choice if isinstance(choice, list) else [choice]
+        parts = choice if isinstance(choice, list) else [] if choice is None else [choice]
         ranges = [part for part in parts if isinstance(part, Range)]
-        values: list[Any] = [end for one in ranges for end in (one.low, one.high)]
-        if ranges:
-            if key not in NUMBERS:
-                raise ValueError("a list of choices")
-            if isinstance(choice, list) and key != "filters":
-                raise ValueError("a list of choices, or one range")
-            numbers = [*values, *(one.step for one in ranges if one.step)]
-            if key not in FLOATS and any(type(number) is not int for number in numbers):
-                raise ValueError("low, high and step are whole numbers")
-        elif choice is not None:
-            values = choice
-            if any(value in values[:place] for place, value in enumerate(values)):
-                raise ValueError("each choice once")
+        if ranges and key not in NUMBERS:
+            raise ValueError("a list of choices")
+        if ranges and isinstance(choice, list) and key != "filters":
+            raise ValueError("a list of choices, or one range")
+        if key not in FLOATS and any(type(value) is float for one in ranges for value in (one.low, one.high, one.step)):
+            raise ValueError("whole numbers as low, high and step")
+        if not ranges and any(value in parts[:place] for place, value in enumerate(parts)):
+            raise ValueError("each choice once")
+        if None in parts:
+            raise ValueError("values other than null")
+        field = CustomArchitecture.model_fields[key]
+        kind: Any = FilterCount if key == "filters" else Annotated[(field.annotation, Field(), *field.metadata)]
         try:
-            for value in values:
-                _type_of(key).validate_python(value, strict=True)
+            for value in [end for one in ranges for end in (one.low, one.high)] or parts:
+                TypeAdapter(kind).validate_python(value, strict=True)
         except ValidationError as error:
             raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
         return choice
@@ -188,27 +176,15 @@ class Space(Section):
         return self
 
 
-def _type_of(key: str) -> TypeAdapter[Any]:
-    field = CustomArchitecture.model_fields[key]
-    kind: Any = OTHER_TYPES.get(key) or Annotated[(field.annotation, Field(), *field.metadata)]
-    return TypeAdapter(kind)
-
-
-Epochs = Annotated[int, Field(ge=1, le=100_000)]
-
-
 class Search(Section):
     trials: Annotated[int, Field(ge=1, le=100_000)]
-    trials_per_round: Annotated[int, Field(ge=1, le=1000)]  # proposed at once, however many workers there are
-    rungs: Annotated[list[Epochs], Field(min_length=1)]  # epochs of each rung; every trial reaches the first
-    reduction_factor: Annotated[float, Field(ge=1)]  # the best 1/reduction_factor of a rung reach the next
+    trials_per_round: Annotated[int, Field(ge=1, le=1000)]  # proposed together, however many workers there are
+    rungs: Annotated[list[Annotated[int, Field(ge=1, le=100_000)]], Field(min_length=1)]  # epochs of each rung
+    reduction_factor: Annotated[float, Field(ge=1)]  # 1/reduction_factor of a round continue from a rung to the next
     seed: Seed
     sampler: Literal["tpe", "random"]
-    max_training_flops: Annotated[int, Field(ge=1)]  # per image and training step
-    budgets: Annotated[
-        dict[Annotated[str, StringConstraints(pattern=NAME)], Annotated[int, Field(ge=1)]],
-        Field(min_length=1),
-    ]  # parameters
+    max_training_flops: PositiveInt  # per image and training step
+    budgets: Annotated[dict[Annotated[str, StringConstraints(pattern=NAME)], PositiveInt], Field(min_length=1)]
     space: Space
 
     @model_validator(mode="after")
@@ -216,18 +192,18 @@ class Search(Section):
         if self.trials % self.trials_per_round:
             raise refusal(("trials",), self.trials, f"a multiple of trials_per_round, {self.trials_per_round}")
         if self.rungs != sorted(set(self.rungs)):
-            raise refusal(("rungs",), self.rungs, "rungs, each of more epochs than the one before")
+            raise refusal(("rungs",), self.rungs, "numbers that ascend")
         return self
 
 
 class StudyArchitecture(NamedTuple):
-    """An architecture as the pipeline knows it: where it is stored, and as what it is reported."""
+    """An architecture of the study with its names."""
 
     name: str  # data/models/NAME
     family: Family
-    key: str  # its name within the family, as metrics/study.json has it
+    key: str  # the name within the family, as in metrics/study.json
     architecture: Architecture
-    overrides: Mapping[str, float] = MappingProxyType({})  # what its training is told in the place of `train`'s
+    overrides: Mapping[str, float] = MappingProxyType({})  # settings that replace those of `train`
 
     @property
     def is_baseline(self) -> bool:
@@ -235,7 +211,7 @@ class StudyArchitecture(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What a picture calls it: what its family varies, or its name where that is everything."""
+        """Return what charts call it: the value that its family varies, or the name of a custom architecture."""
         if self.family == "custom":
             return self.key
         filters, blocks = self.architecture.filters, self.architecture.blocks
@@ -245,17 +221,16 @@ class StudyArchitecture(NamedTuple):
         return f"{blocks} block{'s' if blocks > 1 else ''}"
 
     def check_fits(self, image_shape: tuple[int, int, int]) -> None:
-        """Raise InputError, with the sizes in pixels that the image goes through, where the blocks use it up."""
+        """Raise InputError, with the sizes in pixels after each block, if the blocks leave nothing of the image."""
         architecture = self.architecture
         height, width, _ = image_shape
         sizes = architecture.image_sizes(height, width)
         if min(sizes[-1]) < 1:
             path = " -> ".join(f"{h}x{w}" for h, w in sizes if min(h, w) >= 1)
-            takes = "halves" if architecture.pool_stride == 2 else f"takes {architecture.block_shrinks} pixels off"
+            effect = "halves" if architecture.pool_stride == 2 else f"takes {architecture.block_shrinks} pixels off"
             raise InputError(
-                f"{PARAMS_FILE}: architecture {self.name} holds {architecture.blocks} blocks, may hold up to "
-                f"{architecture.most_blocks(height, width)}: a block {takes} each side, "
-                f"so the image goes {path} -> nothing left"
+                f"{PARAMS_FILE}: {self.name}: expected at most {architecture.most_blocks(height, width)} blocks, got "
+                f"{architecture.blocks}: a block {effect} each side, so the image goes {path} -> nothing left"
             )
 
 
@@ -268,83 +243,82 @@ class Params(Section):
     search: Search | None = None
 
     @model_validator(mode="after")
-    def _study_holds_architectures(self) -> Self:
+    def _filters_fit_blocks(self) -> Self:
         if self.study.depth and len(self.depth.filters) > 2:
             raise refusal(("depth", "filters"), self.depth.filters, "two numbers, as study.depth varies the blocks")
         for key, filters in self.study.width.items():
             if len(filters) not in (2, 2 * self.width.blocks):
                 raise refusal(("study", "width", key), filters, filters_rule(self.width.blocks))
-        self._check_names()
-        self._check_repeats()
         return self
 
-    def _check_names(self) -> None:
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
         for key, custom in self.study.custom.items():
             if key in self.study.width:
-                raise refusal(("study", "custom", key), custom.filters, "a name that study.width does not hold")
+                raise refusal(("study", "custom", key), custom.filters, "a name that study.width does not have")
         for name, parameters in (self.search.budgets if self.search else {}).items():
-            if name in self.study.width or name in FAMILIES or name.startswith(DEPTH_PREFIX):
-                raise refusal(("search", "budgets", name), parameters, "a name that study.custom may hold")
+            if name in (*self.study.width, *FAMILIES) or name.startswith(DEPTH_PREFIX):
+                raise refusal(("search", "budgets", name), parameters, "a name that is free in study.custom")
+        return self
 
-    def _check_repeats(self) -> None:
-        """One architecture, trained alike, has one name within its family; a list of blocks sees to it itself."""
-        names: dict[tuple[Any, ...], str] = {}
-        for described in self.studied():
-            family, key, architecture = described.family, described.key, described.architecture
-            one = (family, architecture.model_dump_json(), self.settings(described).model_dump_json())
-            if (known := names.setdefault(one, key)) != key:
-                rule = f"an architecture that study.{family}.{known} is not"
-                raise refusal(("study", family, key), architecture.filters, rule)
+    @model_validator(mode="after")
+    def _architectures_differ(self) -> Self:
+        """Refuse two names for one training within a family."""
+        names: dict[tuple[str, ...], str] = {}
+        for one in self.study_architectures():
+            training = (one.family, one.architecture.model_dump_json(), self.settings(one).model_dump_json())
+            if (known := names.setdefault(training, one.key)) != one.key:
+                rule = f"another architecture than study.{one.family}.{known}"
+                raise refusal(("study", one.family, one.key), one.architecture.filters, rule)
+        return self
 
-    def family(self, family: Family) -> Architecture:
-        """The section of a family of BASELINES: the pick, and what the study's architectures have in common."""
+    def baseline(self, family: Family) -> Architecture:
+        """Return the section of a family of BASELINES, which its architectures in the study share but for one key."""
         return self.width if family == "width" else self.depth
 
-    def settings(self, described: StudyArchitecture) -> Train:
-        """What its training is told."""
-        return self.train.with_overrides(described.overrides)
+    def settings(self, one: StudyArchitecture) -> Train:
+        """Return the settings of its training."""
+        return self.train.with_overrides(one.overrides)
 
     def baselines(self) -> list[StudyArchitecture]:
-        """The two current architectures, one a family of BASELINES."""
-        return [StudyArchitecture(family, family, family, self.family(family)) for family in BASELINES]
+        """Return the baselines of the families of BASELINES."""
+        return [StudyArchitecture(family, family, family, self.baseline(family)) for family in BASELINES]
 
     def architectures(self) -> list[StudyArchitecture]:
-        """All of them, the picks first."""
-        return [*self.baselines(), *self.studied()]
+        """Return the baselines, then the study's architectures."""
+        return [*self.baselines(), *self.study_architectures()]
 
-    def studied(self) -> list[StudyArchitecture]:
-        """The study's architectures, in the order of params.yaml."""
+    def study_architectures(self) -> list[StudyArchitecture]:
+        """Return the study's architectures in the order of params.yaml."""
         width = [
-            StudyArchitecture(key, "width", key, changed(self.width, "filters", filters))
+            StudyArchitecture(key, "width", key, _with(self.width, filters=filters))
             for key, filters in self.study.width.items()
         ]
         depth = [
-            StudyArchitecture(depth_name(blocks), "depth", str(blocks), changed(self.depth, "blocks", blocks))
+            StudyArchitecture(depth_name(blocks), "depth", str(blocks), _with(self.depth, blocks=blocks))
             for blocks in self.study.depth
         ]
         custom = [
-            StudyArchitecture(key, "custom", key, custom.architecture, custom.overrides)
-            for key, custom in self.study.custom.items()
+            StudyArchitecture(key, "custom", key, one.architecture, one.overrides)
+            for key, one in self.study.custom.items()
         ]
         return [*width, *depth, *custom]
 
 
-def changed(architecture: Architecture, key: str, value: Any) -> Architecture:
-    """It with another value of one key, in its one form."""
-    return Architecture.model_validate(architecture.model_dump() | {key: value})
+def _with(architecture: Architecture, **changes: Any) -> Architecture:
+    return Architecture.model_validate(architecture.model_dump() | changes)
 
 
 def load_params() -> Params:
-    """Read and check the whole file. Raises InputError, one line, for anything that is not as the schema says."""
+    """Read and check params.yaml. Raises InputError, one line, if it is anything else than the schema allows."""
     try:
-        text = PARAMS_FILE.read_text(encoding="utf-8")
+        return read_params(PARAMS_FILE.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise InputError(f"{PARAMS_FILE}: not readable as YAML: not UTF-8, {error.reason}") from None
-    return read_params(text)
+        raise InputError(f"{PARAMS_FILE}: not YAML: not UTF-8, {error.reason}") from None
 
 
 def read_params(text: str) -> Params:
-    """What a params.yaml of this text says, of any revision. Raises InputError as `load_params` does."""
+    """Check the text of a params.yaml of any revision. Raises InputError as `load_params` does."""
     try:
         return Params.model_validate(read_yaml(text, str(PARAMS_FILE)))
     except ValidationError as error:

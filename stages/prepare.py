@@ -1,7 +1,7 @@
-"""Hold out the validation images and pack everything into one file.
+"""Hold out the validation images and write the data set file.
 
-Reads params.yaml and the four IDX files of data/raw/; writes data/fashion_mnist.npz: uint8 images `[N, H, W]` and
-labels `[N]` of train, validation and test. The same input gives the same bytes.
+Reads params.yaml and the four IDX files of data/raw/. Writes data/fashion_mnist.npz: uint8 images `[N, H, W]`, or
+`[N, H, W, 3]` in colour, and labels `[N]` of train, validation and test. Equal input gives equal bytes.
 """
 
 from stages.common import DATASET_FILE, RAW, check_libraries, reported_in_one_line

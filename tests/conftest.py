@@ -19,7 +19,7 @@ import pytest
 from filelock import FileLock
 
 from tests.left_behind import Scratch
-from tests.made_up_study import write_study
+from tests.made_up_study import compare_study, write_study
 from tools.common.git import leave_callers_repository, with_what_is_needed
 
 leave_callers_repository()
@@ -64,7 +64,7 @@ def ran_stages(output: str) -> list[str]:
 
 def quick_copy(output: str) -> Path:
     """The folder in which `make quick` has run, by what it said last."""
-    page = Path(output.rpartition("All of it: ")[2].splitlines()[0])
+    page = Path(output.rpartition("Full report: ")[2].splitlines()[0])
     return page.parents[1]
 
 
@@ -135,7 +135,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Each process begins with its share of the tests and takes over some of the others' when it is done.
     """
     for item in items:
-        if {"reproduced", "made_up"}.intersection(getattr(item, "fixturenames", ())):
+        if {"reproduced", "made_up", "compared"}.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("after_a_run")
     items.sort(
         key=lambda item: (not item.get_closest_marker("longest"), "reproduced" in getattr(item, "fixturenames", ()))
@@ -221,6 +221,14 @@ def made_up(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         commit(place, "Made up")
 
     return made_once(tmp_path_factory, "made-up", make)
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The made-up study with custom architectures, compared; `printed` has the output. Not to be written to."""
+    place = tmp_path_factory.mktemp("compared")
+    (place / "printed").write_text(compare_study(place))
+    return place
 
 
 @pytest.fixture(scope="session")

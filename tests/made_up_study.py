@@ -5,6 +5,9 @@ that learned, no epoch has the numbers of the last, validation and test disagree
 have fewer parameters and take more operations. Labels are 2, 5 and 9, the first of half the training images.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,12 +39,11 @@ study:
     w2-4: [2, 4]
   depth: [2, 1]
 """
-NOTHING_FOUND = "  custom: {}\n"
-FOUND = """\
-  found:
+CUSTOM = """\
+  custom:
     plain: {filters: [3, 3], blocks: 1, pooling: average, dense_units: 9, activation: sigmoid}
-    deep: {filters: [4, 8, 16, 16], blocks: 2, kernel_size: 3, pooling: max, pool_stride: 2, head: global_average, activation: relu,
-      normalization: batch, dropout: 0.25, ema_momentum: 0.9, learning_rate: 0.002}
+    deep: {filters: [4, 8, 16, 16], blocks: 2, kernel_size: 3, pooling: max, pool_stride: 2, head: global_average,
+      activation: relu, normalization: batch, dropout: 0.25, ema_momentum: 0.9, learning_rate: 0.002}
     huge: {filters: [9, 9], blocks: 1, pooling: max, dense_units: 90, activation: sigmoid}
 """
 SEEDS = (7, 0, 1, 2)
@@ -95,7 +97,7 @@ PARAMETERS |= {"plain": 4500, "deep": 950, "huge": 6000}  # the study's best has
 
 
 def dataset() -> Dataset:
-    """Images of 14x14 pixels, no two alike."""
+    """Return images of 14x14 pixels, no two alike."""
 
     def part(labels: list[int], first: int) -> Split:
         images = np.zeros((len(labels), 14, 14), dtype=np.uint8)
@@ -106,7 +108,7 @@ def dataset() -> Dataset:
 
 
 def probabilities(right: int) -> np.ndarray:
-    """Of the six test images the first `right` are right; a wrong one is said to be of the next class, ever surer."""
+    """Return probabilities of six test images: the first `right` are right, the others one class off, ever surer."""
     true = np.searchsorted([2, 5, 9], TEST_LABELS)
     said = np.where(np.arange(6) < right, true, (true + 1) % 3)
     surest = 0.5 + 0.05 * np.arange(6, dtype=np.float32)
@@ -125,7 +127,7 @@ def layers_of(seed: int, epochs: int) -> list[tuple[Any, ...]]:
 
 
 def write_training(folder: Path, name: str, architecture: dict[str, Any], chosen: Sequence[int]) -> None:
-    """data/models/NAME as a training leaves it, but for the models."""
+    """Write data/models/NAME as a training leaves it, except the models."""
     runs = {seed: run for seed, run in zip(SEEDS, RUNS[name], strict=True) if seed in chosen}
     seeds = {
         str(seed): {
@@ -153,14 +155,14 @@ def write_training(folder: Path, name: str, architecture: dict[str, Any], chosen
     write_npz(folder / "predictions.npz", predictions)
 
 
-def write_study(project: Path, chosen: Sequence[int] = SEEDS, found: str = NOTHING_FOUND) -> None:
-    """params.yaml, data/fashion_mnist.npz, names of classes and data/models/ of it all, and a record of five seeds.
+def write_study(project: Path, chosen: Sequence[int] = SEEDS, custom: str = "") -> None:
+    """Write params.yaml, data/fashion_mnist.npz, names of classes, data/models/ and a record of five seeds.
 
-    `found` is NOTHING_FOUND or FOUND; the record is from before anything could be found.
+    `custom` is nothing or CUSTOM, the architectures of study.custom.
     """
-    params = PARAMS.replace("SEEDS", str(list(chosen))) + found
+    params = PARAMS.replace("SEEDS", str(list(chosen))) + custom
     write_text(project / "params.yaml", params)
-    write_text(project / "data/raw/classes.txt", "two\nfive\nnine\n")
+    write_text(project / "data/raw/classes.txt", "<b>two\nfive\nnine\n")
     write_text(project / "records/study/params.yaml", PARAMS.replace("SEEDS", "[7, 0, 1, 2, 3]"))
     write_json(project / "records/study/metrics/verdicts.json", ON_RECORD)
     write_dataset(project / "data/fashion_mnist.npz", dataset())
@@ -168,3 +170,31 @@ def write_study(project: Path, chosen: Sequence[int] = SEEDS, found: str = NOTHI
         write_training(
             project / "data/models" / described.name, described.name, described.architecture.model_dump(), chosen
         )
+
+
+def compare_study(project: Path, chosen: Sequence[int] = SEEDS, **variables: str) -> str:
+    """Write the study with CUSTOM, and return what `aggregate` prints with these variables of the environment."""
+    (project / "stages").symlink_to(ROOT / "stages")
+    write_study(project, chosen, CUSTOM)
+    return aggregate(project, **variables)
+
+
+def aggregate(project: Path, **variables: str) -> str:
+    """Run the stage with these variables of the environment, and return what it prints."""
+    command = [sys.executable, "-m", "stages.aggregate"]
+    done = subprocess.run(
+        command,
+        cwd=project,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def outputs(project: Path) -> dict[str, bytes]:
+    """Return the files of metrics/ and plots/ by name."""
+    return {path.name: path.read_bytes() for folder in ("metrics", "plots") for path in (project / folder).iterdir()}

@@ -1,22 +1,23 @@
 """Every number that `aggregate` writes, on a made-up study in which a wrong formula gives another number."""
 
 import json
-import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import pytest
 
-from tests.conftest import run
-from tests.made_up_study import RUNS, SEEDS, write_study
+from stages.aggregate import set_aside_unlisted
+from stages.common import read_yaml, yaml_text
+from tests.conftest import ROOT
+from tests.made_up_study import RUNS, SEEDS, aggregate, compare_study, outputs
 
 
 def metrics_of(project: Path, name: str) -> Any:
     return json.loads((project / f"metrics/{name}.json").read_text())
 
 
-def test_numbers_of_an_architecture_are_means_over_what_they_say(made_up: Path) -> None:
+def test_numbers_of_an_architecture_are_means_over_the_runs_that_have_them(compared: Path) -> None:
     """One run failed, two learned, one diverged. With one degree of freedom t is 12.7062; of two values s is d / √2."""
     half = 12.7062 * 0.02
     expected = {
@@ -41,100 +42,107 @@ def test_numbers_of_an_architecture_are_means_over_what_they_say(made_up: Path) 
         "test_loss_learned_low": 0.68 - half,
         "test_loss_learned_high": 0.68 + half,
     }
-    numbers = metrics_of(made_up, "study")["width"]["w2-4"]
+    numbers = metrics_of(compared, "study")["width"]["w2-4"]
     assert numbers == {name: pytest.approx(value, abs=5e-5) for name, value in expected.items()}
     assert list(numbers) == list(expected)
 
 
-def test_one_run_that_started_among_failed_ones_gives_means_and_no_spread(made_up: Path) -> None:
-    numbers = metrics_of(made_up, "study")["width"]["w10-20"]
-    assert (numbers["seeds"], numbers["learned"], numbers["diverged"]) == (4, 1, 0)
-    assert (numbers["test_accuracy"], numbers["test_accuracy_learned"]) == (0.435, 0.78)
-    assert (numbers["validation_accuracy"], numbers["epochs_to_learn"]) == (0.4525, 2.0)
-    assert not any(name.endswith("_deviation") for name in numbers)
-
-
-def test_picks_are_in_the_summary_and_the_study_s_in_the_study_under_their_keys(made_up: Path) -> None:
-    summary, study = metrics_of(made_up, "summary"), metrics_of(made_up, "study")
+def test_baselines_are_in_the_summary_and_all_others_in_the_study_under_their_keys(compared: Path) -> None:
+    summary, study = metrics_of(compared, "summary"), metrics_of(compared, "study")
     assert {family: entry["parameters"] for family, entry in summary.items()} == {"width": 5000, "depth": 4000}
     keys = {
         family: {key: numbers["parameters"] for key, numbers in entries.items()} for family, entries in study.items()
     }
-    assert keys == {"width": {"w10-20": 7000, "w2-4": 900}, "depth": {"2": 800, "1": 4000}}
+    assert keys == {
+        "width": {"w10-20": 7000, "w2-4": 900},
+        "depth": {"2": 800, "1": 4000},
+        "custom": {"plain": 4500, "deep": 950, "huge": 6000},
+    }
     assert summary["depth"] == study["depth"]["1"]
-
-
-def test_numbers_that_dvc_compares_are_over_all_runs(made_up: Path) -> None:
-    assert metrics_of(made_up, "accuracy") == {
+    assert metrics_of(compared, "accuracy") == {
         "width": {"validation_accuracy": 0.88, "test_accuracy": 0.895, "learned": 4},
         "depth": {"validation_accuracy": 0.815, "test_accuracy": 0.805, "learned": 4},
         "w10-20": 0.435,
         "w2-4": 0.653333,
         "depth-2": 0.68,
         "depth-1": 0.805,
+        "plain": 0.975,
+        "deep": 0.9575,
+        "huge": 0.9875,
     }
 
 
-def test_more_blocks_have_fewer_parameters_and_take_more_operations(made_up: Path) -> None:
-    """14x14 images: 14, 8 and 2 pixels a side; 84 units, 3 classes."""
-    one = [2 * 14**2 * 25 * 6, 2 * 8**2 * 25 * 36, 2 * 8**2 * 6 * 84, 2 * 84 * 3]
-    two = [
-        2 * 14**2 * 25 * 6,
-        2 * 8**2 * 25 * 36,
-        2 * 8**2 * 25 * 36,
-        2 * 2**2 * 25 * 36,
-        2 * 2**2 * 6 * 84,
-        2 * 84 * 3,
-    ]
-    depth = metrics_of(made_up, "study")["depth"]
-    assert [depth[key]["training_flops"] for key in "12"] == [3 * sum(flops) - flops[0] for flops in (one, two)]
-    assert depth["1"]["training_flops"] < depth["2"]["training_flops"]
-    assert depth["1"]["parameters"] > depth["2"]["parameters"]
+@pytest.mark.parametrize(
+    ("family", "key", "flops"),
+    [
+        ("depth", "1", [2 * 14**2 * 25 * 6, 2 * 8**2 * 25 * 36, 2 * 8**2 * 6 * 84, 2 * 84 * 3]),
+        (
+            "depth",
+            "2",
+            [
+                2 * 14**2 * 25 * 6,
+                2 * 8**2 * 25 * 36,
+                2 * 8**2 * 25 * 36,
+                2 * 2**2 * 25 * 36,
+                2 * 2**2 * 6 * 84,
+                2 * 84 * 3,
+            ],
+        ),
+        (  # 3x3, halved once; then the mean of every channel
+            "custom",
+            "deep",
+            [2 * 14**2 * 9 * 4, 2 * 14**2 * 9 * 4 * 8, 2 * 7**2 * 9 * 8 * 16, 2 * 7**2 * 9 * 16 * 16, 2 * 16 * 3],
+        ),
+    ],
+)
+def test_flops_are_those_of_the_architecture_on_14x14_images(
+    compared: Path, family: str, key: str, flops: list[int]
+) -> None:
+    assert metrics_of(compared, "study")[family][key]["training_flops"] == 3 * sum(flops) - flops[0]
 
 
-def test_steps_lead_from_fewer_kernels_to_more_and_compare_what_started(made_up: Path) -> None:
-    width = metrics_of(made_up, "steps")["width"]
-    assert list(width) == ["(2, 4) to (8, 16)", "(8, 16) to (10, 20)"]
-    assert [step["difference"] for step in width.values()] == [0.075, -0.115]
-    first, second = width.values()
+def test_steps_lead_from_fewer_filters_to_more_and_compare_the_runs_that_learned(compared: Path) -> None:
+    steps = metrics_of(compared, "steps")
+    assert list(steps) == ["width", "depth"], "the custom family has no steps"
+    first, second = steps["width"].values()
+    assert list(steps["width"]) == ["(2, 4) to (8, 16)", "(8, 16) to (10, 20)"]
+    assert (first["difference"], second["difference"]) == (0.075, -0.115)
     assert first["mcnemar_p"] == 0.25  # the first that learned gets 2 right, the other 5: 3 alone, 2 / 2^3
     assert second["mcnemar_p"] == 1.0  # 5 and 4
     assert "p" not in second
-    depth = metrics_of(made_up, "steps")["depth"]
-    assert [(name, step["difference"], step["direction"]) for name, step in depth.items()] == [
-        ("1 block to 2 blocks", -0.125, "down")
-    ]
+    (name, step), *_ = steps["depth"].items()
+    assert (name, step["difference"], step["direction"]) == ("1 block to 2 blocks", -0.125, "down")
 
 
-def test_verdicts_are_those_of_the_families_in_order(made_up: Path) -> None:
-    verdicts = metrics_of(made_up, "verdicts")
+def test_verdicts_are_those_of_the_families_in_order(compared: Path) -> None:
+    verdicts = metrics_of(compared, "verdicts")
     assert {claim: entry["verdict"] for claim, entry in verdicts.items()} == {
-        "more_kernels_raise_accuracy": "undecided",
-        "wide_networks_fail_to_start": "undecided",
+        "more_filters_raise_accuracy": "undecided",
+        "wide_networks_fail_to_learn": "undecided",
         "more_blocks_lower_accuracy": "confirmed",
         "width_has_an_optimum": "undecided",
         "depth_has_an_optimum": "not tested",
-        "best_for_its_cost": "(8, 16)",
-        "together_beats_either_alone": "not tested",
+        "best_for_its_cost": "huge",
+        "together_beats_either_alone": "confirmed",
     }
-    assert verdicts["wide_networks_fail_to_start"]["sentence"].startswith(
-        "learned: (2, 4) 2 of 4, (8, 16) 4 of 4, (10, 20) 1 of 4; "
-    )
-    assert verdicts["width_has_an_optimum"]["sentence"].startswith("(8, 16) is best over all runs, 89.50 %, ")
-    assert "of 4 seeds) of its validation accuracy, 88.00 %;" in verdicts["best_for_its_cost"]["sentence"]
+    learned = verdicts["wide_networks_fail_to_learn"]["sentence"]
+    assert learned.startswith("learned: (2, 4) 2 of 4, (8, 16) 4 of 4, (10, 20) 1 of 4; ")
+    together = verdicts["together_beats_either_alone"]["sentence"]
+    assert together.startswith("plain has 4,500 parameters, where (8, 16), the study's best, has 5,000, and 97.50 % ")
+    assert ": deep, 950 parameters, 95.75 %, -1.75 points [" in together
 
 
-def test_one_seed_takes_its_standard_error_from_the_validation_images(made_up: Path, tmp_path: Path) -> None:
-    project = Path(shutil.copytree(made_up, tmp_path / "one-seed", symlinks=True))
-    write_study(project, chosen=[0])
-    run(sys.executable, "-m", "stages.aggregate", cwd=project)
-    best = metrics_of(project, "verdicts")["best_for_its_cost"]
-    assert best["verdict"] == "1 block"  # 81 %, of 92 % and sqrt(0.92 x 0.08 / 4) = 13.56 points
-    assert "one standard error (13.56 points, of 4 validation images)" in best["sentence"]
+def test_one_seed_takes_its_standard_error_from_the_validation_images(tmp_path: Path) -> None:
+    printed = compare_study(tmp_path, chosen=[0])
+    best = metrics_of(tmp_path, "verdicts")["best_for_its_cost"]
+    assert "(4.97 points, of 4 validation images)" in best["sentence"]  # sqrt(0.99 x 0.01 / 4)
+    assert "\nOne seed cannot settle a claim. " in printed
+    page = (tmp_path / "plots/report.html").read_text()
+    assert page.index('<section id="table"') < page.index('<section id="verdicts"')
 
 
-def test_tables_for_plots_have_every_run_in_order_and_every_epoch(made_up: Path) -> None:
-    assert (made_up / "plots/width_accuracy.csv").read_text() == (
+def test_tables_for_plots_have_every_run_in_order_and_every_epoch(compared: Path) -> None:
+    assert (compared / "plots/width_accuracy.csv").read_text() == (
         "architecture,parameters,seed,test_accuracy,learned,reference\n"
         '"(2, 4)",900,7,0.320000,False,\n'
         '"(2, 4)",900,0,0.800000,True,\n'
@@ -149,10 +157,66 @@ def test_tables_for_plots_have_every_run_in_order_and_every_epoch(made_up: Path)
         '"(10, 20)",7000,1,0.780000,True,\n'
         '"(10, 20)",7000,2,0.320000,False,\n'
     )
-    lines = (made_up / "plots/depth_curves.csv").read_text().splitlines()
+    lines = (compared / "plots/depth_curves.csv").read_text().splitlines()
     assert lines == ["architecture,seed,epoch,loss,accuracy,val_loss,val_accuracy"] + [
         f"{label},{seed},{epoch},{loss:.6f},{accuracy + 0.01:.6f},{1.2 - accuracy:.6f},{accuracy:.6f}"
         for label, name in (("1 block", "depth-1"), ("2 blocks", "depth-2"))
         for seed, run in zip(SEEDS, RUNS[name], strict=True)
         for epoch, (loss, accuracy) in enumerate(zip(run.losses, run.validation, strict=True), start=1)
     ]
+
+
+def settings_of_every_kind() -> str:
+    """Return a matplotlibrc: every switch flipped, every number raised, and texts, colours and lists of each kind."""
+    lines = [
+        "# Schriftgröße",
+        "font.family: monospace",
+        "backend: no_such_backend",
+        "axes.prop_cycle: cycler('color', 'rgb')",
+    ]
+    lines += ["image.origin: lower", "savefig.facecolor: red", "mathtext.fontset: cm", "date.epoch: 2000-01-01"]
+    for key, value in mpl.rcParamsDefault.items():
+        if isinstance(value, bool):
+            lines.append(f"{key}: {not value}")
+        elif isinstance(value, int | float) and value > 0:
+            lines.append(f"{key}: {value + 1}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("place", ["matplotlibrc", "configuration/matplotlibrc"])
+def test_no_configuration_of_the_user_changes_a_byte(compared: Path, tmp_path: Path, place: str) -> None:
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text(settings_of_every_kind(), encoding="latin-1")  # no UTF-8, which ends Matplotlib
+    variables = {"MPLCONFIGDIR": str(tmp_path / "configuration"), "MPLBACKEND": "no_such_backend"}
+    variables |= {"COLUMNS": "20", "FORCE_COLOR": "1", "TTY_COMPATIBLE": "1", "PANDAS_FUTURE_INFER_STRING": "0"}
+    variables |= {"PYTHONHASHSEED": "1", "PYTHONOPTIMIZE": "1"}
+    assert compare_study(tmp_path, SEEDS, **variables) == (compared / "printed").read_text()
+    assert outputs(tmp_path) == outputs(compared)
+
+
+def test_no_section_that_the_stage_does_not_list_changes_a_byte(compared: Path, tmp_path: Path) -> None:
+    pipeline, committed = (read_yaml((ROOT / name).read_text(), name) for name in ("dvc.yaml", "params.yaml"))
+    compare_study(tmp_path)
+    others = {
+        section: content
+        for section, content in committed.items()
+        if section not in pipeline["stages"]["aggregate"]["params"]
+    }
+    assert others
+    with (tmp_path / "params.yaml").open("a") as file:
+        file.write(yaml_text(others))
+    aggregate(tmp_path)
+    assert outputs(tmp_path) == outputs(compared)
+
+
+def test_what_params_yaml_does_not_name_is_moved_out_of_the_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in (0, 1):
+        Path("data/models/named").mkdir(parents=True, exist_ok=True)
+        Path("data/models/old").mkdir()
+        Path("data/models/old/results.json").write_text(str(number))
+        set_aside_unlisted({"named"})
+        assert [path.name for path in Path("data/models").iterdir()] == ["named"]
+        assert Path(f"data/set-aside/old-{number}/results.json").read_text() == str(number)

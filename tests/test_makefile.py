@@ -21,7 +21,7 @@ def test_help_fits_80_columns_and_make_repro_with_nothing_to_do_does_nothing(ful
 
 def test_make_repro_that_changed_results_ends_with_how_to_undo_it(full: Path) -> None:
     (full / "dvc.lock").write_text((full / "dvc.lock").read_text() + "\n")
-    assert run(sys.executable, "-m", "tools.show", cwd=full).splitlines()[-1] == "make undo"
+    assert run("make", "repro", cwd=full).splitlines()[-1] == "make undo"
 
 
 def test_make_report_brings_the_page_back_or_says_that_nobody_has_it(full: Path, fresh: Path) -> None:

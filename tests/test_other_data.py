@@ -1,13 +1,14 @@
 """A data set of another shape, through the whole pipeline."""
 
-import hashlib
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from stages.data.idx import FILES, read_idx
+from stages.data.download import SUMS
+from stages.data.holdout import read_split
+from stages.data.idx import FILES, write_idx
+from stages.training.files import sha256
 from tests.conftest import commit, ran_stages, run
 
 
@@ -28,12 +29,9 @@ def test_data_set_of_another_shape_goes_through_the_whole_pipeline(small: Path) 
 
 def make_smaller_data(project: Path) -> None:
     sample, smaller = project / "tests/sample", project / "tests/smaller"
-    smaller.mkdir()
     for images_name, labels_name in (FILES[:2], FILES[2:]):
-        images, labels = read_idx(sample / images_name, 3), read_idx(sample / labels_name, 1)
-        kept = labels < 7
-        for name, array in ((images_name, images[kept, 4:24, 2:26]), (labels_name, 25 * labels[kept])):
-            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-            (smaller / name).write_bytes(header + array.tobytes())
-    sums = "".join(f"{hashlib.sha256((smaller / name).read_bytes()).hexdigest()}  {name}\n" for name in FILES)
-    (smaller / "SHA256SUMS").write_text(sums)
+        images, labels = read_split(sample, images_name, labels_name)
+        chosen = labels < 7
+        write_idx(smaller / images_name, images[chosen, 4:24, 2:26])
+        write_idx(smaller / labels_name, 25 * labels[chosen])
+    (smaller / SUMS).write_text("".join(f"{sha256(smaller / name)}  {name}\n" for name in FILES))

@@ -1,154 +1,224 @@
-"""The pipeline as a whole: its stages, one run on the sample, and the lock file of the published run."""
+"""The pipeline as its users run it, on the sample: which stages run, what is trained, and how results are compared."""
 
 import json
-import subprocess
+import re
+import shutil
+import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from stages.training.results import HISTORY_COLUMNS
-from tests.conftest import ENVIRONMENT, commit, contents, documented, ran_stages, run
+from stages.checkpoints import FILE
+from stages.common import read_yaml
+from tests.conftest import STORE, commit, contents, documented, edit_params, ran_stages, run
+from tests.queues import start_queue, wait_for_queue
 
-TRAININGS = {
-    "train@width": "width",
-    "train@depth": "depth",
-    "train_width@w2-4": "w2-4",
-    "train_width@w5-10": "w5-10",
-    "train_width@w8-16": "w8-16",
-    "train_width@w10-20": "w10-20",
-    "train_width@w15-30": "w15-30",
-    "train_depth@1": "depth-1",
-    "train_depth@2": "depth-2",
-    "train_depth@3": "depth-3",
-    "train_depth@4": "depth-4",
-}
+WIDTH = [f"train_width@{name}" for name in ("w2-4", "w5-10", "w8-16", "w10-20", "w15-30")]
+DEPTH = [f"train_depth@{blocks}" for blocks in (1, 2, 3, 4)]
+TRAININGS = {"train@width", "train@depth", *WIDTH, *DEPTH}
+TRAINED = re.compile(r"^(\S+) seed (\d+): epoch (\d+)/\d+,", flags=re.MULTILINE)
+EXP_SHOW = (
+    "dvc exp show --only-changed --drop 'Created|State|Executor|.*/' --sort-by width.validation_accuracy "
+    "--sort-order desc"
+)
 
 
-def gate(project: Path) -> str:
-    """What the check for a stale lock file says; it may fail, on the first stage that lacks its data."""
-    done = subprocess.run(
-        documented("dvc repro --dry --allow-missing"), cwd=project, env=ENVIRONMENT, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    return done.stdout + done.stderr
+def trained(output: str) -> list[tuple[str, int, int]]:
+    """Return the epochs that were trained: name, seed, number."""
+    return [(name, int(seed), int(epoch)) for name, seed, epoch in TRAINED.findall(output)]
 
 
-UP_TO_DATE = "Data and pipelines are up to date."
+def outputs(project: Path) -> dict[str, str]:
+    """Return the checksums of all outputs in dvc.lock."""
+    stages = read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"].values()
+    return {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
+
+
+def metrics(project: Path, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((project / f"metrics/{name}.json").read_text())
+    return content
 
 
 def test_stages_are_fetch_prepare_eleven_trainings_and_aggregate(fresh: Path) -> None:
-    listed = [line.split()[0] for line in run("dvc", "stage", "list", cwd=fresh).splitlines()]
+    listed = run("dvc", "stage", "list", "--name-only", cwd=fresh).split()
     assert sorted(listed) == sorted(["fetch", "prepare", *TRAININGS, "aggregate"])
 
 
-def test_lock_file_is_up_with_the_code_and_the_parameters(fresh: Path) -> None:
-    assert UP_TO_DATE in gate(fresh)
-
-
 @pytest.mark.parametrize(
-    ("file", "old", "new", "stale"),
+    ("old", "new", "stale"),
     [
-        ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.002", {*TRAININGS, "aggregate"}),
-        ("params.yaml", "  dense_units: 84", "  dense_units: 85", {"train@depth", "aggregate"}
-         | {stage for stage in TRAININGS if stage.startswith("train_depth")}),
-        ("stages/training/architecture.py", "/ 127.5 - 1.0", "/ 255.0", {*TRAININGS, "aggregate"}),
-        ("stages/report/pictures.py", "dpi=150", "dpi=100", {"aggregate"}),
+        ("  - 8\n  - 16\n  blocks: 1", "  - 10\n  - 20\n  blocks: 1", {"train@width", "aggregate"}),
+        ("  dense_units: 84", "  dense_units: 85", {"train@depth", *DEPTH, "aggregate"}),
+        ("learning_rate: 0.001", "learning_rate: 0.002", {*TRAININGS, "aggregate"}),
     ],
-)  # fmt: skip
-def test_gate_finds_a_lock_file_that_is_behind(
-    full: Path, tmp_path: Path, file: str, old: str, new: str, stale: set[str]
+    ids=["width.filters", "depth.dense_units", "train.learning_rate"],
+)
+def test_only_stages_of_changed_parameters_are_stale(
+    fresh: Path, tmp_path: Path, old: str, new: str, stale: set[str]
 ) -> None:
-    """Two projects each time, with data and without, and three times what DVC makes of them."""
-    run("git", "clone", "--quiet", str(full), str(tmp_path / "clone"), cwd=tmp_path)
-    assert UP_TO_DATE in gate(tmp_path / "clone")
-    for project in (full, tmp_path / "clone"):
-        text = (project / file).read_text()
-        assert old in text
-        (project / file).write_text(text.replace(old, new))
-    assert set(ran_stages(gate(full))) == stale
-    assert UP_TO_DATE not in gate(tmp_path / "clone")
+    """In a clone without any data, as `make check` and a pull request need it."""
+    project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
+    command = documented("dvc repro --dry --allow-missing")
+    assert ran_stages(run(*command, cwd=project)) == []
+    edit_params(project, old, new)
+    assert set(ran_stages(run(*command, cwd=project))) == stale
 
 
 @pytest.mark.longest
-def test_first_run_trains_every_architecture_for_one_epoch(reproduced: Path) -> None:
-    ran = ran_stages((reproduced / "first-run.log").read_text())
-    assert sorted(ran) == sorted(["fetch", "prepare", *TRAININGS, "aggregate"])
-    assert ran[0] == "fetch"
-    assert ran[-1] == "aggregate"
-    for name in TRAININGS.values():
-        folder = reproduced / "data" / "models" / name
-        assert {path.name for path in folder.iterdir()} == {
-            "seed-0.keras",
-            "history.csv",
-            "layers.csv",
-            "results.json",
-            "predictions.npz",
-        }
-        history = pd.read_csv(folder / "history.csv")
-        assert list(history.columns) == HISTORY_COLUMNS
-        assert list(history["epoch"]) == [1]
-
-
-def test_first_run_prints_no_start_up_noise(reproduced: Path) -> None:
-    noise = ["absl", "cuda", "oneDNN", "cpu_feature_guard", "Warning", "Traceback"]
+def test_first_run_trains_every_architecture_once(reproduced: Path) -> None:
     log = (reproduced / "first-run.log").read_text()
-    assert [word for word in noise if word in log] == []
-
-
-def test_pick_and_study_give_the_same_bytes_for_the_same_architecture(reproduced: Path) -> None:
-    models = reproduced / "data" / "models"
-    for pick, studied in (("width", "w8-16"), ("depth", "depth-1")):
-        assert contents(models / pick) == contents(models / studied)
-
-
-def test_metrics_hold_the_picks_and_the_study_under_their_names(reproduced: Path) -> None:
-    summary = json.loads((reproduced / "metrics/summary.json").read_text())
-    study = json.loads((reproduced / "metrics/study.json").read_text())
-    compared = json.loads((reproduced / "metrics/accuracy.json").read_text())
-    assert list(compared) == ["width", "depth", *study["width"], *(f"depth-{blocks}" for blocks in study["depth"])]
-    assert list(summary) == ["width", "depth"]
-    assert list(study["width"]) == ["w2-4", "w5-10", "w8-16", "w10-20", "w15-30"]
-    assert list(study["depth"]) == ["1", "2", "3", "4"]
-    assert summary["width"] == study["width"]["w8-16"]
+    done = re.findall(r"^(\S+) seed 0: done in", log, flags=re.MULTILINE)
+    assert len(done) == len(set(done)) == 9, "neither baseline is trained next to its architecture of the study"
+    for name in ("width", "depth", "w15-30", "depth-4"):
+        assert {path.name for path in (reproduced / "data/models" / name).iterdir()} == {
+            "seed-0.keras", "history.csv", "layers.csv", "results.json", "predictions.npz",
+        }  # fmt: skip
+    for baseline, studied in (("width", "w8-16"), ("depth", "depth-1")):
+        assert contents(reproduced / "data/models" / baseline) == contents(reproduced / "data/models" / studied)
+    assert [word for word in ("absl", "cuda", "oneDNN", "Warning", "Traceback") if word in log] == []
+    study = metrics(reproduced, "study")
     assert [entry["parameters"] for entry in study["depth"].values()] == [245932, 132832, 56020, 15496]
+    assert list(metrics(reproduced, "accuracy")) == [
+        "width",
+        "depth",
+        *study["width"],
+        *(f"depth-{n}" for n in (1, 2, 3, 4)),
+    ]
 
 
-def test_second_run_does_nothing(full: Path) -> None:
+def test_second_run_does_nothing_and_leaves_the_repository_clean(full: Path) -> None:
     assert ran_stages(run(*documented("dvc repro"), cwd=full)) == []
     assert run("git", "status", "--porcelain", cwd=full) == ""
 
 
+def test_experiment_trains_its_baseline_alone_and_is_compared(small: Path) -> None:
+    """The README's experiment, and the commands that compare it."""
+    output = run(*documented("dvc exp run -S 'width.filters=[10,20]'"), cwd=small)
+    assert ran_stages(output) == ["train@width", "aggregate"]
+    assert trained(output) == [], "the study trained (10, 20) before"
+    changed = run("git", "diff", "--unified=0", "params.yaml", cwd=small).splitlines()
+    assert [line for line in changed if re.match(r"[-+](?![-+])", line)] == ["-  - 8", "-  - 16", "+  - 10", "+  - 20"]
+    (compared,) = json.loads(run(*documented("dvc metrics diff"), "--json", cwd=small)).values()
+    assert {key.partition(".")[0] for key in compared} == {"width"}
+    assert metrics(small, "accuracy")["width"]["test_accuracy"] == compared["width.test_accuracy"]["new"]
+    shown = run(*documented(EXP_SHOW), cwd=small)
+    assert max(map(len, shown.splitlines())) <= 120
+    run(*documented("dvc plots diff"), cwd=small)
+    page = (small / "dvc_plots/index.html").read_text()
+    assert "<DVC_METRIC" not in page
+    assert {'"rev": "HEAD"', '"rev": "workspace"'} <= set(re.findall(r'"rev": "\w+"', page))
+
+
+def test_metrics_diff_needs_no_data(small: Path, tmp_path: Path) -> None:
+    compared = metrics(small, "accuracy")
+    compared["width"]["learned"] = 7
+    (small / "metrics/accuracy.json").write_text(json.dumps(compared))
+    commit(small, "Another number")
+    run("git", "clone", "--quiet", str(small), str(tmp_path / "clone"), cwd=tmp_path)
+    changed = json.loads(run("dvc", "metrics", "diff", "HEAD~1", "--json", cwd=tmp_path / "clone"))
+    assert changed == {"metrics/accuracy.json": {"width.learned": {"old": 0, "new": 7, "diff": 7}}}
+
+
+def test_few_of_the_columns_are_metrics(fresh: Path) -> None:
+    workspace = json.loads(run("dvc", "exp", "show", "--num", "1", "--json", cwd=fresh))[0]["data"]
+    (numbers,) = [entry["data"] for entry in workspace["metrics"].values()]
+    assert list(numbers["width"]) == ["validation_accuracy", "test_accuracy", "learned"]
+    assert len(pd.json_normalize(numbers).columns) <= 20
+
+
 @pytest.mark.slow
 def test_run_from_scratch_leaves_the_repository_as_it_was(small: Path) -> None:
-    """Every stage runs, as only a whole run shows that no byte of any output depends on more than is committed."""
+    """Every stage runs: only a whole run shows that no byte of an output depends on more than is committed."""
+    shutil.rmtree(small / STORE)
     output = run("dvc", "repro", "--force", cwd=small)
     assert len(ran_stages(output)) == 7
     assert run("git", "status", "--porcelain", cwd=small) == ""
 
 
-def test_metrics_diff_needs_no_data(full: Path, tmp_path: Path) -> None:
-    run("git", "switch", "--quiet", "--create", "branch", cwd=full)
-    compared = full / "metrics/accuracy.json"
-    numbers = json.loads(compared.read_text())
-    numbers["width"]["learned"] = 7
-    compared.write_text(json.dumps(numbers))
-    commit(full, "Another number")
-    run("git", "clone", "--quiet", "--branch", "branch", str(full), str(tmp_path / "clone"), cwd=tmp_path)
-    clone = tmp_path / "clone"
-    run("git", "branch", "main", "origin/main", cwd=clone)
-    changed = json.loads(run(*documented("dvc metrics diff main"), "--json", cwd=clone))
-    assert changed == {"metrics/accuracy.json": {"width.learned": {"old": 0, "new": 7, "diff": 7}}}
-    every = json.loads(run("dvc", "metrics", "diff", "main", "--all", "--json", cwd=clone))
-    assert {file: len(keys) for file, keys in every.items()} == {"metrics/accuracy.json": 2 * 3 + 9}
+@pytest.mark.slow
+def test_next_experiments_train_only_what_is_new(small: Path, tmp_path: Path) -> None:
+    """One sequence of experiments: only whole runs show that each stage finds the trainings of the others."""
+    output = run(*documented("dvc exp run -S depth.activation=relu"), cwd=small)
+    assert set(ran_stages(output)) == {"train@depth", "train_depth@1", "aggregate"}
+    edit_params(small, "  - 0\n", "  - 0\n  - 1\n")
+    seeds = Counter(seed for _, seed, _ in trained(run("dvc", "repro", cwd=small)))
+    assert seeds == {1: 2}, "one epoch of each of two architectures"
+    edit_params(small, "epochs: 1\n", "epochs: 3\n")
+    epochs = Counter((seed, epoch) for _, seed, epoch in trained(run("dvc", "repro", cwd=small)))
+    assert epochs == {(seed, epoch): 2 for seed in (0, 1) for epoch in (2, 3)}
+    scratch = Path(shutil.copytree(small, tmp_path / "scratch", symlinks=True))
+    for folder in (STORE, Path(".dvc/cache/runs"), Path("data/models")):
+        shutil.rmtree(scratch / folder)
+    assert trained(run("dvc", "repro", "--force", cwd=scratch))
+    assert outputs(small) == outputs(scratch)
 
 
-def test_removed_architectures_are_set_aside_and_not_compared(small: Path) -> None:
-    study = json.loads((small / "metrics/study.json").read_text())
-    assert {family: list(entries) for family, entries in study.items()} == {"width": ["w2-4"], "depth": ["1"]}
-    assert {path.name for path in (small / "data/models").iterdir()} == {"width", "depth", "w2-4", "depth-1"}
-    assert (small / "data/set-aside/w15-30-0/results.json").exists()
-    width = pd.read_csv(small / "plots/width_accuracy.csv")
-    assert list(width["architecture"]) == ["(2, 4)", "(8, 16)"]
-    depth = pd.read_csv(small / "plots/depth_accuracy.csv")
-    assert list(depth["architecture"]) == ["1 block"]
+@pytest.mark.slow
+def test_one_more_architecture_adds_one_stage(small: Path) -> None:
+    """By Hydra's syntax, which DVC alone reads."""
+    output = run(*documented("dvc exp run -S '+study.width.w12-24=[12,24]'"), cwd=small)
+    assert ran_stages(output) == ["train_width@w12-24", "aggregate"]
+    assert metrics(small, "study")["width"]["w12-24"]["parameters"] == 937_706
+
+
+@pytest.mark.slow
+def test_learning_rate_is_read_as_dvc_writes_it(small: Path) -> None:
+    """DVC writes 1e-05, which YAML 1.1 reads as text; its run-cache shows whether it is the same number."""
+    command = ["dvc", "exp", "run", "train_width@w2-4", "-S"]
+    history = small / "data/models/w2-4/history.csv"
+    before = history.read_text()
+    run(*command, "train.learning_rate=0.00001", cwd=small)
+    assert "learning_rate: 1e-05 " in (small / "params.yaml").read_text()
+    assert history.read_text() != before
+    assert ran_stages(run(*command, "train.learning_rate=1e-3", cwd=small)) == []
+    assert history.read_text() == before
+
+
+@pytest.mark.slow
+def test_queued_experiments_share_trainings_and_read_like_a_league_table(small: Path) -> None:
+    """Two workers of DVC's queue that need the same training: nothing shorter shows that the copies share a store."""
+    known = {path.name for path in (small / STORE).iterdir()}
+    run("dvc", "exp", "run", "--queue", "--name", "one", "-S", "width.filters=[3,5]", cwd=small)
+    run(
+        "dvc",
+        "exp",
+        "run",
+        "--queue",
+        "--name",
+        "two",
+        "-S",
+        "width.filters=[3,5]",
+        "-S",
+        "depth.dense_units=80",
+        cwd=small,
+    )
+    start_queue(small, *documented("dvc queue start -j 2"))
+    assert wait_for_queue(small, 2) == ["Success"] * 2
+    logs = [run("dvc", "queue", "logs", name, cwd=small) for name in ("one", "two")]
+    assert [epoch for output in logs for epoch in trained(output) if epoch[0] == "width"] == [("width", 0, 1)]
+    assert len({path.name for path in (small / STORE).iterdir()} - known) == 2, "(3, 5), and one block with 80 units"
+    assert run(*documented(EXP_SHOW), cwd=small).count("[3, 5]") == 2
+
+
+@pytest.mark.slow
+def test_training_killed_in_the_queue_resumes(small: Path) -> None:
+    """By `dvc queue kill`: nothing shorter shows what it leaves below the shared cache."""
+    stage = "train_width@w2-4"
+
+    def longest() -> int:
+        files = [path.name for folder in (small / STORE).iterdir() for path in folder.iterdir()]
+        return max(int(match[2]) for name in files if (match := FILE.fullmatch(name)))
+
+    run("dvc", "exp", "run", "--queue", "--name", "long", "-S", "train.epochs=5000", stage, cwd=small)
+    start_queue(small, "dvc", "queue", "start")
+    while longest() < 5:
+        assert "Failed" not in (status := run("dvc", "queue", "status", cwd=small)), status
+        time.sleep(0.5)
+    run("dvc", "queue", "kill", "long", cwd=small)
+    assert wait_for_queue(small, 1) == ["Failed"]
+    done = longest()
+    output = run("dvc", "exp", "run", "-S", f"train.epochs={done + 1}", stage, cwd=small)
+    assert trained(output) == [("w2-4", 0, done + 1)]

@@ -1,70 +1,68 @@
-"""Write what the search found into params.yaml: under each budget the best, as an architecture of `study.custom`.
+"""Write the best architecture of the search under each budget into params.yaml, as `study.custom`.
 
     python -m tools.adopt
 
-Best is the highest validation accuracy. One that is best under two budgets is adopted once, under the smaller; what
-was adopted before under a budget's name is replaced. Refused where the search is behind params.yaml or the code.
+The best has the highest validation accuracy. An architecture that is best under two budgets is adopted once, under the
+smaller. What was adopted before under a budget's name is replaced; every other custom architecture stays. The search
+must be up to date with params.yaml and the code.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
 from stages.common import TRIALS, InputError, reported_in_one_line
 from stages.params import PARAMS_FILE, Search, load_params, read_params
+from stages.search import checked_search
 from stages.training.architecture import CustomArchitecture
 from stages.training.files import write_text
-from stages.trials.generations import best
-from stages.trials.summary import briefly
+from stages.trials.search_summary import best_by_budget, describe
 from stages.trials.table import read_trials
 from stages.trials.trial import Trial
 from tools.common.pipeline import SEARCH, opened
 
 
 def check_up_to_date() -> None:
-    """Raise InputError where the search is not what params.yaml and the code ask for now."""
+    """Raise InputError if the search's results are those of another params.yaml or other code."""
     with opened() as repo, repo.lock:
         stages = [stage for stage in repo.index.stages if stage.path_in_repo == SEARCH]
         if any(stage.changed(allow_missing=True, upstream=[]) for stage in stages):
-            raise InputError(f"{SEARCH}: what it found is not of this params.yaml and this code; `make search` first")
+            raise InputError(f"{SEARCH}: out of date for params.yaml, the data or the code. Run `make search`.")
 
 
-def adopted(trials: list[Trial], budgets: dict[str, int]) -> dict[str, CustomArchitecture]:
-    """The best under each budget by the budget's name, the smallest first; each architecture once."""
-    chosen: dict[str, Trial] = {}
-    for name, parameters in sorted(budgets.items(), key=lambda budget: budget[1]):
-        trial = best(trials, parameters)
-        if trial and trial.number not in [other.number for other in chosen.values()]:
-            chosen[name] = trial
-    return {name: trial.architecture for name, trial in chosen.items()}
+def choose(trials: Sequence[Trial], search: Search) -> dict[str, CustomArchitecture]:
+    """Return the best architecture under each budget by the budget's name, each architecture once."""
+    chosen: dict[int, tuple[str, CustomArchitecture]] = {}
+    for name, trial in best_by_budget(trials, search).items():
+        chosen.setdefault(trial.number, (name, trial.architecture))
+    return dict(chosen.values())
 
 
-def with_found(text: str, search: Search, found: dict[str, CustomArchitecture]) -> str:
-    """The text of params.yaml with these in `study.custom`, in the place of all that have a budget's name."""
+def params_with(text: str, search: Search, chosen: dict[str, CustomArchitecture]) -> str:
+    """Return the text of params.yaml with `chosen` in `study.custom` instead of all that have a budget's name."""
     content: Any = parse_yaml_for_update(text, str(PARAMS_FILE))
-    kept = {name: held for name, held in (content["study"].get("custom") or {}).items() if name not in search.budgets}
-    content["study"]["custom"] = kept | {
-        name: one.architecture.model_dump() | one.overrides for name, one in found.items()
-    }
+    custom = content["study"].get("custom") or {}
+    others = {name: architecture for name, architecture in custom.items() if name not in search.budgets}
+    adopted = {name: one.architecture.model_dump() | one.overrides for name, one in chosen.items()}
+    content["study"]["custom"] = others | adopted
     written: str = dumps_yaml(content)
     return written
 
 
 def main() -> None:
     with reported_in_one_line("adopt"):
-        params = load_params()
-        if params.search is None:
-            raise InputError(f"{PARAMS_FILE}: search is missing: what is searched, and under which budgets")
+        search = checked_search(load_params())
         check_up_to_date()
-        found = adopted(read_trials(TRIALS), params.search.budgets)
-        if not found:
-            raise InputError(f"{TRIALS}: holds no architecture within a budget that learned; nothing is adopted")
-        text = with_found(PARAMS_FILE.read_text(encoding="utf-8"), params.search, found)
+        chosen = choose(read_trials(TRIALS), search)
+        if not chosen:
+            raise InputError(f"{TRIALS}: no architecture under a budget learned. Raise search.budgets.")
+        text = params_with(PARAMS_FILE.read_text(encoding="utf-8"), search, chosen)
         read_params(text)
         write_text(PARAMS_FILE, text)
-        for name, architecture in found.items():
-            print(f"study.custom.{name}: {briefly(architecture)}")
-        print("`make repro` trains and tests them; then commit params.yaml, dvc.lock, metrics and plots")
+        for name, architecture in chosen.items():
+            print(f"study.custom.{name}: {describe(architecture)}")
+        print("`make repro` trains and tests them. Then commit params.yaml, dvc.lock, metrics and plots.")
 
 
 if __name__ == "__main__":

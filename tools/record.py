@@ -22,7 +22,7 @@ from stages.params import PARAMS_FILE, Params, load_params
 from stages.search import checked_search
 from stages.training.architecture import NAME
 from stages.training.files import write_text
-from stages.trials.summary import outcome
+from stages.trials.search_summary import summarize
 from stages.trials.table import read_trials
 from tools.adopt import check_up_to_date
 from tools.common.pipeline import stale_stages
@@ -78,9 +78,8 @@ def search_record(params: Params) -> tuple[dict[Path, Path], list[str]]:
     """Return the search's files and the paragraphs of its README. Raise InputError."""
     check_up_to_date()
     search, trials = checked_search(params), read_trials(TRIALS)
-    front = outcome(trials, search, exhausted=len(trials) < search.trials)
     files = {path: path for path in outputs(Path("search/dvc.lock"), "search")}
-    return files, [f"All trials: [{TRIALS}]({TRIALS}).", f"```\n{front}\n```"]
+    return files, [f"All trials: [{TRIALS}]({TRIALS}).", f"```\n{summarize(trials, search)}\n```"]
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from stages.common import (
     reported_in_one_line,
 )
 from stages.params import PARAMS_FILE, Params, Search, load_params
-from stages.report.pictures import FAILED, LEARNED, own_style, write_png
+from stages.report.figures import FAILED, LEARNED, own_style, write_png
 from stages.search import checked_search, jobs, run_search
 from stages.training.dataset import read_dataset
 from stages.training.files import csv_text, write_text

@@ -1,4 +1,4 @@
-"""Architectures beside each other: a family's steps, tested, and the front of accuracy against cost."""
+"""What the statistics need of an architecture's runs, and the steps from one architecture of a family to the next."""
 
 import math
 from itertools import pairwise
@@ -7,27 +7,31 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from stages.analysis.reference import is_of_the_notebooks_kind
+from stages.analysis.runs import Training, read_predictions
 from stages.analysis.statistics import SIGNIFICANT, difference, equivalence, holm, mcnemar, superiority
-from stages.params import Family
+from stages.flops import training_flops
+from stages.params import Family, Params
+from stages.training.dataset import Dataset
 
-MARGIN = 0.005  # of accuracy, either way: half a point, within which a difference is held to make no difference
+MARGIN = 0.005  # of accuracy, either way: a difference below half a point counts as none
 
 
 class Compared(NamedTuple):
-    """An architecture and what its runs gave."""
+    """An architecture and the numbers of its runs; accuracies are fractions."""
 
     name: str
     label: str
     family: Family
     parameters: int
-    training_flops: int  # a step, one image
+    training_flops: int  # per image and step
     runs: int
     learned: int
     accuracies: list[float]  # test accuracy of the runs that learned
-    overall: list[float]  # of all runs; one that diverged has none
-    validation: list[float]  # validation accuracy of all runs; none where no images are held out
-    correct: np.ndarray | None  # bool [test images]: what the first run that learned gets right
-    notebooks_kind: bool  # as `reference.of_the_notebooks_kind` says
+    overall: list[float]  # test accuracy of all runs; one that diverged has none
+    validation: list[float]  # validation accuracy of all runs; empty if no images are held out
+    correct: np.ndarray | None  # bool [test images]: which ones the first run that learned classifies correctly
+    notebooks_kind: bool  # see `reference.is_of_the_notebooks_kind`
 
     @property
     def learns_sometimes(self) -> bool:
@@ -35,19 +39,41 @@ class Compared(NamedTuple):
         return 0 < self.learned < self.runs
 
 
+def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Compared:
+    """Collect what the statistics need of one architecture. Raises InputError if its predictions cannot be read."""
+    described, results = training
+    runs = list(results.seeds.values())
+    first = next((seed for seed, run in results.seeds.items() if run.learned), None)
+    correct = None
+    if first is not None:
+        correct = read_predictions(described.name, int(first)).argmax(axis=1) == dataset.indexed(dataset.test).labels
+    return Compared(
+        name=described.name,
+        label=described.label,
+        family=described.family,
+        parameters=results.parameters,
+        training_flops=training_flops(described.architecture, dataset.image_shape, dataset.classes),
+        runs=len(runs),
+        learned=sum(run.learned for run in runs),
+        accuracies=[run.test_accuracy for run in runs if run.learned and run.test_accuracy is not None],
+        overall=[run.test_accuracy for run in runs if run.test_accuracy is not None],
+        validation=[run.validation_accuracy for run in runs if run.validation_accuracy is not None],
+        correct=correct,
+        notebooks_kind=is_of_the_notebooks_kind(described.architecture, params.settings(described), params.train),
+    )
+
+
 P_VALUES = ["p", "mcnemar_p", "equivalence_p"]
-
-
 NUMBERS = ["difference", "low", "high", "p", "superiority", "mcnemar_p", "equivalence_p"]
 STEP_COLUMNS = ["from", "to", "from_label", "to_label", *NUMBERS]
 
 
 def steps_table(compared: list[Compared]) -> pd.DataFrame:
-    """One row a step from an architecture to the next in `compared`, which is one family in order.
+    """Return one row per step from an architecture to the next in `compared`, which is one family in order.
 
     Columns STEP_COLUMNS, then each of P_VALUES with `_holm` (corrected over the steps) and `direction` ("up", "down" or
-    "open"). `from` and `to` are names; differences are fractions of accuracy, later minus earlier; `p` is that of no
-    difference, `equivalence_p` that of one of MARGIN or more; what cannot be told is NaN.
+    "open"). `from` and `to` are names. Differences are fractions of accuracy, later minus earlier. `p` is that of no
+    difference, `equivalence_p` that of a difference of MARGIN or more. A number that does not exist is NaN.
     """
     table = pd.DataFrame([_step(*pair) for pair in pairwise(compared)], columns=STEP_COLUMNS)
     table = table.astype(dict.fromkeys(NUMBERS, float))
@@ -77,14 +103,14 @@ def _step(before: Compared, after: Compared) -> dict[str, Any]:
     }
 
 
-def pareto_front(costs: list[int], accuracies: list[float]) -> list[bool]:
-    """Whether each is on the front: no other costs no more and is as accurate, and better in one of the two."""
-    points = list(zip(costs, accuracies, strict=True))
-    return [
-        not any(c <= cost and a >= accuracy and (c, a) != (cost, accuracy) for c, a in points)
-        for cost, accuracy in points
-    ]
+def steps_by_label(steps: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return each step's numbers under "FROM to TO", the labels of its sides, without numbers that do not exist."""
+    keys = steps["from_label"] + " to " + steps["to_label"]
+    numbers = steps.drop(columns=["from", "to", "from_label", "to_label"])
+    rows = (row.dropna() for _, row in numbers.iterrows())
+    return {key: {str(name): value for name, value in row.items()} for key, row in zip(keys, rows, strict=True)}
 
 
 def mean(values: list[float]) -> float:
+    """Return the mean, NaN of no values."""
     return float(np.mean(values)) if values else math.nan

@@ -22,14 +22,14 @@ REFERENCE: list[tuple[Architecture, float]] = [
     for blocks, accuracy in _DEPTH.items()
 ]
 
-KIND = ("kernel", "stride", "head", "normalization", "dropout", "activation")  # what all of them have in common
+KIND = ("kernel_size", "pool_stride", "head", "normalization", "dropout", "activation")  # common to all of REFERENCE
 
 
-def of_the_notebooks_kind(architecture: Architecture, settings: Train, study: Train) -> bool:
-    """Whether the notebook might have tried it: other numbers of blocks, kernels and hidden units, another pooling.
+def is_of_the_notebooks_kind(architecture: Architecture, settings: Train, study: Train) -> bool:
+    """Return whether the architecture differs from the notebook's in blocks, filters, pooling and dense units alone.
 
-    It had no average of the weights, and one learning rate for all: `settings` are those of this training, `study` of
-    all that have none of their own.
+    `settings` are those of its training, `study` those of params.yaml. The notebook used one learning rate for all
+    networks and no moving average of the weights.
     """
     (first, _), *_ = REFERENCE
     alike = settings.ema_momentum == 0 and settings.learning_rate == study.learning_rate
@@ -37,10 +37,10 @@ def of_the_notebooks_kind(architecture: Architecture, settings: Train, study: Tr
 
 
 def is_fashion_mnist(test: Split) -> bool:
-    """Whether these are the test images and labels of Fashion-MNIST, wherever they come from."""
+    """Return whether these are the test images and labels of Fashion-MNIST, wherever they come from."""
     return tuple(hashlib.sha256(as_idx(array)).hexdigest() for array in test) == TEST_SHA256
 
 
 def reference_accuracy(architecture: Architecture) -> float | None:
-    """The notebook's test accuracy of this very architecture, on Fashion-MNIST; None if it had none."""
+    """Return the notebook's test accuracy of exactly this architecture on Fashion-MNIST, None if it had none."""
     return next((accuracy for known, accuracy in REFERENCE if known == architecture), None)

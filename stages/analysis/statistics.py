@@ -1,6 +1,6 @@
-"""What a few seeds say: intervals at LEVEL, and tests that a p-value below SIGNIFICANT decides.
+"""Statistics of a few seeds: intervals at LEVEL, and tests that a p-value below SIGNIFICANT decides.
 
-Values are test accuracies as fractions, one a seed; what has too few values to be told is None.
+Values are test accuracies as fractions, one per seed. Too few values give None.
 """
 
 import math
@@ -13,7 +13,7 @@ from scipy import stats
 
 SIGNIFICANT = 0.05
 LEVEL = 1 - SIGNIFICANT
-MOST_SEEDS = 1000  # counted up to by `seeds_to_settle`
+MOST_SEEDS = 1000  # that `seeds_to_settle` counts up to
 
 
 class Interval(NamedTuple):
@@ -31,18 +31,18 @@ class Difference(NamedTuple):
 
 
 def proportion_interval(successes: int, trials: int) -> Interval:
-    """For the probability behind `successes` of `trials`: exact (Clopper and Pearson, 1934)."""
+    """Return the exact interval of the probability behind `successes` of `trials` (Clopper and Pearson, 1934)."""
     interval = stats.binomtest(successes, trials).proportion_ci(LEVEL, method="exact")
     return Interval(float(interval.low), float(interval.high))
 
 
 def deviation(values: Sequence[float]) -> float | None:
-    """Standard deviation, with n - 1 below; None for fewer than two values."""
+    """Return the standard deviation with n - 1 in the denominator; None for fewer than two values."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
-    """For the mean behind the values: mean ± t s / √n (Student, 1908); None for fewer than two values."""
+    """Return the interval of the mean: mean ± t s / √n (Student, 1908); None for fewer than two values."""
     spread = deviation(values)
     if spread is None:
         return None
@@ -52,9 +52,9 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
 
 
 def difference(first: Sequence[float], second: Sequence[float]) -> Difference | None:
-    """Between means, with unequal variances (Welch, 1947).
+    """Compare two means with unequal variances (Welch, 1947).
 
-    None with fewer than two values on a side, or with none that differ on either: nothing tells their spread then.
+    None if a side has fewer than two values, or if neither side has values that differ: the spread is unknown then.
     """
     if not _spread_is_known(first, second):
         return None
@@ -65,9 +65,9 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference | 
 
 
 def equivalence(first: Sequence[float], second: Sequence[float], margin: float) -> float | None:
-    """The p-value that the means are `margin` or more apart, with unequal variances.
+    """Return the p-value of means that are `margin` or more apart, with unequal variances.
 
-    The greater of two one-sided tests, of the mean of the second against either end (Schuirmann, 1987). None where
+    The greater of two one-sided tests, of the mean of the second against either end (Schuirmann, 1987). None if
     `difference` is.
     """
     if not _spread_is_known(first, second):
@@ -82,16 +82,15 @@ def _spread_is_known(first: Sequence[float], second: Sequence[float]) -> bool:
 
 
 def _welch(first: Sequence[float] | np.ndarray, second: Sequence[float], alternative: str) -> Any:
-    """Of the second mean less the first."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Precision loss")  # one side may be constant: failed runs are at 10 %
         return stats.ttest_ind(second, first, equal_var=False, alternative=alternative)
 
 
 def superiority(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """The probability that a value of the second exceeds one of the first, ties counting half.
+    """Return the probability that a value of the second exceeds one of the first, ties counting half.
 
-    The measure A of Vargha and Delaney (2000, eq. 2); None where one is empty.
+    The measure A of Vargha and Delaney (2000, eq. 2); None if one is empty.
     """
     if not len(first) or not len(second):
         return None
@@ -99,9 +98,9 @@ def superiority(first: Sequence[float], second: Sequence[float]) -> float | None
 
 
 def mcnemar(first_correct: np.ndarray, second_correct: np.ndarray) -> float:
-    """The p-value that two models are right equally often on the same images, bool `[N]` each (McNemar, 1947).
+    """Return the p-value of two models being right equally often on the same images, bool `[N]` each (McNemar, 1947).
 
-    Exact: of the images that one alone gets right, a binomial number of n with probability 1/2 is the first's.
+    Exact: of the n images that one model alone gets right, the first's number is binomial with probability 1/2.
     """
     first_alone = int(np.sum(first_correct & ~second_correct))
     second_alone = int(np.sum(~first_correct & second_correct))
@@ -111,13 +110,13 @@ def mcnemar(first_correct: np.ndarray, second_correct: np.ndarray) -> float:
 
 
 def same_learned_fraction(first: tuple[int, int], second: tuple[int, int]) -> float:
-    """The p-value that two (learned, of so many) have one probability (Fisher, 1922, exact)."""
-    table = [[learned, trials - learned] for learned, trials in (first, second)]
+    """Return the p-value of two (learned, runs) having one probability of learning (Fisher, 1922, exact)."""
+    table = [[learned, runs - learned] for learned, runs in (first, second)]
     return float(stats.fisher_exact(table).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values of a family of tests, in the order given, corrected for their number (Holm, 1979)."""
+    """Return the p-values of a family of tests, in the given order, corrected for their number (Holm, 1979)."""
     order = sorted(range(len(p_values)), key=lambda k: p_values[k])
     corrected, highest = [0.0] * len(p_values), 0.0
     for rank, k in enumerate(order):
@@ -127,9 +126,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def seeds_to_settle(effect: float, first_deviation: float, second_deviation: float) -> int | None:
-    """So many seeds on each side would make Welch's interval no wider than the effect on each side of it.
+    """Return how many seeds per side would make half of Welch's interval no wider than the effect.
 
-    The standard deviations are taken to stay what they are; None where MOST_SEEDS would not do.
+    The standard deviations are assumed to stay. None if MOST_SEEDS are not enough.
     """
     for count in range(2, MOST_SEEDS + 1):
         variances = first_deviation**2 / count, second_deviation**2 / count

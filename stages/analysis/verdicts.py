@@ -1,47 +1,47 @@
 """The claims of the notebook, and the rules that judge them, written down before the results that they judge.
 
-*Steps.* A family's architectures are put in order, by kernels or by blocks. A step leads from each to the next. What
-is compared are the test accuracies of the runs that learned, by Welch's interval; the p-values of a family's steps are
-corrected by Holm. A step goes *up* or *down* where its corrected p-value is below 5 %; otherwise it is *open*, as it is
-where a side has fewer than two runs that learned, or where no run differs from another on either side. Where no run of
-a side learned, a step cannot be compared.
+*Steps.* The architectures of a family are in order, by filters or by blocks. A step leads from each to the next. It
+compares the test accuracies of the runs that learned, by Welch's test; the p-values of a family's steps are corrected
+by Holm. A step goes *up* or *down* if its corrected p-value is below 5 %. Otherwise it is *open*, also if a side has
+fewer than two runs that learned, or if no run differs from another on either side. If no run of a side learned, the
+step cannot be compared.
 
-*An open step* is said to be within MARGIN, half a point of accuracy either way, where two one-sided tests of Welch's
-kind exclude a difference of MARGIN or more (Schuirmann, 1987), their p-values corrected by Holm over the family's steps
-and below 5 %. It stays open, and moves no verdict.
+*An open step* is within MARGIN, half a point of accuracy either way, if two one-sided tests of Welch's kind exclude a
+difference of MARGIN or more (Schuirmann, 1987), their p-values corrected by Holm over the family's steps and below 5 %.
+It stays open and moves no verdict.
 
 *A claim about steps* is confirmed if all steps that can be compared go its way, confirmed in part if some do and none
 goes the other way, refuted if some go the other way and none its way, contradicted in part if some go each way, and
-undecided if all are open or none can be compared. Where all steps are open for want of a second seed, it is undecided.
+undecided if all are open or none can be compared.
 
-*Wide networks fail to learn*: the first of these that holds. Confirmed if Fisher's exact test tells the learned fraction of
-the narrowest and of the widest apart at 5 %, the widest starting less often, and an architecture between them starts
-sometimes; confirmed in part if they are told apart so, and all between start always or never; refuted if the widest
-starts in more than half of all runs, by its whole interval; undecided otherwise. A run that diverged did not learn.
+*Wide networks fail to learn*: the first of these that applies. Confirmed if Fisher's exact test distinguishes the
+learned fraction of the narrowest and of the widest at 5 %, the widest learns less often, and an architecture between
+them learns sometimes. Confirmed in part if so, but all between learn always or never. Refuted if the widest learns in
+more than half of all runs, by its whole interval. Undecided otherwise. A run that diverged did not learn. The sentence
+says which of these the number of runs can reach.
 
-*A family has an optimum* is confirmed if the architecture of highest mean test accuracy over all runs, those that
-failed to learn included, lies between the ends and is told apart from both by Welch's test, corrected by Holm; refuted
-if it lies at an end and is told apart from its neighbour; undecided otherwise. A run that diverged has no accuracy, so
-it is in no mean; an architecture of such runs alone is told apart from none.
+*A family has an optimum* is confirmed if the architecture of highest mean test accuracy over all runs, failed ones
+included, lies between the ends and differs from both by Welch's test, corrected by Holm. It is refuted if that
+architecture lies at an end and differs from its neighbour, and undecided otherwise, also if no run learned. A run that
+diverged has no accuracy, so it is in no mean; an architecture of such runs alone differs from none.
 
-*Best for its cost* is the architecture of fewest training operations among those whose mean validation accuracy over
-all runs is within one standard error of the highest (Breiman et al., 1984, section 3.4.3): that of the mean over its
-runs, or, of one run, that of a share of the validation images. It is picked on the validation images and reported on
-the test images.
+*Best for its cost* is the architecture of fewest training FLOPs among those whose mean validation accuracy over all
+runs is within one standard error of the highest (Breiman et al., 1984, section 3.4.3): that of the mean over its runs,
+or, of one run, that of a fraction of the validation images. Only architectures with a run that learned count. It is
+picked on the validation images and reported on the test images.
 
-*Choosing layers and kernels together beats choosing either alone.* The best of width and the best of depth are those of
-highest mean validation accuracy over all runs, the study's best the higher of the two. Candidates are the architectures
-of study.custom of the notebook's kind (5x5, stride 1, a dense head, sigmoid, no normalization, dropout or average, and
-train's learning rate; blocks, every convolution's kernels, pooling and hidden units are free) that have an accuracy and
-no more parameters than the study's best. The candidate of highest mean validation accuracy is compared with both, by
-Welch's test on the test accuracies of all runs, failed runs included, the two p-values corrected by Holm. Confirmed
-if it is above both, each with a corrected p-value below 5 %; refuted if it is below at least one of them so; undecided
-otherwise, also where one of the two p-values is not to be had, or a family has no run with an accuracy. Not tested
-without a candidate. What study.custom has besides the notebook's kind, with no more parameters, moves no verdict: the
-sentence after it tells how far the one of highest mean validation accuracy is from the candidate that was compared, or,
-without one, from the study's best.
+*Choosing layers and filters together beats choosing either alone.* The best of width and the best of depth are those of
+highest mean validation accuracy over all runs among those with a run that learned; the study's best is the higher of
+the two. Candidates are the architectures of study.custom of the notebook's kind (`reference.KIND`, no moving average of
+the weights, the learning rate of `train`) that have an accuracy and no more parameters than the study's best. The
+candidate of highest mean validation accuracy is compared with both, by Welch's test on the test accuracies of all runs,
+failed ones included, the two p-values corrected by Holm. Confirmed if it is above both with corrected p-values below
+5 %; refuted if it is so below at least one; undecided otherwise, also if one of the p-values does not exist, or no run
+of a family learned. Not tested without a candidate. Other architectures of study.custom with no more parameters than
+the study's best are reported, but move no verdict: the sentence compares the one of highest mean validation accuracy
+with the candidate, or without a candidate with the study's best.
 
-A claim is not tested where the study holds too few architectures for it, or no validation images.
+A claim is not tested if the study has too few architectures for it, or no validation images.
 """
 
 import math
@@ -49,7 +49,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from stages.analysis import words
+from stages.analysis import explanations
 from stages.analysis.comparisons import Compared, mean
 from stages.analysis.statistics import (
     SIGNIFICANT,
@@ -60,6 +60,9 @@ from stages.analysis.statistics import (
     same_learned_fraction,
 )
 from stages.params import BASELINES, FAMILIES, Family
+
+OPEN = ("undecided", "not tested")  # verdicts that decide nothing
+BEST = "best_for_its_cost"  # the claim whose verdict is an architecture's label, or one of OPEN
 
 
 class Verdict(NamedTuple):
@@ -73,28 +76,29 @@ class Verdict(NamedTuple):
 def judge(
     families: dict[Family, list[Compared]], steps: dict[Family, pd.DataFrame], held_out: int
 ) -> dict[str, Verdict]:
-    """A verdict a claim. Families are in order of kernels, blocks or parameters; of BASELINES there are `steps`.
+    """Return a verdict per claim.
 
+    `families` are in order of filters, blocks or parameters; `steps` are those of BASELINES, from `steps_table`;
     `held_out` is the number of validation images.
     """
     return {
-        "more_kernels_raise_accuracy": _about_steps(
-            "More kernels raise accuracy", families["width"], steps["width"], "up"
+        "more_filters_raise_accuracy": _judge_steps(
+            "More filters raise accuracy", families["width"], steps["width"], "up"
         ),
-        "wide_networks_fail_to_start": _about_starting(families["width"]),
-        "more_blocks_lower_accuracy": _about_steps(
+        "wide_networks_fail_to_learn": _judge_learning(families["width"]),
+        "more_blocks_lower_accuracy": _judge_steps(
             "Adding identical blocks lowers accuracy", families["depth"], steps["depth"], "down"
         ),
-        "width_has_an_optimum": _about_optimum("The number of kernels has an optimum", families["width"]),
-        "depth_has_an_optimum": _about_optimum("The number of blocks has an optimum", families["depth"]),
-        "best_for_its_cost": _best_for_its_cost([one for family in FAMILIES for one in families[family]], held_out),
-        "together_beats_either_alone": _about_choosing_together(families, held_out),
+        "width_has_an_optimum": _judge_optimum("The number of filters has an optimum", families["width"]),
+        "depth_has_an_optimum": _judge_optimum("The number of blocks has an optimum", families["depth"]),
+        BEST: _best_for_its_cost([one for family in FAMILIES for one in families[family]], held_out),
+        "together_beats_either_alone": _judge_together(families, held_out),
     }
 
 
-def _about_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, wanted: str) -> Verdict:
+def _judge_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, wanted: str) -> Verdict:
     if not len(steps):
-        return Verdict(claim, "not tested", "the study holds fewer than two architectures of this family")
+        return Verdict(claim, "not tested", "the study has fewer than two architectures of this family")
     directions = steps[steps["difference"].notna()]["direction"]
     if not len(directions):
         return Verdict(claim, "undecided", "no two neighbours have runs that learned")
@@ -105,13 +109,13 @@ def _about_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, want
         verdict = "contradicted in part" if wrong.any() else "confirmed in part"
     else:
         verdict = "refuted" if wrong.any() else "undecided"
-    return Verdict(claim, verdict, words.about_steps(steps, compared))
+    return Verdict(claim, verdict, explanations.explain_steps(steps, compared))
 
 
-def _about_starting(compared: list[Compared]) -> Verdict:
-    claim = "Past some width training becomes unstable, then fails to start"
+def _judge_learning(compared: list[Compared]) -> Verdict:
+    claim = "Past some width training becomes unstable, then fails"
     if len(compared) < 2:
-        return Verdict(claim, "not tested", "the study holds fewer than two widths")
+        return Verdict(claim, "not tested", "the study has fewer than two widths")
     narrowest, *between, widest = compared
     p = same_learned_fraction((narrowest.learned, narrowest.runs), (widest.learned, widest.runs))
     interval = proportion_interval(widest.learned, widest.runs)
@@ -119,15 +123,15 @@ def _about_starting(compared: list[Compared]) -> Verdict:
         verdict = "confirmed" if any(architecture.learns_sometimes for architecture in between) else "confirmed in part"
     else:
         verdict = "refuted" if interval.low > 0.5 else "undecided"
-    return Verdict(claim, verdict, words.about_starting(compared, interval, p))
+    return Verdict(claim, verdict, explanations.explain_learning(compared, interval, p))
 
 
-def _about_optimum(claim: str, compared: list[Compared]) -> Verdict:
+def _judge_optimum(claim: str, compared: list[Compared]) -> Verdict:
     if len(compared) < 3:
-        return Verdict(claim, "not tested", "the study holds fewer than three architectures of this family")
+        return Verdict(claim, "not tested", "the study has fewer than three architectures of this family")
+    if not any(architecture.learned for architecture in compared):
+        return Verdict(claim, "undecided", f"no run learned{explanations.diverged(compared)}")
     known = [place for place, architecture in enumerate(compared) if architecture.overall]
-    if not known:
-        return Verdict(claim, "undecided", f"no run has an accuracy{words.diverged(compared)}")
     best = max(known, key=lambda place: mean(compared[place].overall))
     inside = 0 < best < len(compared) - 1
     others = [compared[0], compared[-1]] if inside else [compared[1 if best == 0 else -2]]
@@ -135,17 +139,17 @@ def _about_optimum(claim: str, compared: list[Compared]) -> Verdict:
     p_values = holm([between.p for between in differences if between])
     settled = all(differences) and max(p_values) < SIGNIFICANT
     verdict = ("confirmed" if inside else "refuted") if settled else "undecided"
-    where = words.about_optimum(compared[best], inside, others, differences, p_values)
-    return Verdict(claim, verdict, where + words.diverged(compared))
+    sentence = explanations.explain_optimum(compared[best], inside, others, differences, p_values)
+    return Verdict(claim, verdict, sentence + explanations.diverged(compared))
 
 
 def _best_for_its_cost(compared: list[Compared], held_out: int) -> Verdict:
     claim = "Which architecture is best for its cost"
-    known = [architecture for architecture in compared if architecture.validation]
     if not held_out:
         return Verdict(claim, "not tested", "data.validation is 0: no images are held out to pick it on")
+    known = _learned_and_validated(compared)
     if not known:
-        return Verdict(claim, "undecided", f"no run has an accuracy{words.diverged(compared)}")
+        return Verdict(claim, "undecided", f"no run learned{explanations.diverged(compared)}")
     best = _best_on_validation(known)
     highest, spread = mean(best.validation), deviation(best.validation)
     if spread is None:
@@ -153,32 +157,33 @@ def _best_for_its_cost(compared: list[Compared], held_out: int) -> Verdict:
     else:
         error = spread / math.sqrt(len(best.validation))
     within = [architecture for architecture in known if mean(architecture.validation) >= highest - error]
-    pick = min(within, key=lambda known: (known.training_flops, known.parameters, -mean(known.validation)))
-    return Verdict(claim, pick.label, words.about_cost(pick, best, error, held_out) + words.diverged(compared))
+    cheapest = min(within, key=lambda one: (one.training_flops, one.parameters, -mean(one.validation)))
+    sentence = explanations.explain_cost(cheapest, best, error, held_out)
+    return Verdict(claim, cheapest.label, sentence + explanations.diverged(compared))
 
 
-def _about_choosing_together(families: dict[Family, list[Compared]], held_out: int) -> Verdict:
-    claim = "Choosing layers and kernels together beats choosing either alone"
+def _judge_together(families: dict[Family, list[Compared]], held_out: int) -> Verdict:
+    claim = "Choosing layers and filters together beats choosing either alone"
     if not families["custom"]:
-        return Verdict(claim, "not tested", "study.custom holds no architecture")
+        return Verdict(claim, "not tested", "study.custom is empty")
     if not held_out:
         return Verdict(claim, "not tested", "data.validation is 0: no images are held out to choose on")
-    known = {family: [one for one in families[family] if one.validation] for family in FAMILIES}
-    if not all(known[family] for family in BASELINES):
+    known = {family: _learned_and_validated(families[family]) for family in BASELINES}
+    if not all(known.values()):
         studied = [one for family in BASELINES for one in families[family]]
-        return Verdict(claim, "undecided", f"a family has no run with an accuracy{words.diverged(studied)}")
+        return Verdict(claim, "undecided", f"a family has no run that learned{explanations.diverged(studied)}")
     alone = [_best_on_validation(known[family]) for family in BASELINES]
     best = _best_on_validation(alone)
-    small = [one for one in known["custom"] if one.parameters <= best.parameters]
+    small = [one for one in families["custom"] if one.validation and one.parameters <= best.parameters]
     candidates = [one for one in small if one.notebooks_kind]
     others = [one for one in small if not one.notebooks_kind]
     together = _best_on_validation(candidates) if candidates else None
-    beyond = words.beyond(_best_on_validation(others), together or best) if others else ""
+    more = explanations.explain_other_kind(_best_on_validation(others), together or best) if others else ""
     if not together:
-        return Verdict(claim, "not tested", words.no_candidate(best) + beyond)
+        return Verdict(claim, "not tested", explanations.no_candidate(best) + more)
     differences = [difference(one.overall, together.overall) for one in alone]
     p_values = holm([between.p for between in differences if between])
-    sentence = words.about_choosing_together(together, best, alone, differences, p_values) + beyond
+    sentence = explanations.explain_together(together, best, alone, differences, p_values) + more
     verdict = "undecided"
     if all(differences):
         settled = zip(filter(None, differences), p_values, strict=True)
@@ -187,6 +192,9 @@ def _about_choosing_together(families: dict[Family, list[Compared]], held_out: i
     return Verdict(claim, verdict, sentence)
 
 
+def _learned_and_validated(compared: list[Compared]) -> list[Compared]:
+    return [one for one in compared if one.learned and one.validation]
+
+
 def _best_on_validation(compared: list[Compared]) -> Compared:
-    """Of the highest mean validation accuracy over all runs; each has one."""
     return max(compared, key=lambda architecture: mean(architecture.validation))

@@ -1,7 +1,7 @@
 """The page plots/report.html: what came out, for someone who has never seen the project.
 
 One file that needs no network: the charts' scripts, the numbers and the pictures are in it. Its bytes follow from the
-results, so it names no time and no commit; it tells how Git finds the commit that it belongs to.
+results, so it has no date and no commit; it says how Git finds the commit that it belongs to.
 """
 
 import hashlib
@@ -16,16 +16,14 @@ import pandas as pd
 import vl_convert
 
 from stages.analysis.comparisons import Compared
-from stages.analysis.recorded import Recorded
+from stages.analysis.reference_verdicts import ReferenceVerdicts
 from stages.analysis.tables import BestRun
 from stages.analysis.verdicts import Verdict
 from stages.common import DATASET_FILE, yaml_text
 from stages.params import Family, Params
-from stages.report.charts import accuracy_chart, cost_chart, errors_chart, start_chart
-from stages.report.courses import curves_chart, layers_chart
-from stages.report.mistakes import class_errors, confident_errors, names_of_classes, spans
-from stages.report.rows import architecture_columns, contrasted_runs, cost_table, found_in_words, mean_row, start_row
-from stages.report.style import colours
+from stages.report.charts import accuracy_chart, colours, cost_chart, curves_chart, layers_chart
+from stages.report.error_analysis import confident_errors, confused_pairs, names_of_classes
+from stages.report.report_tables import architecture_table, contrasted_runs, cost_table, means_table
 from stages.training.dataset import PARTS, Dataset
 from stages.training.files import sha256
 from stages.training.results import LEARNED_BELOW
@@ -34,7 +32,6 @@ TEMPLATE = Path(__file__).with_name("page.html.jinja")
 SECTIONS = {
     "verdicts": "Verdicts",
     "accuracy": "Accuracy",
-    "starting": "Starting",
     "curves": "Learning curves",
     "why": "Why it fails",
     "cost": "Cost",
@@ -43,7 +40,7 @@ SECTIONS = {
     "provenance": "Provenance",
 }
 AXES: dict[Family, str] = {
-    "width": "kernels of the two convolutions",
+    "width": "filters of the two convolutions",
     "depth": "blocks",
     "custom": "architectures of study.custom",
 }
@@ -51,23 +48,23 @@ FIRST_OF_ONE_SEED = ("table", "accuracy", "verdicts")
 PACKAGES = ("tensorflow", "keras", "numpy", "dvc")
 
 
-def page(
+def render_page(
     params: Params,
     dataset: Dataset,
     compared: list[Compared],
     verdicts: dict[str, Verdict],
-    known: Recorded,
+    on_record: ReferenceVerdicts,
     tables: dict[str, pd.DataFrame],
     best: BestRun | None,
 ) -> str:
-    """The whole page as HTML. With one seed it begins with what that shows, with several with the verdicts.
+    """Return the whole page as HTML. With one seed it begins with accuracies, with several with the verdicts.
 
-    `known` are the verdicts of the study on record, to stand beside those that are otherwise here.
-    `tables`, all with `name` and the label `architecture`: `accuracy` (a seed a row: family, seed, test_accuracy,
-    learned, reference), `curves` (family, seed, epoch, loss, val_accuracy), `layers` (seed, epoch, layer,
-    gradient_norm, saturated). `best` is the run of highest accuracy on the monitored images, if any has one.
+    `on_record` are the verdicts of the study on record that differ from `verdicts`. `tables`, all with `name` and the
+    label `architecture`: `accuracy` (one row per run: family, seed, test_accuracy, learned, reference), `curves`
+    (family, seed, epoch, loss, val_accuracy), `layers` (seed, epoch, layer, gradient_norm, saturated).
     """
     names = names_of_classes(dataset)
+    test = dataset.indexed(dataset.test)
     one_seed = len(params.train.seeds) == 1
     order = [*FIRST_OF_ONE_SEED, *SECTIONS] if one_seed else SECTIONS
     architectures = list(dict.fromkeys(tables["curves"]["architecture"]))
@@ -76,25 +73,24 @@ def page(
     )
     return template.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         scripts=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
-        charts={name: _as_json(chart) for name, chart in _charts(compared, tables, dataset, params, best).items()},
-        verdicts=[(verdict, known.verdicts.get(claim)) for claim, verdict in verdicts.items()],
-        seeds_on_record=known.seeds,
+        charts={name: _as_json(chart) for name, chart in _charts(compared, tables, dataset, params).items()},
+        verdicts=[(verdict, on_record.verdicts.get(claim)) for claim, verdict in verdicts.items()],
+        seeds_on_record=on_record.seeds,
         referenced=bool(tables["accuracy"]["reference"].notna().any()),
-        labels=[architecture.label for architecture in compared],
-        found=found_in_words(compared, params),
-        columns=architecture_columns(compared, tables["accuracy"], one_seed),
+        custom=bool(params.study.custom),
+        table=architecture_table(compared, tables["accuracy"], one_seed),
         toggles=dict(zip(architectures, colours(architectures), strict=True)),
         best=best,
         monitored="validation" if params.data.validation else "test",
-        errors=confident_errors(best.probabilities, dataset.indexed(dataset.test), names) if best else [],
+        pairs=confused_pairs(best.probabilities, test, names) if best else None,
+        errors=confident_errors(best.probabilities, test, names) if best else [],
         contrast=contrasted_runs(tables["accuracy"]),
         classes=dataset.classes,
-        class_labels=spans(dataset.labels),
-        plateau=dataset.chance_loss,
-        started_below=LEARNED_BELOW * dataset.chance_loss,
-        params=yaml_text(params.model_dump(exclude_defaults=True)),
+        chance_loss=dataset.chance_loss,
+        learned_below=LEARNED_BELOW * dataset.chance_loss,
+        params=yaml_text(params.model_dump(exclude_defaults=True, exclude={"search"})),
         data=list(_checksums(dataset)),
-        packed=sha256(DATASET_FILE),
+        data_file=sha256(DATASET_FILE),
         versions={package: version(package) for package in PACKAGES},
         images=len(dataset.train.labels),
         source=params.data.source,
@@ -106,40 +102,32 @@ def page(
 
 
 def _charts(
-    compared: list[Compared],
-    tables: dict[str, pd.DataFrame],
-    dataset: Dataset,
-    params: Params,
-    best: BestRun | None,
+    compared: list[Compared], tables: dict[str, pd.DataFrame], dataset: Dataset, params: Params
 ) -> dict[str, alt.LayerChart]:
     accuracy, curves, layers = tables["accuracy"], tables["curves"], tables["layers"]
     monitored = "validation" if params.data.validation else "test"
     charts = {}
     for family, title in AXES.items():
-        means = pd.DataFrame([mean_row(architecture) for architecture in compared if architecture.family == family])
-        if len(means):
-            charts[f"accuracy-{family}"] = accuracy_chart(accuracy[accuracy["family"] == family], means, title)
-    charts["starts"] = start_chart(pd.DataFrame([start_row(architecture) for architecture in compared]))
+        members = [architecture for architecture in compared if architecture.family == family]
+        if members:
+            seeds = accuracy[accuracy["family"] == family]
+            charts[f"accuracy-{family}"] = accuracy_chart(seeds, means_table(members), title)
     charts["curves-loss"] = curves_chart(curves, "loss", "training loss, nats", ".1f", dataset.chance_loss)
     charts["curves-accuracy"] = curves_chart(curves, "val_accuracy", f"{monitored} accuracy", ".0%")
     costs = cost_table(compared)
-    for cost, title in (("parameters", "parameters"), ("training_flops", "training operations an image")):
+    for cost, title in (("parameters", "parameters"), ("training_flops", "training FLOPs per image")):
         if len(costs):
             charts[f"cost-{cost}"] = cost_chart(costs.assign(front=costs[f"{cost}_front"]), cost, title)
     for outcome, run in contrasted_runs(accuracy).items():
         inside = layers[(layers["name"] == run.name) & (layers["seed"] == run.seed)]
         charts[f"gradient-{outcome}"] = layers_chart(inside, "gradient_norm", "gradient norm", logarithmic=True)
-        charts[f"saturated-{outcome}"] = layers_chart(
-            inside, "saturated", "share of saturated units", logarithmic=False
-        )
-    if best:
-        names = names_of_classes(dataset)
-        charts["errors"] = errors_chart(class_errors(best.probabilities, dataset.indexed(dataset.test), names))
+        saturated = "fraction of saturated units"
+        charts[f"saturated-{outcome}"] = layers_chart(inside, "saturated", saturated, logarithmic=False)
     return charts
 
 
 def _as_json(chart: alt.LayerChart) -> str:
-    return json.dumps(chart.to_dict(), separators=(",", ":")).replace("</", "<\\/")  # no end of the script element
+    return json.dumps(chart.to_dict(), separators=(",", ":")).replace("<", "\\u003c")  # nothing ends the script element
 
 
 def _checksums(dataset: Dataset) -> Iterable[tuple[str, int, str]]:

@@ -1,4 +1,4 @@
-"""The trials of a search as a table: a trial and rung a row, in the order in which they were trained."""
+"""The trials of a search as a table: one row per trial and rung, in the order in which they were trained."""
 
 import csv
 import io
@@ -7,10 +7,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from stages.common import InputError
-from stages.params import FLOATS
 from stages.training.architecture import CustomArchitecture
-from stages.training.files import csv_text
+from stages.training.files import InputError, csv_text
 from stages.trials.trial import Rung, Trial
 
 ARCHITECTURE = [key for key in CustomArchitecture.model_fields if key != "filters"]
@@ -18,68 +16,64 @@ COLUMNS = [
     "trial", "round", "rung", "epochs", "filters", *ARCHITECTURE, "parameters", "training_flops",
     "validation_accuracy", "validation_loss", "learned", "promoted",
 ]  # fmt: skip
-REPAIR = "`make search` makes it anew"
+REPAIR = "Run `make search`."
 
 
 def trials_text(trials: Sequence[Trial]) -> str:
-    """As CSV. A trial that was not trained has one row, of rung 0; `operations` are of a training step, an image."""
+    """Return the trials as CSV. A trial that was not trained has one row, of rung 0."""
     rows = [(trial, rung) for trial in trials for rung in range(bool(trial.rungs), len(trial.rungs) + 1)]
-    rows.sort(key=lambda row: (row[0].generation, row[1], row[0].number))
+    rows.sort(key=lambda row: (row[0].round, row[1], row[0].number))
     return csv_text([_row(trial, rung) for trial, rung in rows], COLUMNS)
 
 
 def _row(trial: Trial, rung: int) -> list[Any]:
     architecture = trial.architecture.model_dump()
-    given = trial.rungs[rung - 1] if rung else Rung(0, None, None, learned=False)
+    result = trial.rungs[rung - 1] if rung else Rung(0, None, None, learned=False)
     return [
         trial.number,
-        trial.generation,
+        trial.round,
         rung,
-        given.epochs,
+        result.epochs,
         " ".join(map(str, architecture["filters"])),
         *(_cell(architecture[key]) for key in ARCHITECTURE),
         trial.parameters,
         trial.training_flops,
-        given.accuracy,
-        given.loss,
-        given.learned,
+        result.accuracy,
+        result.loss,
+        result.learned,
         0 < rung < len(trial.rungs),
     ]
 
 
 def _cell(value: Any) -> Any:
-    """A float with all of its digits, and a whole one without its point: what is adopted is what was trained."""
+    """Write all digits of a float, so that the architecture that is adopted is the one that was trained."""
     return str(value).removesuffix(".0") if isinstance(value, float) else value
 
 
 def read_trials(path: Path) -> list[Trial]:
-    """What `trials_text` wrote, by number. Raises InputError where the file is missing or of another form."""
+    """Read what `trials_text` wrote, by number. Raises InputError if the file is missing or of another form."""
     try:
         reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
         if reader.fieldnames != COLUMNS:
             raise ValueError(f"its columns are {', '.join(reader.fieldnames or ['none'])[:80]}")
-        rows = list(reader)
-        rows.sort(key=lambda row: (int(row["trial"]), int(row["rung"])))
+        rows = sorted(reader, key=lambda row: (int(row["trial"]), int(row["rung"])))
         return [_trial(list(rungs)) for _, rungs in groupby(rows, key=lambda row: row["trial"])]
     except FileNotFoundError:
-        raise InputError(f"{path}: missing; {REPAIR}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: no table of trials ({' '.join(str(error).split())}); {REPAIR}") from None
+        raise InputError(f"{path}: missing. {REPAIR}") from None
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: not a table of trials: {' '.join(str(error).split())}. {REPAIR}") from None
 
 
 def _trial(rows: list[dict[str, str]]) -> Trial:
     first = rows[0]
-    keys: dict[str, Any] = {key: first[key] for key in ARCHITECTURE}
-    for key in ("blocks", "kernel_size", "pool_stride", "dense_units", *FLOATS):
-        kind = float if key in FLOATS else int
-        keys[key] = kind(first[key]) if first[key] else None
+    keys = {key: first[key] for key in ARCHITECTURE if first[key]} | {"filters": first["filters"].split()}
     return Trial(
         number=int(first["trial"]),
-        generation=int(first["round"]),
-        architecture=CustomArchitecture(**keys, filters=[int(number) for number in first["filters"].split()]),
+        round=int(first["round"]),
+        architecture=CustomArchitecture.model_validate(keys, strict=False),
         parameters=int(first["parameters"]),
         training_flops=int(first["training_flops"]),
-        unfit=float(int(first["rung"]) == 0),
+        unfit=float(first["rung"] == "0"),
         rungs=[
             Rung(
                 int(row["epochs"]),
@@ -88,6 +82,6 @@ def _trial(rows: list[dict[str, str]]) -> Trial:
                 row["learned"] == "True",
             )
             for row in rows
-            if int(row["rung"])
+            if row["rung"] != "0"
         ],
     )

@@ -1,4 +1,4 @@
-"""Made-up runs of made-up architectures, for rules and numbers to be held against."""
+"""Made-up runs of made-up architectures, to check rules and numbers against."""
 
 from collections.abc import Sequence
 
@@ -21,9 +21,9 @@ def runs(
     validation: list[float] | None = None,
     notebooks_kind: bool = True,
 ) -> Compared:
-    """An architecture with these test accuracies, so many runs at 10 % that never learned, and so many that diverged.
+    """Return an architecture with these test accuracies, `failed` runs at 10 % that never learned, and diverged ones.
 
-    Where `validation` is not given, validation accuracy is test accuracy.
+    Validation accuracies are the test accuracies unless they are given.
     """
     overall = accuracies + [0.1] * failed
     return Compared(
@@ -43,7 +43,7 @@ def runs(
 
 
 def around(mean: float, count: int = 5, spread: float = 0.002) -> list[float]:
-    """Evenly from `mean` - `spread` to `mean` + `spread`."""
+    """Return values evenly from `mean` - `spread` to `mean` + `spread`."""
     return [float(value) for value in np.linspace(mean - spread, mean + spread, count)]
 
 
@@ -53,5 +53,5 @@ def verdicts(
     held_out: int = 5000,
     custom: Sequence[Compared] = (),
 ) -> dict[str, Verdict]:
-    families: dict[Family, list[Compared]] = {"width": list(width), "depth": list(depth), "custom": list(found)}
+    families: dict[Family, list[Compared]] = {"width": list(width), "depth": list(depth), "custom": list(custom)}
     return judge(families, {family: steps_table(families[family]) for family in BASELINES}, held_out)

@@ -9,15 +9,15 @@ from tests.analysis.made_up import around, runs, verdicts
 
 WIDTH = [runs("narrow", around(0.85), parameters=10), runs("wide", around(0.90), parameters=100)]
 DEPTH = [runs("shallow", around(0.88), parameters=50), runs("deep", around(0.80), parameters=20)]
-CLAIM = "Choosing layers and kernels together beats choosing either alone"
+CLAIM = "Choosing layers and filters together beats choosing either alone"
 NONE = (
-    "study.custom holds none of the notebook's kind that has an accuracy and no more than the 100 parameters of wide, "
-    "the study's best"
+    "study.custom has no architecture of the notebook's kind with an accuracy and no more than the 100 parameters of "
+    "wide, the study's best"
 )
 OTHER = {"family": "custom", "notebooks_kind": False}
 
 
-def found(label: str, mean: float, parameters: int = 100, **others: object) -> Compared:
+def custom(label: str, mean: float, parameters: int = 100, **others: object) -> Compared:
     return runs(label, around(mean), **({"parameters": parameters, "family": "custom"} | others))  # type: ignore[arg-type]
 
 
@@ -38,7 +38,7 @@ def judged(*members: Compared, held_out: int = 5000, width: list[Compared] = WID
 def test_what_was_found_has_to_be_above_the_best_of_both_families_and_is_refuted_by_one(
     mean: float, expected: str
 ) -> None:
-    assert judged(found("a", mean)).verdict == expected
+    assert judged(custom("a", mean)).verdict == expected
 
 
 def test_the_two_p_values_are_corrected_by_holm_and_not_by_their_number() -> None:
@@ -46,9 +46,9 @@ def test_the_two_p_values_are_corrected_by_holm_and_not_by_their_number() -> Non
     between = difference(WIDTH[1].overall, around(0.9025))
     assert between is not None
     assert 0.05 / 2 < between.p < 0.05
-    assert judged(found("a", 0.9025)).verdict == "confirmed"
+    assert judged(custom("a", 0.9025)).verdict == "confirmed"
     as_good = [runs("wide", around(0.90), parameters=100), runs("as wide", around(0.90), parameters=100)]
-    both = verdicts(as_good[:1], as_good[1:], found=[found("a", 0.9025)])["together_beats_either_alone"]
+    both = verdicts(as_good[:1], as_good[1:], custom=[custom("a", 0.9025)])["together_beats_either_alone"]
     assert both.verdict == "undecided", "where both are so close, Holm doubles the first of them"
 
 
@@ -60,8 +60,8 @@ def test_failed_starts_count_and_spread_is_each_side_s_own() -> None:
 
 
 def test_candidate_and_the_best_of_each_family_are_chosen_on_validation_over_all_runs() -> None:
-    tested = found("tested", 0.95, validation=around(0.85))
-    validated = found("validated", 0.92, validation=around(0.93))
+    tested = custom("tested", 0.95, validation=around(0.85))
+    validated = custom("validated", 0.92, validation=around(0.93))
     assert judged(tested, validated).sentence.startswith("validated has ")
     width = [
         runs("tested", around(0.99), parameters=9, validation=around(0.80)),
@@ -73,19 +73,19 @@ def test_candidate_and_the_best_of_each_family_are_chosen_on_validation_over_all
 
 
 def test_candidate_has_no_more_parameters_than_the_best_of_the_two_families() -> None:
-    assert judged(found("a", 0.95, 101), found("b", 0.92, 100)).sentence.startswith("b has 100 parameters, ")
-    alone = judged(found("a", 0.95, 101))
+    assert judged(custom("a", 0.95, 101), custom("b", 0.92, 100)).sentence.startswith("b has 100 parameters, ")
+    alone = judged(custom("a", 0.95, 101))
     assert alone == (CLAIM, "not tested", NONE)
     deep = [runs("wide", around(0.80), parameters=100)]
-    assert judged(found("a", 0.95, 51), width=deep).verdict == "not tested", "depth has the best, of 50 parameters"
-    assert judged(found("a", 0.95, 50), width=deep).verdict == "confirmed"
+    assert judged(custom("a", 0.95, 51), width=deep).verdict == "not tested", "depth has the best, of 50 parameters"
+    assert judged(custom("a", 0.95, 50), width=deep).verdict == "confirmed"
 
 
 def test_another_kind_than_the_notebook_s_is_no_candidate_and_has_a_sentence_of_its_own() -> None:
     other = runs("other", around(0.93), parameters=60, **OTHER)  # type: ignore[arg-type]
     poor = runs("poor", around(0.70), parameters=60, **OTHER)  # type: ignore[arg-type]
     large = runs("large", around(0.99), parameters=101, **OTHER)  # type: ignore[arg-type]
-    assert judged(large).sentence == judged(found("a", 0.99, 101)).sentence
+    assert judged(large).sentence == judged(custom("a", 0.99, 101)).sentence
     assert judged(other, poor, large) == (
         CLAIM,
         "not tested",
@@ -94,7 +94,7 @@ def test_another_kind_than_the_notebook_s_is_no_candidate_and_has_a_sentence_of_
     )
     single = runs("single", [0.93], parameters=60, **OTHER)  # type: ignore[arg-type]
     assert judged(single).sentence.endswith(": single, 60 parameters, 93.00 %, +3.00 points against wide")
-    beside = judged(other, poor, large, found("a", 0.89, 70))
+    beside = judged(other, poor, large, custom("a", 0.89, 70))
     assert (beside.verdict, beside.sentence) == (
         "refuted",
         "a has 70 parameters, where wide, the study's best, has 100, and 89.00 % over all runs: "
@@ -108,25 +108,25 @@ def test_p_values_that_are_not_to_be_had_leave_it_undecided() -> None:
     one_run = [runs(one.label, one.overall[:1], parameters=one.parameters) for one in WIDTH]
     sentence = judged(runs("a", [0.8], parameters=9, family="custom"), width=one_run).sentence
     assert sentence.endswith("80.00 % over all runs; too few runs, or none that differ, give no interval")
-    below_depth = found("a", 0.80)
+    below_depth = custom("a", 0.80)
     assert judged(below_depth, width=one_run).verdict == "undecided", "though it is below depth's, p < 0.001"
     constant = [runs("wide", [0.9] * 5, parameters=100)]
     assert judged(runs("a", [0.95] * 5, parameters=9, family="custom"), width=constant).verdict == "undecided"
     diverged = [runs("wide", [], diverged=5, parameters=100)]
-    assert judged(found("a", 0.9), width=diverged) == (
+    assert judged(custom("a", 0.9), width=diverged) == (
         CLAIM,
         "undecided",
-        "a family has no run with an accuracy; 5 runs that diverged are in no mean",
+        "a family has no run that learned; 5 runs that diverged are in no mean",
     )
 
 
 def test_it_is_not_tested_where_nothing_was_found_or_nothing_is_held_out_or_all_found_diverged() -> None:
-    assert judged().sentence == "study.custom holds no architecture"
-    assert judged(found("a", 0.95), held_out=0).verdict == "not tested"
+    assert judged().sentence == "study.custom is empty"
+    assert judged(custom("a", 0.95), held_out=0).verdict == "not tested"
     assert judged(runs("a", [], diverged=5, family="custom")).verdict == "not tested"
     assert judged().verdict == "not tested"
 
 
 def test_best_for_its_cost_may_be_what_was_found() -> None:
     cheap = runs("cheap", around(0.95), cost=1, family="custom")
-    assert verdicts(WIDTH, DEPTH, found=[cheap])["best_for_its_cost"].verdict == "cheap"
+    assert verdicts(WIDTH, DEPTH, custom=[cheap])["best_for_its_cost"].verdict == "cheap"

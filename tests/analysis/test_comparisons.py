@@ -1,4 +1,4 @@
-"""Neighbours compared, number by number, and the front of accuracy against cost."""
+"""Neighbours compared, number by number, and the record judged again."""
 
 import json
 import warnings
@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.analysis.comparisons import Compared, mean, pareto_front, steps_table
-from stages.analysis.tables import by_step
+from stages.analysis.comparisons import Compared, mean, steps_by_label, steps_table
 from stages.analysis.verdicts import judge
 from stages.params import BASELINES, Family
 from tests.analysis.made_up import around, runs
@@ -17,7 +16,7 @@ from tests.conftest import ROOT
 
 
 def right(*images: int) -> np.ndarray:
-    """Of twelve test images, these are right."""
+    """Return which of twelve test images are right."""
     return np.isin(np.arange(12), images)
 
 
@@ -57,12 +56,12 @@ def test_every_number_of_a_step_is_that_of_the_runs_that_started() -> None:
 
 
 def test_metrics_name_a_step_by_its_two_sides_and_leave_out_what_there_is_not() -> None:
-    steps = by_step(steps_table(MEMBERS))
+    steps = steps_by_label(steps_table(MEMBERS))
     assert list(steps) == ["a to b", "b to c", "c to d"]
     assert steps["c to d"] == {"direction": "open"}
     assert (steps["a to b"]["difference"], steps["a to b"]["direction"]) == (pytest.approx(0.05), "open")
     assert "from" not in steps["a to b"]
-    single = by_step(steps_table([runs("a", [0.8]), runs("b", [0.9])]))["a to b"]
+    single = steps_by_label(steps_table([runs("a", [0.8]), runs("b", [0.9])]))["a to b"]
     assert list(single) == ["difference", "superiority", "mcnemar_p", "mcnemar_p_holm", "direction"]
 
 
@@ -90,28 +89,12 @@ def test_mean_of_nothing_is_nan_and_no_warning() -> None:
     assert mean([1, 2]) == 1.5
 
 
-@pytest.mark.parametrize(
-    ("costs", "accuracies", "front"),
-    [
-        ([1, 2, 3, 3], [0.5, 0.7, 0.6, 0.9], [True, True, False, True]),
-        ([3, 2, 1], [0.5, 0.6, 0.7], [False, False, True]),
-        ([1, 1], [0.5, 0.5], [True, True]),
-        ([1, 1], [0.5, 0.6], [False, True]),
-        ([1, 2], [0.5, 0.5], [True, False]),
-        ([], [], []),
-    ],
-)
-def test_front_holds_what_nothing_cheaper_or_better_beats(
-    costs: list[int], accuracies: list[float], front: list[bool]
-) -> None:
-    assert pareto_front(costs, accuracies) == front
-
-
 def recorded(family: Family) -> list[Compared]:
-    """The runs of records/study; which images they get right is not in the record, and no verdict follows from it."""
+    """Return the runs of records/study; which images are classified correctly is not on record and decides nothing."""
     place = ROOT / "records/study"
     accuracy, curves = (pd.read_csv(place / f"plots/{family}_{table}.csv") for table in ("accuracy", "curves"))
     numbers = json.loads((place / "metrics/study.json").read_text())[family]
+    accuracy = accuracy.rename(columns={"started": "learned"})  # the record is older than the word
     members = []
     for (label, group), (key, known) in zip(accuracy.groupby("architecture", sort=False), numbers.items(), strict=True):
         last = curves[curves["architecture"] == label].groupby("seed")["val_accuracy"].last()

@@ -1,132 +1,149 @@
-"""The comparison: what is averaged, what is refused, and what a missing or damaged input leads to."""
+"""What is averaged and compared of trainings on disk, and what is refused; most of it on the made-up study."""
 
 import json
-import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from stages.analysis.runs import Trained, read_history, read_results
-from stages.analysis.tables import accuracy_table, summarize
+from stages.analysis.comparisons import summarize_runs
+from stages.analysis.runs import Training, load_results, read_epochs, read_predictions, read_results
+from stages.analysis.tables import accuracy_table, best_run, family_members, summarize, table_text
 from stages.common import InputError
-from stages.params import StudyArchitecture, load_params
-from stages.report.pictures import accuracy_figure, curves_figure, write_png
-from stages.training.dataset import Dataset, Split
-from stages.training.results import Results, SeedResult
-from tests.conftest import edit_params, run
-
-ARCHITECTURE = load_params().width
+from stages.params import load_params
+from stages.training.results import HISTORY_COLUMNS, LAYER_COLUMNS, Results
+from tests.conftest import run
+from tests.made_up_study import CUSTOM, SEEDS, dataset, probabilities, write_study
 
 
-def seed(accuracy: float | None, started_at: int | None, diverged_at: int | None = None) -> SeedResult:
-    loss = None if accuracy is None else 1 - accuracy
-    return SeedResult(
-        test_loss=loss,
-        test_accuracy=accuracy,
-        validation_loss=loss,
-        validation_accuracy=accuracy,
-        learned=started_at is not None,
-        epochs_to_learn=started_at,
-        diverged_epoch=diverged_at,
-    )
+@pytest.fixture
+def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Training]:
+    """The made-up study's trainings by name, in its folder."""
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path, custom=CUSTOM)
+    params = load_params()
+    return {described.name: load_results(described, params) for described in params.architectures()}
 
 
-def results(*seeds: SeedResult) -> Results:
-    by_number = {str(number): result for number, result in enumerate(seeds)}
-    return Results(architecture=ARCHITECTURE, parameters=623_834, classes=10, seeds=by_number)
+NOTHING = {"test_accuracy": None, "test_loss": None, "validation_accuracy": None, "validation_loss": None}
 
 
-def test_failed_start_counts_over_all_and_not_over_those_that_started() -> None:
-    numbers = summarize(results(seed(0.9, 1), seed(0.8, 3), seed(0.1, None)), flops=5)
-    assert (numbers["seeds"], numbers["learned"], numbers["diverged"]) == (3, 2, 0)
-    assert numbers["test_accuracy"] == pytest.approx(0.6)
-    assert numbers["test_accuracy_learned"] == pytest.approx(0.85)
-    assert numbers["epochs_to_learn"] == 2
+def with_seeds(training: Training, **changes: float | None) -> Training:
+    """Return the training with other numbers in every seed."""
+    content = training.results.model_dump()
+    content["seeds"] = {seed: numbers | changes for seed, numbers in content["seeds"].items()}
+    return Training(training.described, Results.model_validate(content))
 
 
-def test_every_mean_is_of_its_own_column() -> None:
-    one = SeedResult(
-        test_loss=0.7,
-        test_accuracy=0.6,
-        validation_loss=0.5,
-        validation_accuracy=0.4,
-        learned=True,
-        epochs_to_learn=2,
-        diverged_epoch=None,
-    )
-    assert summarize(results(one), flops=5) == {
-        "parameters": 623_834,
-        "training_flops": 5,
-        "seeds": 1,
-        "learned": 1,
-        "learned_fraction_low": pytest.approx(0.025),
-        "learned_fraction_high": 1,
-        "diverged": 0,
-        "test_accuracy": 0.6,
-        "test_accuracy_learned": 0.6,
-        "test_loss": 0.7,
-        "test_loss_learned": 0.7,
-        "validation_accuracy": 0.4,
-        "validation_loss": 0.5,
-        "epochs_to_learn": 2,
-    }
-
-
-def test_diverged_seed_is_counted_and_has_no_number() -> None:
-    numbers = summarize(results(seed(0.9, 1), seed(None, None, diverged_at=2)), flops=5)
-    assert (numbers["learned"], numbers["diverged"]) == (1, 1)
-    assert numbers["test_accuracy"] == numbers["test_accuracy_learned"] == 0.9
-
-
-def test_mean_over_no_seed_is_left_out() -> None:
-    numbers = summarize(results(seed(0.1, None)), flops=5)
-    assert numbers["test_accuracy"] == 0.1
-    assert "test_accuracy_learned" not in numbers
-    assert "epochs_to_learn" not in numbers
-    nothing = summarize(results(seed(None, None, 1)), flops=5)
+def test_numbers_that_do_not_exist_are_left_out(trainings: dict[str, Training]) -> None:
+    """The numbers that do exist are those of tests/test_aggregate.py."""
+    failed = summarize(with_seeds(trainings["w2-4"], learned=False).results, flops=5)
+    assert failed["test_accuracy"] == pytest.approx((0.32 + 0.80 + 0.84) / 3)
+    assert not [name for name in failed if "_learned" in name or name == "epochs_to_learn"]
+    nothing = summarize(with_seeds(trainings["w2-4"], learned=False, **NOTHING).results, flops=5)
     assert list(nothing) == [
         "parameters", "training_flops", "seeds", "learned", "learned_fraction_low", "learned_fraction_high", "diverged",
     ]  # fmt: skip
+    one = summarize(trainings["w10-20"].results, flops=5)
+    assert (one["learned"], one["test_accuracy_learned"]) == (1, 0.78)
+    assert not [name for name in one if "deviation" in name or name.startswith("test_accuracy_learned_")]
 
 
-def test_interval_needs_two_seeds_that_started() -> None:
-    assert "test_accuracy_learned_low" not in summarize(results(seed(0.9, 1), seed(0.1, None)), flops=5)
-    numbers = summarize(results(seed(0.9, 1), seed(0.8, 1), seed(0.1, None)), flops=5)
-    assert numbers["test_accuracy_learned_deviation"] == pytest.approx(0.0707107)
-    assert numbers["test_accuracy_learned_low"] == pytest.approx(0.85 - 12.7062 * 0.05, abs=1e-4)
-    assert (numbers["learned_fraction_low"], numbers["learned_fraction_high"]) == pytest.approx(
-        (0.0943, 0.9916), abs=1e-4
-    )
+def test_statistics_are_given_the_runs_that_learned_and_all_runs(trainings: dict[str, Training]) -> None:
+    compared = summarize_runs(trainings["w2-4"], dataset(), load_params())
+    assert compared._replace(correct=None) == (
+        "w2-4", "(2, 4)", "width", 900, 240_320, 4, 2, [0.80, 0.84], [0.32, 0.80, 0.84], [0.31, 0.74, 0.72], None, True,
+    )  # fmt: skip
+    assert compared.correct is not None
+    assert compared.correct.tolist() == [True, True, False, False, False, False], "the first run that learned"
+    failed = with_seeds(trainings["w2-4"], learned=False, epochs_to_learn=None)
+    assert summarize_runs(failed, dataset(), load_params())._replace(overall=[]).accuracies == []
+    assert summarize_runs(failed, dataset(), load_params()).correct is None
+    diverged = summarize_runs(with_seeds(trainings["w2-4"], learned=True, **NOTHING), dataset(), load_params())
+    assert (diverged.learned, diverged.accuracies, diverged.overall, diverged.validation) == (4, [], [], [])
 
 
-@pytest.mark.parametrize("accuracies", [[0.9, 0.89], [0.9, 0.1], [0.1, 0.1], [None, None], [0.9, None]])
-def test_pictures_are_drawn_whatever_started(tmp_path: Path, accuracies: list[float | None]) -> None:
-    seeds = [seed(a, 1 if a == 0.9 else None, 1 if a is None else None) for a in accuracies]
-    described = StudyArchitecture("width", "width", "width", ARCHITECTURE)
-    accuracy = accuracy_table([Trained(described, results(*seeds))], fashion_mnist=True)
-    write_png(tmp_path / "a.png", accuracy_figure(accuracy, "width"))
-    curves = pd.DataFrame(
-        {
-            "name": "width",
-            "architecture": "(8, 16)",
-            "seed": 0,
-            "epoch": [1, 2],
-            "loss": [2.3, 1.0],
-            "val_accuracy": [0.1, 0.5],
-        }
-    )
-    labels = Split(np.zeros((2, 1, 1), dtype=np.uint8), np.array([0, 1], dtype=np.uint8))
-    write_png(tmp_path / "c.png", curves_figure(curves, "width", Dataset(labels, labels, labels), "validation"))
-    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in ("a.png", "c.png"))
+@pytest.mark.parametrize(
+    ("name", "overrides", "expected"),
+    [
+        ("plain", {}, True),
+        ("plain", {"ema_momentum": 0.9}, False),
+        ("plain", {"learning_rate": 0.01}, False),
+        ("deep", {"ema_momentum": 0}, False),
+    ],
+)
+def test_kind_of_an_architecture_follows_from_its_layers_and_its_own_settings(
+    trainings: dict[str, Training], name: str, overrides: dict[str, float], expected: bool
+) -> None:
+    training = trainings[name]
+    training = training._replace(described=training.described._replace(overrides=overrides))
+    assert summarize_runs(training, dataset(), load_params()).notebooks_kind is expected
 
 
-def broken(project: Path, *, status: int = 1) -> str:
-    output = run(sys.executable, "-m", "stages.aggregate", cwd=project, status=status)
-    assert len(output.splitlines()) == 1, output
-    return output
+def test_best_run_is_picked_on_validation_images_or_on_test_images_if_none_are_held_out(
+    trainings: dict[str, Training],
+) -> None:
+    best = best_run([trainings[name] for name in ("w2-4", "width", "w10-20", "depth-1")])
+    assert best is not None
+    assert (best.label, best.seed) == ("(8, 16)", 0)
+    assert np.array_equal(best.probabilities, probabilities(right=3))
+    unheld = {"validation_accuracy": None, "validation_loss": None}
+    best = best_run([with_seeds(trainings[name], **unheld) for name in ("w2-4", "width", "w10-20", "depth-1")])
+    assert best is not None
+    assert (best.label, best.seed) == ("(8, 16)", 2)
+
+
+def test_best_run_learned_and_is_the_first_of_equals(trainings: dict[str, Training]) -> None:
+    failed = with_seeds(trainings["huge"], learned=False)
+    equal = [with_seeds(trainings[name], validation_accuracy=0.5) for name in ("depth-1", "width")]
+    best = best_run([failed, with_seeds(trainings["w2-4"], validation_accuracy=0.0), *equal])
+    assert best is not None
+    assert (best.label, best.seed) == ("1 block", SEEDS[0])
+    assert best_run([failed, with_seeds(trainings["w2-4"], learned=True, **NOTHING)]) is None
+
+
+def test_family_is_in_order_with_its_baseline_only_if_the_study_lacks_it(trainings: dict[str, Training]) -> None:
+    every = list(trainings.values())
+    for family, names in (
+        ("width", ["w2-4", "width", "w10-20"]),  # by filters
+        ("depth", ["depth-1", "depth-2"]),  # by blocks
+        ("custom", ["deep", "plain", "huge"]),  # by parameters
+    ):
+        assert [one.described.name for one in family_members(family, every)] == names  # type: ignore[arg-type]
+        assert all(one == trainings[one.described.name] for one in family_members(family, every))  # type: ignore[arg-type]
+
+
+def test_accuracies_are_a_row_per_run_with_the_notebook_s_on_its_data(trainings: dict[str, Training]) -> None:
+    table = accuracy_table([trainings["w2-4"], trainings["deep"]], fashion_mnist=True)
+    assert table.astype(object).where(table.notna(), None).to_numpy().tolist() == [
+        ["w2-4", "(2, 4)", 900, 7, 0.32, False, 0.888],
+        ["w2-4", "(2, 4)", 900, 0, 0.80, True, 0.888],
+        ["w2-4", "(2, 4)", 900, 1, 0.84, True, 0.888],
+        ["w2-4", "(2, 4)", 900, 2, None, False, 0.888],
+        *(["deep", "deep", 950, seed, 0.95 + k / 200, True, None] for k, seed in enumerate(SEEDS)),
+    ]
+    assert accuracy_table([trainings["w2-4"]], fashion_mnist=False)["reference"].isna().all()
+    assert list(accuracy_table([], fashion_mnist=True).columns) == list(table.columns)
+    third = accuracy_table([with_seeds(trainings["w2-4"], test_accuracy=1 / 3)], fashion_mnist=True)
+    assert table_text(third).splitlines()[:2] == [
+        "architecture,parameters,seed,test_accuracy,learned,reference", '"(2, 4)",900,7,0.333333,False,0.888000',
+    ]  # fmt: skip
+
+
+def test_epochs_of_all_are_one_table_with_their_architectures(trainings: dict[str, Training]) -> None:
+    chosen = [trainings["w2-4"], trainings["depth-2"]]
+    curves, layers = read_epochs(chosen, HISTORY_COLUMNS), read_epochs(chosen, LAYER_COLUMNS)
+    assert list(curves.columns) == ["name", "architecture", *HISTORY_COLUMNS] == list(read_epochs([], HISTORY_COLUMNS))
+    rows = [tuple(row) for row in curves[["name", "architecture", "seed", "epoch", "loss"]].to_numpy().tolist()]
+    assert [rows[0], rows[9], rows[10]] == [
+        ("w2-4", "(2, 4)", 7, 1, 1.05), ("w2-4", "(2, 4)", 2, 1, 1.02), ("depth-2", "2 blocks", 7, 1, 0.88),
+    ]  # fmt: skip
+    assert list(curves.index) == list(range(22))
+    assert layers.iloc[1].to_list() == ["w2-4", "(2, 4)", 7, 0, "block1_conv2", 0.5, 0.0, 0.016]
+    assert read_epochs([], LAYER_COLUMNS).empty
 
 
 @pytest.mark.parametrize(
@@ -134,64 +151,70 @@ def broken(project: Path, *, status: int = 1) -> str:
     [
         ("results.json", None, "missing"),
         ("results.json", "", "not JSON"),
-        ("results.json", "[]", "should be a valid dictionary"),
+        ("results.json", "[]", "the file: .* valid dictionary"),
         ("results.json", "{}", "architecture: Field required"),
         ("results.json", "\x00\xff", "not JSON"),
         ("history.csv", None, "missing"),
-        ("history.csv", "", "no table of seed, epoch"),
-        ("history.csv", "seed,epoch\n0,1\n", "no table of seed, epoch"),
-        ("history.csv", "seed,epoch,loss,accuracy,val_loss,val_accuracy\n0,one,1,1,1,1\n", "no table of seed, epoch"),
+        ("history.csv", "", "expected a table of seed, epoch"),
+        ("history.csv", "seed,epoch\n0,1\n", "expected a table of seed, epoch"),
+        ("history.csv", f"{','.join(HISTORY_COLUMNS)}\n0,one,1,1,1,1\n", "expected a table of seed, epoch"),
+        ("layers.csv", None, "missing"),
+        ("predictions.npz", None, "missing"),
+        ("predictions.npz", "damaged", "damaged"),
     ],
 )
-def test_missing_or_misshapen_input_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: str | None, reason: str
+def test_missing_or_damaged_input_is_named_with_the_command_that_helps(
+    trainings: dict[str, Training], file: str, content: str | None, reason: str
 ) -> None:
-    path = tmp_path / "data/models/w2-4" / file
-    path.parent.mkdir(parents=True)
+    path = Path("data/models/w2-4") / file
+    path.unlink()
     if content is not None:
         path.write_text(content, encoding="latin-1")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=f"^data/models/w2-4/{file}: .*{reason}"):
-        (read_results if file == "results.json" else read_history)("w2-4")
+    columns = LAYER_COLUMNS if file == "layers.csv" else HISTORY_COLUMNS
+    read: dict[str, Callable[[], Any]] = {
+        "results.json": lambda: read_results("w2-4"),
+        "predictions.npz": lambda: read_predictions("w2-4", 1),
+    }
+    with pytest.raises(InputError, match=rf"^{path}: .*{reason}.*`dvc checkout --force data/models/w2-4`"):
+        read.get(file, lambda: read_epochs([trainings["w2-4"]], columns))()
+
+
+def test_predictions_are_those_of_the_seed(trainings: dict[str, Training]) -> None:
+    assert np.array_equal(read_predictions("w2-4", 1), probabilities(right=3))
+    with pytest.raises(InputError, match=r"predictions\.npz: expected seed-2, got seed-7, seed-0, seed-1\. Run `dvc "):
+        read_predictions(trainings["w2-4"].described.name, 2)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("learned", None), ("test_accuracy", 1.5), ("epochs_to_learn", 0), ("test_loss", -1.0)]
+)
+def test_results_with_an_impossible_number_are_refused(
+    trainings: dict[str, Training], key: str, value: float | None
+) -> None:
+    content = trainings["w2-4"].results.model_dump(mode="json")
+    content["seeds"]["7"][key] = value
+    Path("data/models/w2-4/results.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"results\.json: seeds\.7\.{key}: "):
+        read_results("w2-4")
+
+
+def test_results_of_other_seeds_or_another_architecture_are_refused(trainings: dict[str, Training]) -> None:
+    params, described = load_params(), trainings["w2-4"].described
+    seeds = params.model_copy(update={"train": params.train.model_copy(update={"seeds": [0, 3]})})
+    with pytest.raises(InputError, match=r"^data/models/w2-4: expected results of seeds 0, 3, got 7, 0, 1, 2\. Run `"):
+        load_results(described, seeds)
+    wider = described._replace(architecture=trainings["width"].described.architecture)
+    with pytest.raises(InputError, match=r"^data/models/w2-4: expected results of .*\[8, 16\].*, got .*\[2, 4\].*"):
+        load_results(wider, params)
 
 
 @pytest.mark.parametrize("file", ["results.json", "history.csv"])
-def test_damaged_input_is_brought_back_by_what_the_message_says(small: Path, file: str) -> None:
+def test_the_command_in_the_message_restores_what_is_missing(small: Path, file: str) -> None:
     (small / "data/models/w2-4" / file).unlink()
     before = (small / "metrics/study.json").read_bytes()
-    message = broken(small)
-    assert f"data/models/w2-4/{file}: missing" in message
+    message = run(sys.executable, "-m", "stages.aggregate", cwd=small, status=1)
+    assert message.startswith(f"aggregate: data/models/w2-4/{file}: missing")
     assert (small / "metrics/study.json").read_bytes() == before
-    assert ran_by_hint(message, small) == before
-
-
-def ran_by_hint(message: str, project: Path) -> bytes:
-    """Do what the message says first, and give the metrics that come of it."""
-    command = message.split("`")[1]
-    assert command == "dvc checkout --force data/models/w2-4"
-    run(*command.split(), cwd=project)
-    run(sys.executable, "-m", "stages.aggregate", cwd=project)
-    return (project / "metrics/study.json").read_bytes()
-
-
-def test_models_folder_that_was_deleted_by_hand_is_brought_back(small: Path) -> None:
-    shutil.rmtree(small / "data/models")
-    assert "data/models/width/results.json: missing" in broken(small)
-    run("dvc", "repro", cwd=small)
-    assert run("git", "status", "--porcelain", cwd=small) == ""
-
-
-def test_results_of_another_architecture_or_of_other_seeds_are_refused(small: Path) -> None:
-    edit_params(small, "  dense_units: 80 ", "  dense_units: 81 ")
-    assert "params.yaml describes" in broken(small)
-    edit_params(small, "  dense_units: 81 ", "  dense_units: 80 ")
-    edit_params(small, "  - 0\n", "  - 0\n  - 7\n")
-    assert "data/models/width: holds seeds 0, params.yaml asks for 0, 7" in broken(small)
-
-
-def test_other_numbers_than_a_fraction_are_refused(small: Path) -> None:
-    path = small / "data/models/w2-4/results.json"
-    content = json.loads(path.read_text())
-    content["seeds"]["0"]["test_accuracy"] = 1.5
-    path.write_text(json.dumps(content))
-    assert "seeds.0.test_accuracy" in broken(small)
+    run(*message.split("`")[1].split(), cwd=small)
+    run(sys.executable, "-m", "stages.aggregate", cwd=small)
+    assert (small / "metrics/study.json").read_bytes() == before

@@ -1,4 +1,4 @@
-"""The numbers on the page, read out of its HTML, of a made-up study in which a wrong formula gives another number."""
+"""The numbers of the page and of its charts, of a made-up study in which a wrong formula gives another number."""
 
 import html
 import json
@@ -7,113 +7,138 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.conftest import said
+from tests.conftest import ROOT
+from tests.made_up_study import RUNS, SEEDS, aggregate, write_study
+from tests.report.conftest import visible_text
+from tests.report.specifications import Specification, layer
 
-LABELS = ["(2, 4)", "(8, 16)", "(10, 20)", "1 block", "2 blocks"]
-
-
-def test_page_says_what_was_trained_and_from_when_on_a_run_has_started(text: str) -> None:
-    """Half the training labels are of one class, a quarter of each other: 1.5 ln 2 nats."""
-    words = said(text)
-    assert "every architecture trained for 3 epochs on 12 images of fashion-mnist, from 4 seeds." in words
-    assert "ever fell below 0.993 nats, which is 2.2 / ln 10 of the plateau" in words
-    assert "the entropy of the training labels, 1.040 nats" in words
-    assert "The 3 classes are the labels that occur: 2, 5, 9." in words
+CUSTOM = ["deep", "plain", "huge"]  # by their parameters
+LABELS = ["(2, 4)", "(8, 16)", "(10, 20)", "1 block", "2 blocks", *CUSTOM]
 
 
-def table(text: str) -> dict[str, dict[str, tuple[str, str]]]:
-    """By architecture and heading: what a cell shows, and what it is sorted by."""
+def table(text: str) -> dict[str, dict[str, str]]:
+    """Return the table of all architectures: its cells by architecture and heading."""
     body = re.search(r'<table class="sortable">(.*?)</table>', text, flags=re.DOTALL)
     assert body
-    head, _, rows = body[1].partition("</thead>")
-    titles = [html.unescape(title) for title in re.findall(r"<button[^>]*>(.*?)</button>", head)][1:]
-    seen: dict[str, int] = {}
-    names = []
-    for title in titles:
-        seen[title] = seen.get(title, 0) + 1
-        names.append(title if seen[title] == 1 else f"{title} {seen[title]}")
-    found = {}
-    for row in re.findall(r"<tr>(.*?)</tr>", rows, flags=re.DOTALL):
-        label = re.search(r'<th scope="row">(.*?)</th>', row)
-        assert label
-        cells = re.findall(r'<td(?: data-value="(.*?)")?>(.*?)</td>', row)
-        found[html.unescape(label[1])] = {
-            name: (shown, value) for name, (value, shown) in zip(names, cells, strict=True)
-        }
-    return found
+    titles = [html.unescape(title) for title in re.findall(r"<button[^>]*>(.*?)</button>", body[1])][1:]
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', body[1], flags=re.DOTALL)
+    return {
+        html.unescape(label): dict(zip(titles, re.findall(r"<td>(.*?)</td>", cells), strict=True))
+        for label, cells in rows
+    }
 
 
-def test_table_has_every_number_of_an_architecture_as_it_is_shown_and_as_it_sorts(text: str) -> None:
+def test_page_says_what_was_trained_and_when_a_run_counts_as_learned(text: str) -> None:
+    """Half the training labels are of one class, a quarter of each other: 1.5 ln 2 nats."""
+    words = visible_text(text)
+    assert "every architecture trained for 3 epochs on 12 images of fashion-mnist, from 4 seeds." in words
+    assert "ever fell below 0.993 nats, which is 2.2 / ln 10 of the" in words
+    assert "the entropy of the training labels, 1.040 nats" in words
+    assert "The data have 3 classes." in words
+
+
+def test_table_has_every_number_of_an_architecture(text: str) -> None:
     rows = table(text)
     assert list(rows) == LABELS
-    shown = {title: cell for title, (cell, _) in rows["(2, 4)"].items()}
-    assert shown == {
+    assert rows["(2, 4)"] == {
         "family": "width",
         "parameters": "900",
-        "operations an image": "0.2 M",
+        "FLOPs per image": "0.2 M",
         "learned": "2 of 4",
-        "95 % interval": "7 to 93",
+        "learned, 95 %": "7 to 93",
         "test accuracy, learned": "82.00",
-        "deviation": "2.83",
-        "95 % interval 2": "56.59 to 107.41",
+        "standard deviation": "2.83",
+        "test accuracy, 95 %": "56.59 to 107.41",
         "over all runs": "65.33",
         "validation": "59.00",
     }
-    sorted_by = {title: float(value) for title, (_, value) in rows["(2, 4)"].items() if value and title != "family"}
-    assert sorted_by == {
-        "parameters": 900,
-        "operations an image": 240_320,
-        "learned": 0.5,
-        "95 % interval": pytest.approx(0.0676, abs=1e-4),
-        "test accuracy, learned": pytest.approx(0.82),
-        "deviation": pytest.approx(0.02828, abs=1e-5),
-        "95 % interval 2": pytest.approx(0.56588, abs=1e-5),
-        "over all runs": pytest.approx(0.65333, abs=1e-5),
-        "validation": pytest.approx(0.59),
-    }
-    one = rows["(10, 20)"]
-    assert [one[title][0] for title in ("learned", "test accuracy, learned", "over all runs")] == [
-        "1 of 4", "78.00", "43.50",
-    ]  # fmt: skip
-    assert one["deviation"][1] == one["95 % interval 2"][1] == ""  # sorts last
+    assert list(rows["(10, 20)"].values())[3:9] == ["1 of 4", "1 to 81", "78.00", "-", "-", "43.50"]
 
 
-def sections(text: str) -> list[str]:
-    """Their order in the page, which its list of links has too."""
-    found = re.findall(r'<section id="(\w+)"', text)
-    assert re.findall(r'<a href="#(\w+)">', text) == found
-    return found
-
-
-def test_page_of_several_seeds_begins_with_the_verdicts_that_of_one_with_its_accuracy(
-    text: str, reproduced: Path
-) -> None:
-    last = ["errors", "provenance"]
-    assert sections(text) == ["verdicts", "accuracy", "starting", "curves", "why", "cost", "table", *last]
-    one_seed = (reproduced / "plots/report.html").read_text()
-    assert sections(one_seed) == ["table", "accuracy", "verdicts", "starting", "curves", "why", "cost", *last]
-    assert "The blue tick is the mean of those that learned, with its 95 % interval." in said(text)
-    assert "The blue tick" not in said(one_seed)
-    assert "on 900 images of tests/sample, from 1 seed." in said(one_seed)
-    assert "on record" not in said(one_seed), "other data than the record's"
-    assert list(table(one_seed)["(2, 4)"]) == [
-        "test accuracy", "validation", "learned", "parameters", "operations an image", "family",
-    ]  # fmt: skip
-
-
-def test_verdicts_and_data_are_those_of_the_study(text: str, made_up: Path) -> None:
-    words = said(text)
-    for entry in json.loads((made_up / "metrics/verdicts.json").read_text()).values():
+def test_sections_verdicts_and_data_are_those_of_the_study(text: str, compared: Path) -> None:
+    sections = re.findall(r'<section id="(\w+)"', text)
+    assert re.findall(r'<a href="#(\w+)">', text) == sections
+    assert sections == ["verdicts", "accuracy", "curves", "why", "cost", "table", "errors", "provenance"]
+    words = visible_text(text)
+    for entry in json.loads((compared / "metrics/verdicts.json").read_text()).values():
         assert f"{entry['claim']}: {entry['verdict']}" in words
         assert entry["sentence"] in words
-    assert words.count(" by the 5 seeds on record") == words.count("On record (records/study): ") == 1
     assert re.search(
         r"The number of blocks has an optimum: [a-z ]+ here, contradicted in part by the 5 seeds on record .*? "
         r"On record \(records/study\): made up, of five seeds",
         words,
     )
-    assert re.findall(r'<th scope="row">(\w+)</th><td>(\d+)</td>', text) == [
-        ("train", "12"),
-        ("validation", "4"),
-        ("test", "6"),
+    parts = re.findall(r'<th scope="row">(\w+)</th><td>(\d+)</td>', text)
+    assert parts == [("train", "12"), ("validation", "4"), ("test", "6")]
+
+
+def test_accuracy_charts_are_of_their_family(charts: dict[str, Specification]) -> None:
+    for family, labels in (("width", LABELS[:3]), ("depth", LABELS[3:5]), ("custom", CUSTOM)):
+        points = layer(charts[f"accuracy-{family}"], "point")
+        assert points.drawn("x", "xOffset") == [(label, seed) for label in labels for seed in SEEDS]
+    assert layer(charts["accuracy-width"], "rule").drawn("x", "y", "y2") == [
+        ("(2, 4)", pytest.approx(56.588, abs=1e-3), pytest.approx(107.412, abs=1e-3)),
+        ("(8, 16)", pytest.approx(84.065, abs=1e-3), pytest.approx(94.935, abs=1e-3)),
     ]
+    assert layer(charts["accuracy-width"], "tick", 1).drawn("y") == [(pytest.approx(82.0),), (pytest.approx(89.5),)]
+
+
+def test_learning_curves_are_training_loss_and_monitored_accuracy(charts: dict[str, Specification]) -> None:
+    first = RUNS["w2-4"][0]
+    loss, accuracy = (layer(charts[f"curves-{measure}"], "line") for measure in ("loss", "accuracy"))
+    assert loss.drawn("color", "detail", "x", "y")[:3] == [("(2, 4)", 7, k + 1, first.losses[k]) for k in range(3)]
+    assert accuracy.drawn("y")[:3] == [(value,) for value in first.validation]
+    assert len(loss.rows) == 8 * 4 * 3 - 2  # the seed that diverged in its second epoch has one
+    assert layer(charts["curves-loss"], "rule").drawn("y") == [(pytest.approx(1.03972, abs=1e-5),)]
+    assert not [found for found in charts["curves-accuracy"]["layer"] if found["mark"]["type"] == "rule"]
+    dashes = dict(loss.drawn("color", "strokeDash"))
+    assert [dashes[name] for name in ("(2, 4)", "1 block", *CUSTOM)] == ["width", "depth"] + ["custom"] * 3
+
+
+def test_each_cost_has_a_front_of_its_own(charts: dict[str, Specification]) -> None:
+    accuracies = dict(zip(LABELS, [59.0, 88.0, 45.25, 81.5, 73.0, 90.0, 89.0, 99.0], strict=True))
+    fronts = {}
+    for cost in ("parameters", "training_flops"):
+        points, front = layer(charts[f"cost-{cost}"], "point"), layer(charts[f"cost-{cost}"], "line")
+        assert points.field("x") == front.field("x") == cost
+        assert dict(points.drawn("color", "y")) == pytest.approx(accuracies)
+        fronts[cost] = [row["architecture"] for row in front.rows]
+    assert fronts == {
+        "parameters": ["2 blocks", "deep", "huge"],  # 800, 950 and 6000
+        "training_flops": ["plain", "huge"],
+    }
+
+
+def test_layers_are_those_of_the_best_run_that_learned_and_of_one_that_failed(
+    text: str, charts: dict[str, Specification]
+) -> None:
+    assert "A run that learned: huge, seed 2" in visible_text(text)  # 99.5 % of the test images
+    assert "A run that never learned: (2, 4), seed 7" in visible_text(text)
+    for outcome, seed in (("learned", 2), ("failed", 7)):
+        lines = layer(charts[f"gradient-{outcome}"], "line")
+        assert lines.drawn("x", "color", "y")[0] == (0, "block1_conv1", 0.001 * (seed + 1))
+        assert {epoch for (epoch,) in lines.drawn("x")} == {0, 1, 2, 3}
+        assert layer(charts[f"saturated-{outcome}"], "line").drawn("x", "y")[-1] == (3, 0.3)
+
+
+def test_errors_are_shown_with_escaped_names_of_classes(tmp_path: Path) -> None:
+    """Of one seed and without the custom networks, (8, 16) is best and gets three of six test images wrong."""
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    write_study(tmp_path, chosen=[0])
+    aggregate(tmp_path)
+    text = (tmp_path / "plots/report.html").read_text()
+    captions = re.findall(r"<figcaption>([^<]*, predicted [^<]*)</figcaption>", text)
+    assert [caption.replace("&nbsp;", " ") for caption in captions] == [
+        "nine, predicted &lt;b&gt;two with 75.0 %",
+        "five, predicted nine with 70.0 %",
+        "five, predicted nine with 65.0 %",
+    ]
+    assert re.findall(r'<th scope="row">([^<]*)</th><td>([^<]*)</td><td>(\d)</td><td>([\d.]+)</td>', text) == [
+        ("five", "nine", "2", "66.7"), ("nine", "&lt;b&gt;two", "1", "50.0"),
+    ]  # fmt: skip
+
+
+def test_page_is_one_small_file(text: str) -> None:
+    assert len(text.encode()) < 1_200_000
+    markup = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert re.findall(r"""(?:src|href)="(?!data:|#)""", markup) == []

@@ -6,13 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-
-from stages.report.mistakes import class_errors, confident_errors
-from stages.report.style import COLOURS, colours
-from stages.training.dataset import Split
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -60,7 +55,7 @@ def opened(browser: Browser, path: Path, width: int, scheme: str = "light") -> t
 
 
 @browser_wanted
-@pytest.mark.parametrize("study", ["reproduced", "made_up"], ids=["one seed", "several"])
+@pytest.mark.parametrize("study", ["reproduced", "compared"], ids=["one seed", "several"])
 @pytest.mark.parametrize(
     ("name", "width", "scheme"), [("wide", 1440, "light"), ("phone", 360, "light"), ("dark", 1440, "dark")]
 )
@@ -83,7 +78,7 @@ def test_page_is_drawn_without_network_complaints_or_overlaps(
 
 
 @browser_wanted
-@pytest.mark.parametrize("study", ["reproduced", "made_up"], ids=["one seed", "several"])
+@pytest.mark.parametrize("study", ["reproduced", "compared"], ids=["one seed", "several"])
 @pytest.mark.parametrize(("width", "media"), [(1440, "screen"), (718, "print")], ids=["desktop", "A4"])
 def test_table_shows_all_its_columns_with_every_interval(
     browser: Browser, request: pytest.FixtureRequest, study: str, width: int, media: Literal["screen", "print"]
@@ -150,41 +145,7 @@ def test_every_chart_tells_a_screen_reader_what_it_shows(browser: Browser, repro
     labels = page.evaluate(
         "[...document.querySelectorAll('.chart svg')].map((svg) => svg.outerHTML.includes('aria-label'))"
     )
-    assert len(labels) >= 10
+    assert len(labels) >= 8
     assert all(labels)
     assert page.locator("img:not([alt])").count() == 0
     assert page.locator("h1").count() == 1
-
-
-def test_page_is_small_and_asks_for_nothing(reproduced: Path) -> None:
-    page = reproduced / "plots/report.html"
-    assert page.stat().st_size < 2_000_000
-    markup = re.sub(r"<script>.*?</script>", "", page.read_text(), flags=re.DOTALL)
-    assert re.findall(r"""(?:src|href)="(?!data:|#)""", markup) == []
-    assert "seed 0" in markup
-
-
-def test_errors_are_counted_class_by_class() -> None:
-    probabilities = np.eye(3, dtype=np.float32)[[0, 1, 1, 2, 2, 0]]
-    test = Split(np.zeros((6, 2, 2), dtype=np.uint8), np.array([0, 0, 0, 2, 2, 2], dtype=np.uint8))
-    table = class_errors(probabilities, test, ["a", "b", "c"])
-    assert table.to_dict("records") == [
-        {"name": "a", "wrong": pytest.approx(2 / 3), "mistaken_for": "b"},
-        {"name": "c", "wrong": pytest.approx(1 / 3), "mistaken_for": "a"},
-    ]
-
-
-def test_most_surely_wrong_images_come_first() -> None:
-    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.05, 0.95]], dtype=np.float32)
-    test = Split(np.zeros((4, 2, 2), dtype=np.uint8), np.array([0, 1, 0, 0], dtype=np.uint8))
-    errors = confident_errors(probabilities, test, ["a", "b"])
-    assert [(error["number"], error["truth"], error["said"]) for error in errors] == [
-        (3, "a", "b"),
-        (2, "a", "b"),
-        (1, "b", "a"),
-    ]
-
-
-def test_colours_are_told_apart_among_twenty() -> None:
-    assert len(set(colours([str(k) for k in range(20)]))) == 20
-    assert colours(["a"] * 21)[20] == COLOURS[0]

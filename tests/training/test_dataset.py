@@ -1,11 +1,21 @@
-"""What a data set says of its labels, whatever numbers they are."""
-
+import io
 import math
+import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from stages.training.dataset import Dataset, Split
+from stages.training.dataset import REPAIR, Dataset, Split, read_dataset, write_dataset
+from stages.training.files import InputError
+
+Arrays = dict[str, Any]
+MANY = settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def labelled(labels: list[int]) -> Split:
@@ -16,52 +26,175 @@ def dataset_of(train: list[int], test: list[int]) -> Dataset:
     return Dataset(labelled(train), labelled([]), labelled(test))
 
 
-def entropy_of(sizes: list[int]) -> float:
-    train = [label for label, size in enumerate(sizes) for _ in range(size)]
-    return dataset_of(train, train).chance_loss
+def part(count: int, *channels: int) -> Split:
+    shape = (count, 4, 5, *channels)
+    return Split(np.arange(math.prod(shape), dtype=np.uint8).reshape(shape), np.arange(count, dtype=np.uint8) % 3)
 
 
-@pytest.mark.parametrize(
-    "labels", [list(range(10)), list(range(0, 250, 25)), list(range(1, 27)), [7, 255], list(range(256))]
-)
-def test_classes_are_the_labels_that_occur(labels: list[int]) -> None:
-    dataset = dataset_of(labels[::-1] * 2, labels[:1])
+DATASET = Dataset(part(6), part(2), part(3))
+
+
+@pytest.mark.parametrize("labels", [list(range(10)), list(range(0, 250, 25)), [7, 255], list(range(256))])
+def test_classes_are_the_labels_that_occur_in_training(labels: list[int]) -> None:
+    dataset = dataset_of(labels[::-1] * 2, labels[-2:][::-1])
     assert dataset.classes == len(labels)
     assert dataset.labels.tolist() == labels
     indexed = dataset.indexed(dataset.train)
     assert indexed.labels.dtype == np.uint8
     assert indexed.labels.tolist() == list(range(len(labels)))[::-1] * 2
     assert indexed.images is dataset.train.images
-
-
-def test_a_part_s_labels_are_indexed_among_those_of_training() -> None:
-    dataset = dataset_of([3, 9, 40], [40, 9])
-    assert dataset.indexed(dataset.test).labels.tolist() == [2, 1]
-
-
-def test_labels_from_0_on_are_their_own_indices_to_the_byte() -> None:
-    train = labelled([2, 0, 1, 1])
-    assert Dataset(train, train, train).indexed(train).labels.tobytes() == train.labels.tobytes()
+    assert dataset.indexed(dataset.test).labels.tolist() == [len(labels) - 1, len(labels) - 2]
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7, 10, 26, 256])
 @pytest.mark.parametrize("size", [1, 3, 90, 550])
-def test_entropy_of_equally_frequent_labels_is_the_logarithm_of_their_number_to_the_bit(
+def test_chance_loss_of_equally_frequent_labels_is_exactly_the_logarithm_of_their_number(
     classes: int, size: int
 ) -> None:
-    assert entropy_of([size] * classes) == math.log(classes)
+    assert dataset_of(list(range(classes)) * size, [0]).chance_loss == math.log(classes)
 
 
 @pytest.mark.parametrize(
     ("sizes", "entropy"),
     [
         ([90, 10], 0.3250830),  # -0.9 ln 0.9 - 0.1 ln 0.1
-        ([900, 100], 0.3250830),
         ([2, 1, 1], 1.5 * math.log(2)),
         ([91, 1, 1, 1, 1, 1, 1, 1, 1, 1], 0.5002881),  # -0.91 ln 0.91 - 9 x 0.01 ln 0.01
         ([5, 0, 5], math.log(2)),  # a label that does not occur is no class
         ([4], 0.0),
     ],
 )
-def test_entropy_is_that_of_the_labels_frequencies(sizes: list[int], entropy: float) -> None:
-    assert entropy_of(sizes) == pytest.approx(entropy, abs=1e-7)
+def test_chance_loss_is_the_entropy_of_the_labels(sizes: list[int], entropy: float) -> None:
+    train = [label for label, size in enumerate(sizes) for _ in range(size)]
+    assert dataset_of(train, train).chance_loss == pytest.approx(entropy, abs=1e-7)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_what_is_written_is_read_and_equal_data_sets_have_equal_bytes(
+    tmp_path: Path, channels: tuple[int, ...]
+) -> None:
+    dataset = Dataset(part(6, *channels), part(2, *channels), part(3, *channels))
+    for name in ("one.npz", "two.npz"):
+        write_dataset(tmp_path / name, dataset)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["one.npz", "two.npz"]
+    read = read_dataset(tmp_path / "one.npz")
+    assert_equal(read, dataset)
+    assert (read.image_shape, read.classes) == ((4, 5, *(channels or (1,))), 3)
+    assert read.monitored is read.validation
+    assert read._replace(validation=part(0)).monitored is read.test
+
+
+def assert_equal(read: Dataset, dataset: Dataset) -> None:
+    for one, other in zip(read, dataset, strict=True):
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_array_equal(one.labels, other.labels)
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a data set file, written once: each writing waits for the disk."""
+    path = tmp_path_factory.mktemp("dataset") / "d.npz"
+    write_dataset(path, DATASET)
+    return path.read_bytes()
+
+
+def arrays_of(content: bytes) -> Arrays:
+    with np.load(io.BytesIO(content)) as archive:
+        return dict(archive)
+
+
+def refusal(path: Path) -> str:
+    """Return the one line that refuses the file and says how to repair it."""
+    with pytest.raises(InputError) as caught:
+        read_dataset(path)
+    line = str(caught.value)
+    assert line.startswith(f"{path}: ")
+    assert line.endswith(REPAIR)
+    assert len(line.splitlines()) == 1
+    return line
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"train_images": None}, "train_images or train_labels is missing"),
+        ({"train_images": np.zeros((6, 4, 5), np.float32)}, "train: expected uint8 images [N, H, W]"),
+        ({"train_images": np.zeros((6, 4, 5, 2), np.uint8)}, "got uint8[6, 4, 5, 2]"),
+        ({"train_labels": np.zeros(6, np.int64)}, "int64[6]"),
+        ({"train_labels": np.zeros(5, np.uint8)}, "uint8[5]"),
+        ({"train_labels": np.uint8(3)}, "uint8[]"),
+        ({"test_images": np.zeros((3, 20), np.uint8)}, "test: expected"),
+        ({"test_images": np.zeros((3, 5, 4), np.uint8)}, "images of different shapes: [(4, 5), (5, 4)]"),
+        ({"test_images": np.zeros((3, 4, 5, 3), np.uint8)}, "images of different shapes: [(4, 5), (4, 5, 3)]"),
+        (
+            {"test_images": np.zeros((0, 4, 5), np.uint8), "test_labels": np.zeros(0, np.uint8)},
+            "no training or no test",
+        ),
+        ({"test_labels": np.array([0, 1, 3], np.uint8)}, "test_labels: a label that no training image has"),
+        ({"validation_labels": np.array([0, 9], np.uint8)}, "validation_labels: a label that no training image has"),
+        ({"train_images": np.array([{"a": 1}], dtype=object)}, "damaged"),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path: Path, content: bytes, change: Arrays, reason: str) -> None:
+    arrays = {name: array for name, array in (arrays_of(content) | change).items() if array is not None}
+    with (tmp_path / "d.npz").open("wb") as file:
+        np.savez(file, **arrays)
+    assert reason in refusal(tmp_path / "d.npz")
+
+
+def zipped(members: list[str], text: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in members:
+            archive.writestr(name, text)
+    return file.getvalue()
+
+
+def with_open_header(content: bytes) -> bytes:
+    """A header that ends inside its brackets, of an array too long for the checksum to be seen first."""
+    file = io.BytesIO()
+    np.savez(file, **arrays_of(content) | {"train_images": np.zeros((300, 100, 10), np.uint8)})
+    return file.getvalue().replace(b"(300, 100, 10)", b"(300, 100, 10,")
+
+
+def with_compression(content: bytes, kind: int) -> bytes:
+    """The first member's entry in the directory says that it is compressed, which it is not."""
+    place = content.index(b"PK\x01\x02") + 10
+    return content[:place] + bytes([kind]) + content[place + 1 :]
+
+
+def test_files_of_another_kind_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "d.npz"
+    assert "missing" in refusal(path)
+    for other in (
+        zipped(["a.txt"], "text"), zipped([f"{name}.npy" for name in arrays_of(content)], "no array"),
+        with_open_header(content), *(with_compression(content, kind) for kind in (8, 12, 14, 99)),
+        *(content[:length] for length in range(0, len(content), 50)),
+    ):  # fmt: skip
+        path.write_bytes(other)
+        refusal(path)
+
+
+@MANY
+@given(end=st.binary(max_size=60), start=st.sampled_from([b"", b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY\x01\x00"]))
+def test_random_bytes_are_refused(tmp_path: Path, end: bytes, start: bytes) -> None:
+    (tmp_path / "d.npz").write_bytes(start + end)
+    refusal(tmp_path / "d.npz")
+
+
+@MANY
+@given(changes=st.lists(st.tuples(st.integers(0), st.integers(0, 255)), min_size=1, max_size=4))
+def test_other_bytes_here_and_there_are_refused_or_change_nothing(
+    tmp_path: Path, content: bytes, changes: list[tuple[int, int]]
+) -> None:
+    changed = bytearray(content)
+    for place, byte in changes:
+        changed[place % len(changed)] = byte
+    (tmp_path / "d.npz").write_bytes(changed)
+    try:
+        read = read_dataset(tmp_path / "d.npz")
+    except InputError:
+        refusal(tmp_path / "d.npz")
+    else:
+        assert_equal(read, DATASET)

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from stages.checkpoints import cpu_kind as processor_kind
 from stages.common import LIBRARIES, REPORT_LIBRARIES, InputError, read_libraries, read_yaml
 from stages.params import PARAMS_FILE
-from stages.checkpoints import cpu_kind as processor_kind
 from tools.common.git import file_at, git, git_bytes
 from tools.comparing.lock import Lock, named_code, named_params, other_keys
 

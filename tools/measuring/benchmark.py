@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+from tools.common.markdown import table
 
 from stages.common import DATASET_FILE, reported_in_one_line
 from stages.params import StudyArchitecture, load_params
 from stages.training.architecture import Train
 from stages.training.dataset import Dataset, Split, read_dataset
 from stages.training.files import write_text
-from tools.common.markdown import table
 from tools.measuring import keras_ways, torch_ways
 from tools.measuring.contenders import WITHOUT_PAUSE, Contender
 from tools.measuring.keras_ways import PIECES, ours, sgemm

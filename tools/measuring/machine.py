@@ -6,8 +6,8 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from stages.params import PARAMS_FILE
 from stages.checkpoints import processor_flags
+from stages.params import PARAMS_FILE
 from tools.common.git import git
 
 PACKAGES = ("tensorflow", "keras", "numpy", "torch")

@@ -13,7 +13,7 @@ from stages.training.files import sha256, whole_file, write_text
 from stages.data.class_names import CLASS_NAMES
 from stages.training.dataset import Split
 from stages.data.idx import FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, UNSIGNED_BYTE
-from stages.data.sources import SUMS
+from stages.data.download import SUMS
 
 SUMMED = sorted((*FILES, CLASS_NAMES))
 

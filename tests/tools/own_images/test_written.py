@@ -14,7 +14,7 @@ import pytest
 
 from stages.data.class_names import CLASS_NAMES
 from stages.data.idx import TEST_IMAGES, TRAIN_IMAGES, read_idx
-from stages.data.sources import SUMS
+from stages.data.download import SUMS
 from tests.conftest import ENVIRONMENT, ROOT, run
 from tests.tools.own_images.forms import content, forms, images, left, refusal, started
 

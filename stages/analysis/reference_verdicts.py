@@ -1,0 +1,73 @@
+"""The verdicts of the study on record, which has more seeds, on the architectures that are compared here."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stages.analysis.tables import in_order
+from stages.analysis.verdicts import OPEN, Verdict
+from stages.common import InputError
+from stages.params import FAMILIES, Family, Params, read_params
+from stages.training.architecture import OVERRIDES, Architecture
+
+RECORD = Path("records/study")
+PARAMS, VERDICTS = RECORD / "params.yaml", RECORD / "metrics/verdicts.json"
+ABOUT: dict[str, tuple[Family, ...]] = {  # the families whose architectures a claim is about
+    "more_filters_raise_accuracy": ("width",),
+    "wide_networks_fail_to_learn": ("width",),
+    "more_blocks_lower_accuracy": ("depth",),
+    "width_has_an_optimum": ("width",),
+    "depth_has_an_optimum": ("depth",),
+    "best_for_its_cost": FAMILIES,
+    "together_beats_either_alone": FAMILIES,
+}
+
+
+class ReferenceVerdicts(NamedTuple):
+    """The record's verdicts by claim, and its number of seeds."""
+
+    seeds: int
+    verdicts: dict[str, Verdict]
+
+
+def reference_verdicts(params: Params, here: dict[str, Verdict]) -> ReferenceVerdicts:
+    """Return the record's verdicts that are decided and differ from `here`.
+
+    A claim counts if the record has more seeds than `params`, and the same data, training and architectures. A record
+    whose params.yaml has other keys than today's has none. Raises InputError if its verdicts cannot be read.
+    """
+    try:
+        theirs = read_params(PARAMS.read_text(encoding="utf-8"))
+    except InputError:
+        return ReferenceVerdicts(0, {})
+    seeds = len(theirs.train.seeds)
+    if seeds <= len(params.train.seeds) or _protocol(theirs) != _protocol(params):
+        return ReferenceVerdicts(seeds, {})
+    same = {family for family in FAMILIES if _architectures(family, theirs) == _architectures(family, params)}
+    decided = {
+        claim: verdict
+        for claim, verdict in _read_verdicts().items()
+        if claim in here and same.issuperset(ABOUT[claim]) and verdict.verdict not in (*OPEN, here[claim].verdict)
+    }
+    return ReferenceVerdicts(seeds, decided)
+
+
+def _read_verdicts() -> dict[str, Verdict]:
+    try:
+        return {claim: Verdict(**entry) for claim, entry in json.loads(VERDICTS.read_text(encoding="utf-8")).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{VERDICTS}: not a file of verdicts: {' '.join(str(error).split())}") from None
+
+
+def _protocol(params: Params) -> tuple[Any, ...]:
+    """Return what a run follows from except its architecture and seed; threads change rounding alone."""
+    return params.data, params.train.model_copy(update={"seeds": [], "threads": 0})
+
+
+def _architectures(family: Family, params: Params) -> list[tuple[Architecture, dict[str, float]]]:
+    """Return a family's architectures, each with the settings that it may override, in any fixed order."""
+    trained = [
+        (described.architecture, params.settings(described).model_dump(include=set(OVERRIDES)))
+        for described in in_order(family, params.architectures())
+    ]
+    return sorted(trained, key=repr)
