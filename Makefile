@@ -44,8 +44,8 @@ $(UV)/bin/uv:
 
 repro: setup  ## fetch the data, train what has changed, compare | JOBS=n: n trainings at a time
 	@$(ACTIVATE) python -m tools.repro $${JOBS:+"$$JOBS"} && python -m stages.report.summary
-	@git diff --quiet HEAD -- dvc.lock 2>/dev/null; test $$? != 1 || echo '\nThe results are not the committed ones. To go' \
-	  'back, discarding edits of params.yaml (a copy is kept):\nmake undo'
+	@git diff --quiet HEAD -- dvc.lock 2>/dev/null; test $$? != 1 || printf '%s\n' '' 'The results are not the committed' \
+	  'ones. This goes back, discarding edits of params.yaml, of which it keeps a copy:' 'make undo'
 
 quick: setup  ## the whole pipeline on 1,200 images in a copy, in two minutes
 	@$(ACTIVATE) copy=$$(python -m tools.quick $(QUICK)) && cd "$$copy" && python -m tools.repro $${JOBS:+"$$JOBS"} && \
