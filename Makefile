@@ -3,7 +3,7 @@ QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -
 # DVC reads and writes names in the locale's letters; with this in UTF-8, whatever the locale
 export PYTHONUTF8 := 1
 
-.PHONY: help setup repro cluster quick search adopt images test bench mutants lint gate same kept pr-report pr-comment report hooks remote verify audit lock clean
+.PHONY: help setup repro cluster quick search adopt images test bench lint gate equivalence checkpoints pr-report pr-comment report hooks remote verify audit lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { count = split($$2, words, " "); line = sprintf("%-11s", $$1); \
@@ -25,7 +25,7 @@ cluster: setup  ## the same on a Dask cluster: SCHEDULER=tcp://..., or one start
 	$(ACTIVATE) python -m tools.cluster.run "$$SCHEDULER" "$$GIT"
 
 quick: setup  ## the whole pipeline on a sample of 1,200 images, in a temporary copy: what the study shows, in two minutes
-	@$(ACTIVATE) copy=$$(python -m tools.quick $(QUICK)) && cd "$$copy" && python -m tools.repro $${JOBS:+"$$JOBS"} && python -m tools.outcome "$$copy"
+	@$(ACTIVATE) python -m tools.quick $(QUICK)
 
 search: setup  ## search for layers and kernels together; JOBS=n trainings at a time, or on a Dask cluster: SCHEDULER=, GIT=
 	@$(ACTIVATE) $(if $(SCHEDULER),python -m tools.cluster.search "$$SCHEDULER" "$$GIT" &&) dvc repro search/dvc.yaml
@@ -39,11 +39,8 @@ images: setup  ## make the folder TO, for data.source, of FROM: folders of pictu
 test: lint  ## the same environment, lint, types and tests; SLOW=1: the long ones, of whole runs, queues and clusters
 	$(ACTIVATE) pytest $(if $(SLOW),-m slow)
 
-bench: setup  ## time our training against other ways; FULL=1: the whole study; KINDS=1: other networks; PIECES=1: our layers
-	$(ACTIVATE) python -m tools.measuring.benchmark $(if $(FULL),--full) $(if $(KINDS),--kinds) $(if $(PIECES),--pieces)
-
-mutants: setup  ## which small wrong changes of the modules that only compute do the tests let pass? SAMPLE=1: of others
-	@$(ACTIVATE) python -m tools.$(if $(SAMPLE),sampled_)mutants
+bench: setup  ## time our training against stock Keras, the notebook's way and PyTorch; NAMES='w2-4 depth-1', IMAGES=6400
+	@$(ACTIVATE) python -m tools.benchmark $${NAMES} $${IMAGES:+--images "$$IMAGES"}
 
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy
@@ -51,11 +48,11 @@ lint: setup  ## style and types
 gate: setup  ## is dvc.lock up with the code and the parameters? needs no data
 	@$(ACTIVATE) python -m tools.gate
 
-same: setup  ## does a change of code change no result? then bring dvc.lock up to date; BASE=origin/main: of a whole branch
-	@$(ACTIVATE) python -m tools.same $${BASE:+"$$BASE"}
+equivalence: setup  ## show that a change of code changes no result, and update dvc.lock; BASE=origin/main: of a branch
+	@$(ACTIVATE) python -m tools.equivalence $${BASE:+"$$BASE"}
 
-kept: setup  ## list the trainings that are kept so that none is repeated; PRUNE=1: remove what nothing asks for
-	@$(ACTIVATE) python -m tools.kept $(if $(PRUNE),--prune)
+checkpoints: setup  ## list the stored trainings; PRUNE=30: remove those that were not used for 30 days
+	@$(ACTIVATE) python -m tools.checkpoints $${PRUNE:+"$$PRUNE"}
 
 pr-report: setup  ## what the branch changes against BASE (origin/main), as Markdown; needs no data
 	@$(ACTIVATE) python -m tools.pull_requests.report "$${BASE:-origin/main}"

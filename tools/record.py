@@ -24,9 +24,9 @@ from stages.training.files import write_text
 from stages.trials.summary import outcome
 from stages.trials.table import read_trials
 from tools.adopt import check_up_to_date
+from tools.benchmark import machine
 from tools.common.markdown import ABSENT, table
 from tools.common.pipeline import stale_stages
-from tools.measuring.machine import machine
 
 RECORDS = Path("records")
 LAYERS = "layers"

@@ -24,6 +24,16 @@ class GitError(InputError):
         self.said, self.way_round = said, way_round
 
 
+def leave_callers_repository() -> None:
+    """Drop the variables by which Git in a hook, an alias or a linked worktree binds every Git below to its repository.
+
+    Call this before Git or DVC runs for another folder. Git's settings for this command (`GIT_CONFIG_*`) stay.
+    """
+    for name in git("rev-parse", "--local-env-vars").split():
+        if not name.startswith("GIT_CONFIG_"):
+            os.environ.pop(name, None)
+
+
 def git(*arguments: str) -> str:
     """The output of a command of Git. Raises GitError where it fails."""
     return git_bytes(*arguments).decode(errors="replace")

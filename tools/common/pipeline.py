@@ -13,10 +13,10 @@ from tools.common.git import with_what_is_needed
 
 
 @contextmanager
-def opened() -> Iterator[Repo]:
-    """DVC's own view of the project. What DVC cannot read or do in the block raises InputError, with DVC's words."""
+def opened(root: str | None = None) -> Iterator[Repo]:
+    """DVC's own view of the project, or of the one at `root`. What DVC cannot read or do in the block raises InputError, with DVC's words."""
     try:
-        with Repo() as repo:
+        with Repo(root) as repo:
             yield repo
     except DvcException as error:
         cause = f": {error.__cause__}" if error.__cause__ else ""  # where in the file
