@@ -48,8 +48,7 @@ repro: setup  ## fetch the data, train what has changed, compare | JOBS=n: n tra
 	  'ones. This goes back, discarding edits of params.yaml, of which it keeps a copy:' 'make undo'
 
 quick: setup  ## the whole pipeline on 1,200 images in a copy, in two minutes
-	@$(ACTIVATE) copy=$$(python -m tools.quick $(QUICK)) && cd "$$copy" && python -m tools.repro $${JOBS:+"$$JOBS"} && \
-	  python -m stages.report.summary "$$copy"
+	@$(ACTIVATE) python -m tools.quick $(QUICK)
 
 report: setup  ## bring the page of results, plots/report.html
 	@$(ACTIVATE) if dvc checkout --quiet plots/report.html 2>/dev/null || dvc pull --quiet plots/report.html; \
@@ -80,8 +79,8 @@ images: setup  ## make a data set of your own pictures | FROM=folders, an .npz o
 cluster: setup  ## repro on a Dask cluster | SCHEDULER=tcp://..., or one started here; PROCESSOR=kind
 	@$(ACTIVATE) python -m tools.cluster study "$$SCHEDULER" $${PROCESSOR:+"$$PROCESSOR"}
 
-checkpoints: setup  ## list the stored checkpoints of trainings | PRUNE=1: remove unused ones
-	@$(ACTIVATE) python -m tools.checkpoints $(if $(PRUNE),--prune)
+checkpoints: setup  ## list the stored trainings | PRUNE=30: remove those not used for 30 days
+	@$(ACTIVATE) python -m tools.checkpoints $${PRUNE:+"$$PRUNE"}
 
 ##@ Review and share
 
@@ -102,8 +101,8 @@ test: lint  ## lint, types and tests | SLOW=1: the long tests
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy
 
-bench: setup  ## time our training against other ways | FULL=1: the study; KINDS=1: other networks; PIECES=1: layers
-	$(ACTIVATE) python -m tools.measuring.benchmark $(if $(FULL),--full) $(if $(KINDS),--kinds) $(if $(PIECES),--pieces)
+bench: setup  ## time our training against other ways | NAMES='w2-4 depth-1', IMAGES=6400
+	$(ACTIVATE) python -m tools.benchmark $${NAMES} $${IMAGES:+--images "$$IMAGES"}
 
 ##@ Maintain
 

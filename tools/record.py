@@ -25,8 +25,8 @@ from stages.training.files import write_text
 from stages.trials.search_summary import summarize
 from stages.trials.table import read_trials
 from tools.adopt import check_up_to_date
+from tools.benchmark import machine
 from tools.common.pipeline import stale_stages
-from tools.measuring.machine import machine
 
 RECORDS = Path("records")
 

@@ -16,10 +16,10 @@ STUDY, SEARCH = "dvc.yaml", "search/dvc.yaml"  # the pipeline files
 
 
 @contextmanager
-def opened() -> Iterator[Repo]:
-    """Open the project. If DVC cannot read or do something in the block, raise InputError with DVC's words."""
+def opened(root: str | None = None) -> Iterator[Repo]:
+    """Open the project, or the one at `root`. If DVC fails in the block, raise InputError with DVC's words."""
     try:
-        with Repo() as repo:
+        with Repo(root) as repo:
             yield repo
     except DvcException as error:
         cause = f": {error.__cause__}" if error.__cause__ else ""  # where in the file
