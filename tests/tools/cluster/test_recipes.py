@@ -1,5 +1,6 @@
 """The recipes for clusters: SSH, SLURM and Kubernetes, each as far as it goes on one machine."""
 
+import getpass
 import re
 import shlex
 import subprocess
