@@ -127,13 +127,12 @@ def test_variables_of_python_change_no_target(fresh: Path, tmp_path: Path, varia
     for name in ("stages", "tools"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('another package')\n")
-    output = run("env", variable.format(tmp_path), "make", "--silent", "pr-report", "BASE=HEAD", cwd=fresh)
-    assert output.startswith("Nothing changed between ")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
-def test_user_without_a_name_can_run_targets(fresh: Path) -> None:
-    """As `docker run --user 5002`."""
-    nameless = "mount --bind /dev/null /etc/passwd && exec env -u USER -u LOGNAME make --silent check"
-    output = run("sh", "-c", 'unshare --mount sh -c "$1"; true', "sh", nameless, cwd=fresh)
+    output = run("env", variable.format(tmp_path), "sh", "-c", "make --silent check; true", cwd=fresh)
     assert output.startswith("check: ")
+
+
+def test_user_without_a_name_has_one_in_targets() -> None:
+    """As after `docker run --user 5002`, where DVC looks for a name in vain."""
+    asked = ["make", "--silent", "--eval", "name: ; @echo $$USER", "name"]
+    assert run("env", "-u", "USER", *asked, cwd=ROOT) == f"{os.getuid()}\n"
+    assert run("env", "USER=me", *asked, cwd=ROOT) == "me\n"
