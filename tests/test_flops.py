@@ -8,7 +8,7 @@ from stages.training.architecture import build_model
 from stages.training.backend import tf
 from tests.kinds import KINDS
 
-ARCHITECTURES = {named.name: named.architecture for named in load_params().studied()} | KINDS
+ARCHITECTURES = {named.name: named.architecture for named in load_params().study_architectures()} | KINDS
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

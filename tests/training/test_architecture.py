@@ -20,7 +20,7 @@ PARAMETERS = {
     "depth-3": 56_020,
     "depth-4": 15_496,
 }
-STUDIED = {named.name: named.architecture for named in load_params().studied()}
+STUDIED = {named.name: named.architecture for named in load_params().study_architectures()}
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

@@ -18,7 +18,7 @@ from tests.kinds import KINDS
 SIZES = [(12, 14), (11, 13), (9, 12), (12, 9)]
 CHANNELS = [1, 2, 5, 7, 8, 15, 16, 20]
 FUSED = ("FusedBatchNormV3", "FusedBatchNormGradV3")
-STUDIED = {named.name: named.architecture for named in load_params().studied()}
+STUDIED = {named.name: named.architecture for named in load_params().study_architectures()}
 
 
 def random(*shape: int, seed: int = 0) -> tf.Tensor:

@@ -9,7 +9,7 @@ from stages.training.backend import keras, tf
 from tests.kinds import kind
 from tests.training.test_fast import random
 
-STUDIED = {named.name: named.architecture for named in load_params().studied()}
+STUDIED = {named.name: named.architecture for named in load_params().study_architectures()}
 
 
 @pytest.mark.parametrize("shards", [1, 2, 3])
