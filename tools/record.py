@@ -82,7 +82,7 @@ def write_record(place: Path, params: Params, command: str) -> None:
     if stale := ", ".join(stale_stages()):
         raise InputError(f"dvc.lock: is behind params.yaml, the data or the code at {stale}; `dvc repro` first")
     sources = {path: path for path in [PARAMS_FILE, *compared(params)]}
-    sources |= {Path(LAYERS) / f"{one.name}.csv": MODELS / one.name / "layers.csv" for one in params.studied()}
+    sources |= {Path(LAYERS) / f"{one.name}.csv": MODELS / one.name / "layers.csv" for one in params.study_architectures()}
     write_files(place, sources, readme(place.name, command))
 
 

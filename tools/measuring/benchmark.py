@@ -97,7 +97,7 @@ def main() -> None:
         machine()  # where there is no commit it says so, before minutes are spent
         params = load_params()
         dataset = shortened(read_dataset(DATASET_FILE), mode.images, mode.test_images)
-        studied = params.studied()
+        studied = params.study_architectures()
         if mode.names:
             studied = [named for named in [*studied, *OTHER_KINDS] if named.name in mode.names]
         others = PIECES if mode is ABLATION else [*keras_ways.WAYS, *(torch_ways.WAYS if find_spec("torch") else [])]

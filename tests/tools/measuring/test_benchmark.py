@@ -14,7 +14,7 @@ from tools.measuring.networks import OTHER_KINDS
 from tools.measuring.tables import epoch_flops, pieces_summary, summary
 
 SAMPLE = ROOT / "tests/sample"
-NAMED = next(named for named in load_params().studied() if named.name == "w2-4")
+NAMED = next(named for named in load_params().study_architectures() if named.name == "w2-4")
 
 
 @pytest.fixture(scope="module")
