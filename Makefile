@@ -2,87 +2,122 @@ ACTIVATE := . .venv/bin/activate &&
 QUICK := -S data.source=tests/sample -S data.validation=100 -S train.epochs=15 -S train.batch_size=32 -S train.threads=1
 # DVC reads and writes names in the locale's letters; with this in UTF-8, whatever the locale
 export PYTHONUTF8 := 1
+# DVC needs a name of the user, which a container may have none of
+export USER ?= $(shell id -u)
+# Another project's packages, and warnings as errors, are not for this project's programs
+unexport PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
+# Git sets these in a hook, in an alias and in a linked worktree; Git and DVC in a copy of the project would obey them
+unexport $(filter-out GIT_CONFIG_%,$(shell git rev-parse --local-env-vars 2>/dev/null))
 
-.PHONY: help setup repro cluster quick search adopt images test bench mutants lint gate same kept pr-report report hooks remote verify audit lock clean
+##@ Start
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { count = split($$2, words, " "); line = sprintf("%-11s", $$1); \
-	  for (k = 1; k <= count; k++) { \
-	    if (length(line " " words[k]) > 80) { print line; line = sprintf("%11s", "") } \
-	    line = line " " words[k] } \
-	  print line }' Makefile
+	@awk -F ' *## ' '/^##@ / { printf "%s%s\n", gap, substr($$0, 5); gap = "\n" } /^[a-z-]+:.*## / { \
+	  split($$1, name, ":"); split($$2, text, " [|] "); printf "  %-12s %s\n", name[1], text[1]; \
+	  if (text[2]) printf "%15s%s\n", "", text[2] }' Makefile
 
-setup: .venv/ready  ## make the environment: .venv, with the packages of requirements.lock
+# .venv is a link to .venvs/CHECKSUM-OF-THE-LOCK, renamed into place: a running training keeps its environment, and a
+# branch finds its own again. Another .venv is never changed, and used if its file `ready` equals requirements.lock.
+# uv takes pip's index-url and has settings of its own: https://docs.astral.sh/uv/configuration
+setup: $(if $(shell cmp .venv/ready requirements.lock 2>&1),.venv/ready)  ## make .venv from requirements.lock
+ENVIRONMENT := .venvs/$(shell cksum <requirements.lock | tr ' ' -)
+UV := .venvs/uv-$(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
+PIP_INDEX = $(UV)/bin/python -m pip config list | sed -n "s/^[^=]*\.index.url='\(.*\)'/\1/p" | tail -n 1
+RUN_UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PIP_INDEX))}}" $(UV)/bin/uv --quiet
+FOREIGN := $(filter-out .venvs/%,$(shell readlink .venv || ls -d .venv 2>/dev/null))
 
-# A variable of the command line is in a recipe's environment too, where the shell can quote what it holds
-.venv/ready: requirements.lock
-	@sh tools/environment.sh make "$$PYTHON"
+.venv/ready: $(if $(FOREIGN),,$(ENVIRONMENT)/ready)
+	@$(if $(FOREIGN),$(error setup: .venv: not made by `make setup`, and not for this requirements.lock. Move it away, \
+	  or install these packages into it and run `cp requirements.lock .venv/ready`))
+	@ln -sfn $(ENVIRONMENT) .venvs/link
+	@$(ENVIRONMENT)/bin/python -c 'import os; os.replace(".venvs/link", ".venv")'
 
-repro: setup  ## fetch the data, train what has changed, compare; JOBS=n: n trainings at a time
-	@$(ACTIVATE) python -m tools.repro $${JOBS:+"$$JOBS"} && python -m tools.outcome
+$(ENVIRONMENT)/ready: | $(UV)/bin/uv
+	@echo 'setup: installing the packages of requirements.lock, for about a minute' >&2
+	@$(RUN_UV) venv --clear --python "$${UV_PYTHON:->=3.11,<3.14}" $(ENVIRONMENT)
+	@$(RUN_UV) pip sync --require-hashes --compile-bytecode --python $(ENVIRONMENT)/bin/python requirements.lock
+	@cp requirements.lock $@
 
-cluster: setup  ## the same on a Dask cluster: SCHEDULER=tcp://..., or one started here; GIT=address that workers reach
-	$(ACTIVATE) python -m tools.cluster.run "$$SCHEDULER" "$$GIT"
+$(UV)/bin/uv:
+	@python3 -m venv --clear $(UV) && sed -n '/^uv==/,/[^\\]$$/p' requirements.lock >$(UV)/uv.lock
+	@$(UV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(UV)/uv.lock
 
-quick: setup  ## the whole pipeline on a sample of 1,200 images, in a temporary copy: what the study shows, in two minutes
-	@$(ACTIVATE) copy=$$(python -m tools.quick $(QUICK)) && cd "$$copy" && python -m tools.repro $${JOBS:+"$$JOBS"} && python -m tools.outcome "$$copy"
+repro: setup  ## fetch the data, train what has changed, compare | JOBS=n: n trainings at a time
+	@$(ACTIVATE) python -m tools.repro $${JOBS:+"$$JOBS"} && python -m stages.report.summary
+	@git diff --quiet HEAD -- dvc.lock 2>/dev/null; test $$? != 1 || printf '%s\n' '' 'The results are not the committed' \
+	  'ones. This goes back, discarding edits of params.yaml, of which it keeps a copy:' 'make undo'
 
-search: setup  ## search for layers and kernels together; JOBS=n trainings at a time, or on a Dask cluster: SCHEDULER=, GIT=
-	@$(ACTIVATE) $(if $(SCHEDULER),python -m tools.cluster.search "$$SCHEDULER" "$$GIT" &&) dvc repro search/dvc.yaml
+quick: setup  ## the whole pipeline on 1,200 images in a copy, in two minutes
+	@$(ACTIVATE) python -m tools.quick $(QUICK)
 
-adopt: setup  ## write the best of the search under each budget into params.yaml, as study.found
+report: setup  ## bring the page of results, plots/report.html
+	@$(ACTIVATE) if dvc checkout --quiet plots/report.html 2>/dev/null || dvc pull --quiet plots/report.html; \
+	  then echo "report: $$PWD/plots/report.html"; \
+	  else echo 'report: no cache and no remote here has plots/report.html; `make repro` makes it'; fi
+
+##@ Experiment
+
+undo: setup  ## go back to the committed params.yaml and results
+	@git diff HEAD --stat -- params.yaml dvc.lock search/dvc.lock metrics plots
+	@if ! git show HEAD:./params.yaml | cmp -s - params.yaml; then cp -p params.yaml params.yaml.undone; \
+	  echo 'undo: your params.yaml is now params.yaml.undone'; fi
+	@rm -f params.yaml  # Git may take an edit of the same second and length for the committed file
+	@$(ACTIVATE) git checkout --quiet HEAD -- params.yaml dvc.lock search/dvc.lock metrics plots && \
+	  dvc checkout --allow-missing && \
+	  { dvc status --quiet || echo 'undo: some outputs are in no cache here; `make repro` makes them'; }
+
+search: setup  ## search for depth and width together | JOBS=n at a time; SCHEDULER=tcp://...: on a Dask cluster
+	@$(ACTIVATE) $(if $(SCHEDULER),python -m tools.cluster search "$$SCHEDULER" $${PROCESSOR:+"$$PROCESSOR"}, \
+	  dvc repro search/dvc.yaml)
+
+adopt: setup  ## write the search's best networks into params.yaml
 	@$(ACTIVATE) python -m tools.adopt
 
-images: setup  ## make the folder TO, for data.source, of FROM: folders of pictures, an .npz or CSV; SIZE=28 scales
+images: setup  ## make a data set of your own pictures | FROM=folders, an .npz or CSV; TO=folder; SIZE=28 scales
 	@$(ACTIVATE) python -m tools.images "FROM=$$FROM" "TO=$$TO" "SIZE=$$SIZE" "SEED=$$SEED" "TEST=$$TEST"
 
-test: lint  ## the same environment, lint, types and tests; SLOW=1: the long ones, of whole runs, queues and clusters
+cluster: setup  ## repro on a Dask cluster | SCHEDULER=tcp://..., or one started here; PROCESSOR=kind
+	@$(ACTIVATE) python -m tools.cluster study "$$SCHEDULER" $${PROCESSOR:+"$$PROCESSOR"}
+
+checkpoints: setup  ## list the stored trainings | PRUNE=30: remove those not used for 30 days
+	@$(ACTIVATE) python -m tools.checkpoints $${PRUNE:+"$$PRUNE"}
+
+##@ Review and share
+
+check: setup  ## do dvc.lock and metrics follow from the code? needs no data
+	@$(ACTIVATE) python -m tools.check
+
+equivalence: setup  ## show that a change of code changes no result | BASE=origin/main: the changes of a whole branch
+	@$(ACTIVATE) python -m tools.equivalence $${BASE:+"$$BASE"}
+
+pr-report: setup  ## what the branch changes, as Markdown; needs no data | BASE=origin/main: against this revision
+	@$(ACTIVATE) python -m tools.pr_report "$${BASE:-origin/main}"
+
+##@ Develop
+
+test: lint  ## lint, types and tests | SLOW=1: the long tests
 	$(ACTIVATE) pytest $(if $(SLOW),-m slow)
-
-bench: setup  ## time our training against other ways; FULL=1: the whole study; KINDS=1: other networks; PIECES=1: our layers
-	$(ACTIVATE) python -m tools.measuring.benchmark $(if $(FULL),--full) $(if $(KINDS),--kinds) $(if $(PIECES),--pieces)
-
-mutants: setup  ## which small wrong changes of the modules that only compute do the tests let pass? SAMPLE=1: of others
-	@$(ACTIVATE) python -m tools.$(if $(SAMPLE),sampled_)mutants
 
 lint: setup  ## style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy
 
-gate: setup  ## is dvc.lock up with the code and the parameters? needs no data
-	@$(ACTIVATE) python -m tools.gate
+bench: setup  ## time our training against other ways | NAMES='w2-4 depth-1', IMAGES=6400
+	$(ACTIVATE) python -m tools.benchmark $${NAMES} $${IMAGES:+--images "$$IMAGES"}
 
-same: setup  ## does a change of code change no result? then bring dvc.lock up to date; BASE=origin/main: of a whole branch
-	@$(ACTIVATE) python -m tools.same $${BASE:+"$$BASE"}
+##@ Maintain
 
-kept: setup  ## list the trainings that are kept so that none is repeated; PRUNE=1: remove what nothing asks for
-	@$(ACTIVATE) python -m tools.kept $(if $(PRUNE),--prune)
-
-pr-report: setup  ## what the branch changes against BASE (origin/main), as Markdown; needs no data
-	@$(ACTIVATE) python -m tools.pr_report "$${BASE:-origin/main}"
-
-report: setup  ## fetch the page of results, plots/report.html, from the cache or the remote; where none has it, say so
-	@$(ACTIVATE) if dvc checkout --quiet plots/report.html 2>/dev/null || dvc pull --quiet plots/report.html; \
-	then echo "report: $$PWD/plots/report.html"; \
-	else echo 'report: no cache and no remote here has plots/report.html; `make repro` makes it'; fi
-
-hooks: setup  ## let Git run ruff and DVC at every commit, checkout and push
+hooks: setup  ## let Git run ruff and DVC at commit, checkout and push
 	@test -e .git || { echo 'hooks: they need a repository of the folder itself, which `git init` makes' >&2; exit 1; }
 	$(ACTIVATE) pre-commit install --install-hooks
 
-remote: setup  ## check that the remote holds, undamaged, what dvc.lock names; REPAIR=1: put back what it lacks
-	@$(ACTIVATE) python -m tools.remote $(if $(REPAIR),--repair)
+lock: setup $(UV)/bin/uv  ## write requirements.lock again from pyproject.toml
+	$(RUN_UV) pip compile --universal --generate-hashes --no-header --no-annotate --extra cluster --extra dev \
+	  pyproject.toml --output-file requirements.lock
+	$(ACTIVATE) python -m tools.lock
 
-verify: setup  ## check every file of DVC's cache against its checksum
-	@$(ACTIVATE) python -m tools.remote --cache
+clean:  ## remove .venv and the caches of tools; results stay
+	@$(if $(FOREIGN),echo 'clean: .venv stays: `make setup` did not make it' >&2,rm -f .venv)
+	rm -rf .venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots
 
-audit: setup  ## look the packages up among the known vulnerabilities (needs the network)
-	$(ACTIVATE) pip-audit --strict --requirement requirements.lock --require-hashes --disable-pip \
-	|| { echo 'audit: a package is vulnerable, or could not be looked up: see above' >&2; exit 1; }
-
-lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
-	"$${PYTHON:-python3}" -m tools.uv uv pip compile --universal --generate-hashes --no-header --no-annotate --extra cluster --extra dev pyproject.toml --output-file requirements.lock
-	"$${PYTHON:-python3}" -m tools.lock
-
-clean:  ## remove the environment and the caches of tools; what was trained stays
-	@sh tools/environment.sh remove
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots
+.PHONY: help setup .venv/ready repro quick report undo search adopt images cluster checkpoints check equivalence
+.PHONY: pr-report test lint bench hooks lock clean

@@ -4,8 +4,10 @@ import io
 import os
 import re
 import reprlib
+import shutil
 import signal
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +39,31 @@ REPORT_LIBRARIES = Path("stages/libraries/report.txt")  # tables, pictures and t
 SEARCH_LIBRARIES = Path("stages/libraries/search.txt")  # the proposals of a search depend on these as well
 
 
+ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+MISREAD = re.compile("%[0-9A-Fa-f]{2}|[#?]")  # DVC reads a path with these as an address, and loses experiments
+_scratch: set[Path] = set()
+
+
+@contextmanager
+def scratch_folder(beside: Path | None = None) -> Iterator[Path]:
+    """Make a temporary folder, in `beside` if given, and remove it at the end, also when a signal ends the process."""
+    folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=beside))
+    _scratch.add(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _scratch.discard(folder)
+
+
+def _check_place() -> None:
+    """Raise InputError if DVC cannot work where the project or its data are."""
+    if misread := MISREAD.search(str(Path.cwd())):
+        raise InputError(f"{Path.cwd()}: DVC misreads {misread[0]!r} in a path. Move the project to another folder.")
+    if DATA.is_symlink():
+        raise InputError(f"{DATA}: DVC needs a folder, not a link. For another disk use `dvc cache dir PATH`.")
+
+
 @contextmanager
 def reported_in_one_line(stage: str) -> Iterator[None]:
     """Turn errors that a user can correct into one line and exit status 1; let a bug keep its traceback.
@@ -46,19 +73,24 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        os.write(2, f"\n{stage}: interrupted; `dvc repro` goes on from here\n".encode())
-        os._exit(128 + number)
+        for folder in tuple(_scratch):
+            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            os.write(2, f"\n{stage}: interrupted. The same command goes on from here.\n".encode())
+        finally:  # the terminal may be gone
+            os._exit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in ENDINGS:
         if signal.getsignal(number) != signal.SIG_IGN:  # a background job ignores Ctrl-C, `nohup` SIGHUP
             signal.signal(number, stop)
     try:
+        _check_place()
         yield
     except InputError as error:
         sys.exit(f"{stage}: {error}")
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"{stage}: {name}{error.strerror or error}; correct this and run `dvc repro` again")
+        sys.exit(f"{stage}: {name}{error.strerror or error}. Correct this and run the same command again.")
 
 
 def read_libraries(path: Path) -> dict[str, str]:

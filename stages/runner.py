@@ -216,7 +216,8 @@ def ended_by_exception(command: str) -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> None:
         for other in before:
             signal.signal(other, lambda *_: None)  # cleaning up is short, and a second Ctrl-C would leave processes
-        print(f"\n{command}: interrupted; the same command goes on from here", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be gone
+            print(f"\n{command}: interrupted. The same command goes on from here.", file=sys.stderr)
         raise SystemExit(128 + number)
 
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

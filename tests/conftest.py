@@ -20,7 +20,9 @@ from filelock import FileLock
 
 from tests.left_behind import Scratch
 from tests.made_up_study import compare_study, write_study
-from tools.common.git import with_what_is_needed
+from tools.common.git import leave_callers_repository, with_what_is_needed
+
+leave_callers_repository()
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -181,7 +183,7 @@ def give_environment(project: Path) -> None:
     environment = project / ".venv"
     environment.mkdir()
     (environment / "bin").symlink_to(Path(sys.executable).parent)
-    (environment / "ready").touch()
+    shutil.copy(project / "requirements.lock", environment / "ready")
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

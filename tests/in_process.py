@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HANDLED = (signal.SIGINT, signal.SIGTERM)
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def called(main: Callable[[], None], project: Path, *arguments: str, status: int = 0) -> str:

@@ -48,7 +48,7 @@ def test_way_to_a_parameter_is_checked_and_known_to_dvc(project: Path) -> None:
     run("python", "-m", "stages.params", cwd=project)
     changed = json.loads(run("dvc", "params", "diff", "--json", cwd=project))
     assert changed == {"params.yaml": {"train.label_smoothing": {"old": None, "new": 0.0}}}
-    assert "train@width" in run("make", "gate", cwd=project, status=2)
+    assert "train@width" in run("make", "check", cwd=project, status=2)
 
 
 def test_study_names_every_key_of_its_family_but_the_one_that_it_varies() -> None:

@@ -17,8 +17,7 @@ GROUPS = {
     "tools": [],
     "tools/cluster": ["cluster"],
     "tools/cluster/recipes": ["cluster", "dev"],  # whoever uses SLURM needs dask-jobqueue
-    "tools/measuring/torch_ways.py": ["bench"],
-    "tools/sampled_mutants.py": ["dev"],
+    "tools/benchmark.py": ["bench"],
     "tests": ["cluster", "dev"],
 }
 

@@ -1,59 +1,27 @@
-"""The targets that users type first. `make quick` makes the project that most tests start from."""
+"""The Makefile: set-up, the targets that are shell, and what of a user's environment must not matter."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.conftest import documented, ran_stages, run
+import pytest
+
+from tests.conftest import ENVIRONMENT, ROOT, documented, ran_stages, run
 
 
-def test_make_alone_lists_the_targets_in_80_columns(fresh: Path) -> None:
-    lines = run("make", cwd=fresh).splitlines()
-    assert max(map(len, lines)) <= 80
-    assert all(len(line.split()) > 1 for line in lines if not line.startswith(" ")), "each says what it is for"
-    assert "JOBS=n: n trainings at a time cluster the" in " ".join(" ".join(lines).split())  # long ones go on below
-    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
-        "help",
-        "setup",
-        "repro",
-        "cluster",
-        "quick",
-        "search",
-        "adopt",
-        "images",
-        "test",
-        "bench",
-        "mutants",
-        "lint",
-        "gate",
-        "same",
-        "kept",
-        "pr-report",
-        "report",
-        "hooks",
-        "remote",
-        "verify",
-        "audit",
-        "lock",
-        "clean",
-    ]
-
-
-def test_make_repro_with_nothing_to_do_does_nothing(full: Path) -> None:
+def test_help_fits_80_columns_and_make_repro_with_nothing_to_do_does_nothing(full: Path) -> None:
+    assert max(map(len, run("make", cwd=full).splitlines())) <= 80
     output = run(*documented("make repro"), cwd=full)
     assert ran_stages(output) == []
     assert "Data and pipelines are up to date." in output
-    lines = output.splitlines()
-    assert lines[-1] == "All of it: plots/report.html"
-    assert "Test accuracy in %, 1 epoch, seed 0, tests/sample" in lines[-25:]
+    assert "plots/report.html" in output.splitlines()[-1], "and no undo of a run that changed nothing"
 
 
-def test_setup_refuses_a_python_that_the_packages_do_not_support(fresh: Path, tmp_path: Path) -> None:
-    run("git", "clone", "--quiet", str(fresh), str(tmp_path / "clone"), cwd=tmp_path)
-    old = tmp_path / "python-of-old"
-    old.write_text('#!/bin/sh\nshift\nexec python -c "import sys; sys.version_info = (3, 10); $1"\n')
-    old.chmod(0o755)
-    output = run("make", "setup", f"PYTHON={old}", cwd=tmp_path / "clone", status=2)
-    assert "3.11 to 3.13 is needed" in output
-    assert not (tmp_path / "clone/.venv").exists()
+def test_make_repro_that_changed_results_ends_with_how_to_undo_it(full: Path) -> None:
+    (full / "dvc.lock").write_text((full / "dvc.lock").read_text() + "\n")
+    assert run("make", "repro", cwd=full).splitlines()[-1] == "make undo"
 
 
 def test_make_report_brings_the_page_back_or_says_that_nobody_has_it(full: Path, fresh: Path) -> None:
@@ -65,6 +33,107 @@ def test_make_report_brings_the_page_back_or_says_that_nobody_has_it(full: Path,
     assert "no cache and no remote here has plots/report.html" in run("make", "report", cwd=fresh)
 
 
-def test_make_audit_that_looks_nothing_up_is_no_good_news(fresh: Path) -> None:
-    output = run("env", "HTTPS_PROXY=http://127.0.0.1:1", "make", "audit", cwd=fresh, status=2)
-    assert "audit: a package is vulnerable, or could not be looked up: see above" in output
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """The Makefile, a lock file of no package, and the uv of these tests where set-up looks for it."""
+    project = tmp_path / "erster Versuch ü"
+    tools = project / ".venvs/uv-/bin"
+    tools.mkdir(parents=True)
+    (tools / "uv").symlink_to(str(shutil.which("uv", path=ENVIRONMENT["PATH"])))
+    (tools / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (tools / "python").chmod(0o755)
+    shutil.copy(ROOT / "Makefile", project)
+    (project / "requirements.lock").write_text("# one\n")
+    return project
+
+
+def everything(folder: Path) -> dict[Path, bytes | Path]:
+    """A folder's files with their bytes, and its links with where they lead."""
+    paths = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
+    return {path: path.readlink() if path.is_symlink() else path.read_bytes() for path in paths}
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "link into the void"])
+def test_environment_of_another_tool_is_never_touched_and_used_if_it_matches(bare: Path, kind: str) -> None:
+    shared, venv = bare.parent / "shared", bare / ".venv"
+    if kind != "link into the void":
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", shared if kind == "link" else venv], check=True)
+    if kind != "folder":
+        venv.symlink_to(shared)
+    before = everything(bare.parent)
+    output = run("env", f"VIRTUAL_ENV={shared}", "make", "setup", cwd=bare, status=2)
+    assert ".venv: not made by `make setup`" in output
+    assert everything(bare.parent) == before
+    if kind != "link into the void":
+        shutil.copy(bare / "requirements.lock", venv / "ready")
+        run("make", "setup", cwd=bare)
+        assert not list(bare.glob(".venvs/*/pyvenv.cfg"))
+        run("make", "clean", cwd=bare)
+        assert everything(venv.resolve()).keys() >= {path for path in before if path.is_relative_to(venv.resolve())}
+    assert venv.is_symlink() or venv.is_dir()
+
+
+def test_running_process_keeps_its_environment_and_a_branch_finds_its_own_again(bare: Path) -> None:
+    run("make", "setup", cwd=bare)
+    first = (bare / ".venv").readlink()
+    shows = ". .venv/bin/activate && exec python -c 'input(); import sys, tabnanny; print(sys.prefix)'"
+    with subprocess.Popen(["sh", "-c", shows], cwd=bare, stdin=-1, stdout=-1, text=True) as old:
+        (bare / "requirements.lock").write_text("# two\n")
+        run("make", "setup", cwd=bare)
+        second = (bare / ".venv").readlink()
+        assert old.communicate("\n")[0] == f"{bare / first}\n"
+    assert first != second
+    (bare / "requirements.lock").write_text("broken ==\n")
+    run("make", "setup", cwd=bare, status=2)
+    assert (bare / ".venv").readlink() == second, "until the new one is whole"
+    (bare / "requirements.lock").write_text("# one\n")
+    (bare / ".venvs/uv-/bin/uv").unlink()  # so that nothing could be made
+    (bare / ".venvs/uv-/bin/uv").write_text("")
+    run("make", "setup", cwd=bare)
+    assert (bare / ".venv").readlink() == first
+
+
+@pytest.mark.parametrize("way", ["pip.conf", "PIP_INDEX_URL", "UV_DEFAULT_INDEX"])
+def test_packages_come_from_the_index_of_pip_unless_uv_has_one(bare: Path, way: str) -> None:
+    index = "http://127.0.0.1:9/simple"  # where nobody answers
+    (bare / "pip.conf").write_text(f"[global]\nindex-url = {index if way == 'pip.conf' else 'http://127.0.0.1:8/no'}\n")
+    variables = [] if way == "pip.conf" else [f"{way}={index}"]
+    clean = [word for name in ENVIRONMENT if name.startswith(("PIP_", "UV_")) for word in ("-u", name)]
+    (bare / "requirements.lock").write_text(f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
+    alone = [f"PIP_CONFIG_FILE={bare}/pip.conf", "UV_NO_CACHE=1", "UV_HTTP_RETRIES=0", *variables]
+    assert f"{index}/six/" in run("env", *clean, *alone, "make", "setup", cwd=bare, status=2)
+
+
+@pytest.mark.parametrize("command", ["make --silent quick QUICK=--none", f"{sys.executable} -m tools.quick --none"])
+def test_alias_of_git_in_a_linked_worktree_changes_no_repository(fresh: Path, tmp_path: Path, command: str) -> None:
+    """Git exports GIT_DIR there, which every Git below obeys."""
+    clone, tree = tmp_path / "clone", tmp_path / "tree"
+    run("git", "clone", "--quiet", str(fresh), str(clone), cwd=tmp_path)
+    run("git", "worktree", "add", "--quiet", str(tree), cwd=clone)
+    (tree / ".venv").symlink_to(fresh / ".venv")
+
+    def state() -> list[str]:
+        return [run("git", *asked.split(), cwd=tree) for asked in ("config --local --list", "log --all", "status -s")]
+
+    before = state()
+    output = run("git", "-c", f"alias.q=!{command}", "q", cwd=tree, status=1 if "tools" in command else 2)
+    assert "unrecognized arguments: --none" in output, "DVC runs in the copy"
+    assert state() == before
+    assert (tree / ".dvc/tmp/quick/.git").is_dir()
+
+
+@pytest.mark.parametrize("variable", ["PYTHONPATH={}", "PYTHONSAFEPATH=1", "PYTHONWARNINGS=error"])
+def test_variables_of_python_change_no_target(fresh: Path, tmp_path: Path, variable: str) -> None:
+    for name in ("stages", "tools"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('another package')\n")
+    output = run("env", variable.format(tmp_path), "make", "--silent", "pr-report", "BASE=HEAD", cwd=fresh)
+    assert output.startswith("Nothing changed between ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_user_without_a_name_can_run_targets(fresh: Path) -> None:
+    """As `docker run --user 5002`."""
+    nameless = "mount --bind /dev/null /etc/passwd && exec env -u USER -u LOGNAME make --silent check"
+    output = run("sh", "-c", 'unshare --mount sh -c "$1"; true', "sh", nameless, cwd=fresh)
+    assert output.startswith("check: ")

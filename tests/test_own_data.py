@@ -33,10 +33,10 @@ def test_changed_files_are_fetched_and_all_that_follows_runs_and_no_cache_brings
     output = run("dvc", "exp", "run", "-S", "data.source=own", cwd=own)
     assert ran_stages(output) == ["fetch", "aggregate"]  # the data are the same, their place is another
     commit(own, "Own data")
-    assert "up to date" in run("make", "gate", cwd=own)
+    assert "up to date" in run("make", "check", cwd=own)
 
     labels = replace_labels(own)
-    assert "the metrics at fetch: " in run("make", "gate", cwd=own, status=2)
+    assert "out of date for fetch" in run("make", "check", cwd=own, status=2)
     assert ran_stages(run("dvc", "repro", "prepare", cwd=own)) == ["fetch", "prepare"]
     assert (own / "data/raw" / TRAIN_LABELS).read_bytes() == labels
     status = run("dvc", "status", cwd=own)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from stages.common import GO_BACK
 from tests.conftest import MODELS, ROOT, contents, documented, edit_params, ran_stages, run, training
 
 
@@ -35,7 +34,6 @@ def test_full_disk_is_told_with_the_file_and_loses_nothing(small: Path, unfinish
     (small / unfinished).symlink_to("/dev/full")
     message = one_line(small, sys.executable, *arguments)
     assert f"{file}: No space left on device" in message
-    assert f"(back to what is committed, params.yaml too: {GO_BACK})" in message
     assert {path: path.read_bytes() for path in small.rglob("data/models/*/*")} == before
 
 
@@ -72,53 +70,33 @@ def test_truncated_data_set_is_told_and_brought_back_by_what_the_message_names(s
     assert path.read_bytes() == whole
 
 
-def test_refused_run_leaves_earlier_results_to_the_commands_that_it_names(small: Path) -> None:
-    before = contents(small / MODELS / "w2-4")
-    edit_params(small, "batch_size: 128", "batch_size: 0")
-    output = run("dvc", "repro", cwd=small, status=255)
-    assert "params.yaml: train.batch_size: expected greater than or equal to 1, got 0" in output
-    assert "Traceback" not in output
-    run("sh", "-c", way_back(output), cwd=small)
-    assert contents(small / MODELS / "w2-4") == before
-    assert run("git", "status", "--porcelain", cwd=small) == ""
-
-
-def way_back(output: str) -> str:
-    """The command that a refusal names."""
-    named = re.findall(r"\(back to what is committed, params\.yaml too: (.*)\)", output)
-    assert named == [GO_BACK]
-    return GO_BACK
-
-
-def test_way_back_from_a_refusal_works_where_git_takes_the_refused_value_for_the_committed_one(small: Path) -> None:
+def test_undo_of_a_refused_run_brings_the_results_back_and_keeps_the_edit(small: Path) -> None:
     """Git compares times in seconds, and DVC writes both values within one: here they have the same."""
-    params = small / "params.yaml"
+    params, before = small / "params.yaml", contents(small / MODELS / "w2-4")
     committed = params.read_bytes()
     run("git", "config", "core.trustctime", "false", cwd=small)  # this time no test can set
     os.utime(params, (0, 0))
     run("git", "update-index", "--refresh", cwd=small)
-    params.write_bytes(committed.replace(b"threads: 2", b"threads: 0"))
+    edited = committed.replace(b"threads: 2", b"threads: 0")
+    params.write_bytes(edited)
     os.utime(params, (0, 0))
     assert run("git", "status", "--porcelain", cwd=small) == ""
-    run("sh", "-c", way_back(run("dvc", "repro", cwd=small, status=255)), cwd=small)
+    refused = run("dvc", "repro", cwd=small, status=255)
+    assert "Traceback" not in refused
+    assert "rm -f" not in refused
+    assert "params.yaml.undone" in run("make", "undo", cwd=small)
     assert params.read_bytes() == committed
+    assert (small / "params.yaml.undone").read_bytes() == edited
+    assert contents(small / MODELS / "w2-4") == before
     assert run("git", "status", "--porcelain", cwd=small) == ""
 
 
-def test_way_back_brings_gits_files_where_nothing_was_trained_yet(fresh: Path, tmp_path: Path) -> None:
+def test_undo_works_where_nothing_was_trained_yet(fresh: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
     edit_params(project, "batch_size: 128", "batch_size: 0")
     run("git", "add", "params.yaml", cwd=project)  # as a `dvc exp run` that is killed leaves it
-    output = run("sh", "-c", GO_BACK, cwd=project, status=255)
-    assert "Checkout failed for following targets:" in output
-    assert "`Checkout failed for following targets:`" in (ROOT / "docs/experiments.md").read_text()
+    run("make", "undo", cwd=project)
     assert run("git", "status", "--porcelain", cwd=project) == ""
-
-
-def test_every_refusal_names_the_way_back(small: Path) -> None:
-    edit_params(small, "batch_size: 128", "batch_size: 0")
-    for module in ("params", "fetch", "prepare", "train", "aggregate"):
-        way_back(run(sys.executable, "-m", f"stages.{module}", cwd=small, status=1))
 
 
 @pytest.mark.parametrize("key", ["w1; touch x", "w1\ntouch x", "$(touch x)", "`touch x`", "w1 && touch x", "w1'"])

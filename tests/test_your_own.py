@@ -13,8 +13,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from stages.data.class_names import CLASS_NAMES, read_class_names
-from stages.data.idx import FILES, TEST_IMAGES, TRAIN_LABELS, read_idx
 from stages.data.download import SUMS
+from stages.data.idx import FILES, TEST_IMAGES, TRAIN_LABELS, read_idx
 from stages.params import load_params
 from tests.conftest import ENVIRONMENT, ROOT, edit_params, ran_stages, run, with_a_smaller_study
 

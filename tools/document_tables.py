@@ -15,7 +15,7 @@ import pandas as pd
 
 from stages.analysis.reference import reference_accuracy
 from stages.common import PLOTS, reported_in_one_line
-from stages.params import StudyArchitecture, load_params, read_params
+from stages.params import StudyArchitecture, load_params
 from stages.training.files import write_text
 
 DOCUMENTS = (Path("README.md"), *sorted(Path("docs").glob("*.md")))

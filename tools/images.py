@@ -21,9 +21,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stages.common import InputError
-from stages.common import DATA
-from stages.common import problems
+from stages.common import DATA, InputError, problems
 from stages.data.idx import FILES
 from tools.own_images.arrays import read_arrays
 from tools.own_images.classes import classes_of, drawn, names_of, numbered

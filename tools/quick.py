@@ -1,37 +1,79 @@
-"""A copy of the project as it lies here, made ready for a short run: its folder is the one line on stdout.
+"""Run the whole study in small, in a copy of the project as it lies here.
 
     python -m tools.quick OPTION ...
 
-The options are those of `dvc exp run`, such as `-S train.epochs=2`; the Makefile names them. The copy holds what Git
-tracks and what it does not ignore, with changes that are not committed, in a temporary folder and a repository of its
-own. Its data are fetched already; `python -m tools.repro` there does the rest.
+The options are those of `dvc exp run`, such as `-S train.epochs=2`; the Makefile names them. The copy has all files
+that Git tracks or does not ignore, with changes that are not committed, and is a repository of its own. It stays until
+the next run replaces it.
 """
 
+import os
+import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from tempfile import mkdtemp
 
-from stages.common import reported_in_one_line
-from tools.comparing.versions import committed, working_tree
+from stages.checkpoints import locked
+from stages.common import InputError, reported_in_one_line
 from stages.jobs import LOGS
+from stages.runner import LOG_LINES, ended_by_exception, tell
+from tools.common.git import git, leave_callers_repository
 
-FIRST = "fetch"  # the stage that is run with the options, which are in params.yaml from then on
+COPY = Path(".dvc/tmp/quick")
+GIT_CONFIG = "[user]\nname = quick\nemail = quick@localhost\n[commit]\ngpgSign = false\n[core]\nautocrlf = false\n"
+
+
+def copy_working_tree(folder: Path) -> None:
+    """Copy all files that Git tracks or does not ignore, as they are here."""
+    for name in git("ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
+        if name and Path(name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(name, folder / name)
+
+
+def run_in(folder: Path, command: Sequence[str], log: Path | None = None) -> None:
+    """Run a command in another folder, with its output in `log`, or here. Raises InputError if the command fails.
+
+    A signal ends the command and all that it started.
+    """
+    with log.open("wb") if log else nullcontext() as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
+        try:
+            status = process.wait()
+        except SystemExit:  # from a signal
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+            raise
+    if status:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:] if log else []
+        raise InputError("\n".join([f"{' '.join(command)}: failed in {folder}", *lines]))
+
+
+def make_copy(folder: Path, options: Sequence[str]) -> None:
+    """Copy the project, commit it in a repository of its own, and fetch the data with these options."""
+    shutil.rmtree(folder, ignore_errors=True)
+    copy_working_tree(folder)
+    log = folder / LOGS / "fetch.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    run_in(folder, ["git", "init", "--quiet", "--initial-branch=main"], log)
+    with (folder / ".git/config").open("a") as config:
+        config.write(GIT_CONFIG)
+    run_in(folder, ["git", "add", "--all", "--force"], log)
+    run_in(folder, ["git", "commit", "--quiet", "--no-verify", "--message", "the code here"], log)
+    run_in(folder, ["dvc", "exp", "run", "--single-item", *options, "fetch"], log)
 
 
 def main() -> None:
-    with reported_in_one_line("quick"):
-        tree = working_tree()
-        folder = committed(tree, Path(mkdtemp(prefix="quick-")))
-        log = folder / LOGS / f"{FIRST}.log"
-        log.parent.mkdir(parents=True)
-        command = ["dvc", "exp", "run", "--single-item", *sys.argv[1:], FIRST]
-        with log.open("wb") as output:
-            done = subprocess.run(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, check=False)
-        if done.returncode:
-            said = log.read_text(encoding="utf-8", errors="replace")
-            sys.exit(f"{said}quick: {' '.join(command)} failed in {folder}")
-        print(folder)
+    with reported_in_one_line("quick"), ended_by_exception("quick"):
+        leave_callers_repository()
+        with locked(COPY.with_suffix(".lock"), lambda: tell("quick: waits for another run in this folder")):
+            folder = COPY.resolve()
+            make_copy(folder, sys.argv[1:])
+            run_in(folder, [sys.executable, "-m", "tools.repro", *os.environ.get("JOBS", "").split()])
+            run_in(folder, [sys.executable, "-m", "stages.report.summary", str(folder)])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """What was reported of projects like this one, by people who used them elsewhere than where they were made.
 
 A situation is a row: what was reported, and where; the commands that bring a clone into it; the command that somebody
-then gives, with its exit status and what it is to say. No row may end in a traceback or without an end. What takes
-more than commands has a test of its own, which ELSEWHERE names. Over 200 lines, as it is one table.
+then gives, with its exit status and what it is to say. No row may end in a traceback or without an end.
 """
 
 import re
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import ROOT, run
+from tests.conftest import run
 
 
 class Situation(NamedTuple):
@@ -76,13 +75,6 @@ SITUATIONS = {
         r"^quick: git ls-files [^;]*: fatal: detected dubious ownership in ",
         1,
     ),
-    "folder of another user, as in a container: what is kept": Situation(
-        OTHER_OWNER,
-        "",
-        "GIT_TEST_ASSUME_DIFFERENT_OWNER=1 python -m tools.kept --prune",
-        "^kept: git [^;]*: fatal: detected dubious ownership in ",
-        1,
-    ),
     "checksums that nobody tracks, for an experiment in a copy": Situation(
         "https://github.com/treeverse/dvc/issues/8854",
         f"{OVERRIDES}; git rm --quiet --cached own/SHA256SUMS; git commit --quiet -m untracked",
@@ -92,18 +84,13 @@ SITUATIONS = {
     ),
     "names with dots, as unpackers give them": Situation(
         "https://github.com/sorki/python-mnist/issues/19",
-        f"{OVERRIDES}; cd own; for n in *-ubyte; do mv $n $(echo $n | sed s/-idx/.idx/); done; sha256sum *-ubyte >SHA256SUMS",
+        f"{OVERRIDES}; cd own; for n in *-ubyte; do mv $n $(echo $n | sed s/-idx/.idx/); done; "
+        "sha256sum *-ubyte >SHA256SUMS",
         FETCH_OWN,
         FETCHED,
     ),
     "gzipped files, as they are downloaded": Situation(
         "https://github.com/flashlight/flashlight/issues/97", f"{OVERRIDES}; gzip own/*-ubyte", FETCH_OWN, FETCHED
-    ),
-    "gzipped files by the names of what is in them": Situation(
-        "https://github.com/datapythonista/mnist/issues/19",
-        f"{OVERRIDES}; cd own; gzip *-ubyte; for n in *.gz; do mv $n ${{n%.gz}}; done",
-        FETCH_OWN,
-        FETCHED,
     ),
     "checksums of gzipped files": Situation(
         "https://github.com/rasbt/python-machine-learning-book/issues/58",
@@ -139,51 +126,6 @@ SITUATIONS = {
     ),
 }
 
-ELSEWHERE = {  # the report by the test, below tests/
-    "test_nothing_twice.py::test_training_killed_in_the_queue_goes_on_also_after_a_shorter_one": (
-        "https://github.com/treeverse/dvc/issues/8612"
-    ),
-    "test_known_limits.py::test_gc_takes_what_head_names_after_an_experiment_but_nothing_that_is_kept_of_trainings": (
-        "https://github.com/treeverse/vscode-dvc/issues/2607"
-    ),
-    "test_known_limits.py::test_partial_clone_is_whole_after_a_fetch_without_a_filter": PARTIAL_CLONE,
-    # .venv is a link to an environment that others use too
-    "tools/test_environment.py::test_environment_of_somebody_else_is_left_whole": (
-        "https://github.com/python/cpython/issues/90484"
-    ),
-    # behind a mirror
-    "tools/test_uv.py::test_both_halves_of_setup_ask_the_index_that_pip_is_told_of": (
-        "https://github.com/astral-sh/uv/issues/1404"
-    ),
-    # a clone with core.autocrlf
-    "test_elsewhere.py::test_settings_of_line_ends_change_no_byte_of_a_clone": (
-        "https://github.com/treeverse/dvc.org/issues/5114"
-    ),
-    # few cores of a large machine: by affinity, by a control group, by SLURM
-    "common/test_cores.py::test_process_that_may_use_one_core_counts_one": (
-        "https://github.com/SpikeInterface/spikeinterface/issues/4723"
-    ),
-    "common/test_cores.py::test_quota_of_control_groups_is_the_least_from_the_process_to_the_top": (
-        "https://github.com/python/cpython/issues/80235"
-    ),
-    "tools/test_repro.py::test_as_many_stages_as_the_process_may_use_cores_run_at_a_time": (
-        "https://github.com/speechbrain/speechbrain/issues/2972"
-    ),
-    # a path with a space; all of the tests run in one
-    "test_elsewhere.py::test_ci_tests_what_lies_here_in_a_folder_with_a_space_and_an_umlaut": (
-        "https://github.com/inveniosoftware/invenio/issues/25"
-    ),
-    "tools/cluster/test_recipes.py::test_slurm_recipe_asks_for_a_job_whose_script_starts_a_worker": (
-        "https://github.com/nextflow-io/nextflow/issues/218"
-    ),
-    # a folder of data with a letter outside ASCII, in a locale that is not UTF-8
-    "test_known_limits.py::"
-    "test_folder_with_a_letter_outside_ascii_needs_python_to_be_told_of_utf_8_where_the_locale_is_another": (
-        "https://github.com/treeverse/dvc/issues/3629"
-    ),
-}
-
-
 @pytest.mark.parametrize("situation", SITUATIONS.values(), ids=SITUATIONS)
 def test_situation_that_others_were_in(fresh: Path, tmp_path: Path, situation: Situation) -> None:
     project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
@@ -191,14 +133,3 @@ def test_situation_that_others_were_in(fresh: Path, tmp_path: Path, situation: S
     said = run("timeout", "300", "sh", "-c", situation.command, cwd=project, status=situation.status)
     assert "Traceback" not in said
     assert re.search(situation.says, said), said
-
-
-@pytest.mark.parametrize("test", ELSEWHERE)
-def test_what_takes_more_than_commands_has_a_test_of_its_own(test: str) -> None:
-    file, _, name = test.partition("::")
-    assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8")
-
-
-def test_every_situation_has_the_address_of_its_report() -> None:
-    for address in (*(situation.report for situation in SITUATIONS.values()), *ELSEWHERE.values()):
-        assert re.fullmatch(r"https://github\.com/[\w-]+/[\w.-]+/(issues|pull)/\d+", address)

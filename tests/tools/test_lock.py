@@ -1,52 +1,33 @@
 """The versions that decide bytes, from requirements.lock into the files that stages depend on."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-from stages.common import LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES, read_libraries
-from tests.conftest import ROOT, run
-from tools.lock import LOCK, out_of_step
+from stages.common import LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES
+from tests.conftest import ROOT
+from tests.in_process import called
+from tools.lock import LOCK, main, out_of_step
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Only what the tool reads."""
     for path in (LOCK, LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, tmp_path / path)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def lock(project: Path, status: int = 0) -> str:
-    """What the tool says, by a Python that has no package."""
-    command = [sys.executable, "-S", "-m", "tools.lock"]
-    return run("env", f"PYTHONPATH={ROOT}", *command, cwd=project, status=status)
-
-
-def pin(project: Path, old: str, new: str) -> None:
-    text = (project / LOCK).read_text()
-    assert text.count(f"\n{old}") == 1
-    (project / LOCK).write_text(text.replace(f"\n{old}", f"\n{new}"))
-
-
-def test_committed_files_are_as_requirements_lock_and_one_version_for_every_python(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(ROOT)
+def test_committed_versions_agree_and_a_changed_one_is_taken_over_alone(project: Path) -> None:
     assert out_of_step() == []
-    assert {"tensorflow", "keras", "numpy", "ml-dtypes"} <= read_libraries(LIBRARIES).keys()
-
-
-def test_other_versions_are_taken_over_and_nothing_else_changes(project: Path) -> None:
     before = {path: (project / path).read_text() for path in (LIBRARIES, REPORT_LIBRARIES)}
-    numpy, ruff = (next(line for line in (project / LOCK).read_text().split() if line.startswith(f"{name}=="))
-                   for name in ("numpy", "ruff"))  # fmt: skip
-    pin(project, numpy, "numpy==9.8.7")
-    pin(project, ruff, "ruff==9.8.7")
-    assert lock(project) == ""
+    numpy = next(line for line in (project / LOCK).read_text().split() if line.startswith("numpy=="))
+    (project / LOCK).write_text((project / LOCK).read_text().replace(f"\n{numpy}", "\nnumpy==9.8.7"))
+    assert out_of_step() == [f"numpy is 9.8.7 in {LOCK}, {numpy[7:]} in {LIBRARIES}"]
+    assert called(main, project) == ""
     assert (project / LIBRARIES).read_text() == before[LIBRARIES].replace(numpy, "numpy==9.8.7")
     assert (project / REPORT_LIBRARIES).read_text() == before[REPORT_LIBRARIES]
 
@@ -54,9 +35,9 @@ def test_other_versions_are_taken_over_and_nothing_else_changes(project: Path) -
 TWO = "numpy==1.2.3 ; python_full_version < '3.12'\nnumpy==9.8.7 ; python_full_version >= '3.12'\nother=="
 
 
-@pytest.mark.parametrize(("new", "held"), [(TWO, "1.2.3 and 9.8.7"), ("other==", "no version")])
-def test_library_must_have_one_version(project: Path, new: str, held: str) -> None:
-    pin(project, "numpy==", new)
-    line = lock(project, status=1)
-    assert line.startswith(f"lock: requirements.lock: holds {held} of numpy, may hold one, the same for every Python")
-    assert len(line.splitlines()) == 1
+@pytest.mark.parametrize(("new", "got"), [(TWO, "1.2.3 and 9.8.7"), ("other==", "none")])
+def test_library_must_have_one_version(project: Path, new: str, got: str) -> None:
+    (project / LOCK).write_text((project / LOCK).read_text().replace("\nnumpy==", f"\n{new}"))
+    line = called(main, project, status=1)
+    assert line.startswith("lock: requirements.lock: numpy: expected one version for every Python")
+    assert f"got {got}." in line

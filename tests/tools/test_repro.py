@@ -139,7 +139,7 @@ def test_from_the_moment_that_a_stage_has_failed_none_starts(project: Path, monk
     assert not list(Path("data").glob("*.started"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_run_leaves_no_process_behind(project: Path, number: signal.Signals) -> None:
     with_stages(project, f"{MEET.format(4)} sleep 600")
     process = subprocess.Popen([*SIDE_BY_SIDE, "8"], cwd=project, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
@@ -149,7 +149,7 @@ def test_interrupted_run_leaves_no_process_behind(project: Path, number: signal.
     os.kill(process.pid, number)
     _, message = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert "repro: interrupted; the same command goes on from here" in message
+    assert "repro: interrupted. The same command goes on from here" in message
     assert processes_below(project) == []
 
 

@@ -89,7 +89,7 @@ def test_what_was_trained_is_found_again_and_more_trials_train_only_what_is_new(
 
 
 def test_the_study_neither_runs_nor_waits_for_the_search(searched: Path) -> None:
-    behind = run(sys.executable, "-m", "tools.gate", cwd=searched, status=1)
+    behind = run(sys.executable, "-m", "tools.check", cwd=searched, status=1)
     assert "train@width" in behind
     assert "search" not in behind
 

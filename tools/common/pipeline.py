@@ -1,5 +1,6 @@
-"""The pipeline as DVC sees it."""
+"""The pipeline as DVC sees it. Every use of DVC's internals by tools is here."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from graphlib import TopologicalSorter
@@ -11,32 +12,30 @@ from dvc.repo import Repo
 from stages.common import InputError
 from tools.common.git import with_what_is_needed
 
+STUDY, SEARCH = "dvc.yaml", "search/dvc.yaml"  # the pipeline files
+
 
 @contextmanager
-def opened() -> Iterator[Repo]:
-    """DVC's own view of the project. What DVC cannot read or do in the block raises InputError, with DVC's words."""
+def opened(root: str | None = None) -> Iterator[Repo]:
+    """Open the project, or the one at `root`. If DVC fails in the block, raise InputError with DVC's words."""
     try:
-        with Repo() as repo:
+        with Repo(root) as repo:
             yield repo
     except DvcException as error:
         cause = f": {error.__cause__}" if error.__cause__ else ""  # where in the file
         raise InputError(with_what_is_needed(" ".join(f"{error}{cause}".split()))) from error
 
 
-STUDY, SEARCH = "dvc.yaml", "search/dvc.yaml"  # the pipeline files
-
-
 def of_the_study(repo: Repo) -> Any:
-    """The graph of the study's stages. DVC's own has those of every pipeline file; the search is run when asked for."""
+    """Return the graph of the study's stages; DVC's own has the search as well."""
     graph = repo.index.graph
     return graph.subgraph(stage for stage in graph if stage.path_in_repo == STUDY)
 
 
 def stale_stages() -> dict[str, set[str]]:
-    """The stages that may have to run, in one order of many: those that DVC calls changed, and all that follow them.
+    """Return the stages that may have to run: those that DVC calls changed, and all that follow them, in order.
 
-    Each with the stages among them that have to end before it begins. Raises InputError where DVC cannot read the
-    pipeline.
+    Each comes with the stages among them that must end before it begins. Raise InputError.
     """
     with opened() as repo:
         graph = of_the_study(repo)
@@ -50,7 +49,7 @@ def stale_stages() -> dict[str, set[str]]:
 
 
 def stages_to_run() -> set[str]:
-    """Return the stale stages whose outputs neither DVC's cache nor its run-cache has. Raises InputError."""
+    """Return the stale stages whose outputs neither DVC's cache nor its run-cache has. Raise InputError."""
     from dvc.stage.cache import RunCacheNotFoundError
 
     stale = stale_stages()
@@ -64,3 +63,37 @@ def stages_to_run() -> set[str]:
                 except (RunCacheNotFoundError, OSError):  # OSError: a dependency is missing as well
                     needed.add(stage.addressing)
     return needed
+
+
+def stages_behind() -> list[str]:
+    """Return the stages whose command, parameters or files are not those of dvc.lock, in alphabetical order.
+
+    A file that Git ignores may be missing, since only DVC has it, and so may some of the folders in one, but no part of
+    what a stage writes. A file that Git tracks may not, which `dvc repro --dry --allow-missing` would let pass. Raise
+    InputError.
+    """
+    behind = []
+    with opened() as repo, repo.lock:
+        graph = of_the_study(repo)
+        for stage in graph:
+            needed = list(graph.successors(stage))
+            lost = [one for one in (*stage.deps, *stage.outs) if one.status() and not repo.scm.is_ignored(one.fs_path)]
+            changed = [out for out in stage.outs if out.exists and out.workspace_status()]  # also if no cache has it
+            stage.deps = [dep for dep in stage.deps if not _lacks_a_part(dep, needed)]
+            if lost or changed or stage.changed(allow_missing=True, upstream=needed):
+                behind.append(stage.addressing)
+    return sorted(behind)
+
+
+def changed_data() -> list[str]:
+    """Return the outputs that only DVC has and that differ from dvc.lock, as after `git checkout` alone."""
+    with opened() as repo, repo.lock:
+        outs = [out for stage in of_the_study(repo) for out in stage.outs if repo.scm.is_ignored(out.fs_path)]
+        return sorted(str(out) for out in outs if out.exists and out.workspace_status())
+
+
+def _lacks_a_part(dep: Any, needed: list[Any]) -> bool:
+    """Return whether a folder lacks the output of another stage; the outputs there are compared as those stages'."""
+    return any(
+        out.fs_path.startswith(f"{dep.fs_path}{os.sep}") and not out.exists for stage in needed for out in stage.outs
+    )

@@ -7,8 +7,8 @@ import numpy as np
 
 from stages.common import InputError
 from stages.data.class_names import CLASS_NAMES, check_class_names, read_class_names
-from stages.training.dataset import Split
 from stages.data.holdout import held_out
+from stages.training.dataset import Split
 from tools.own_images.pictures import Part
 
 

@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from stages.training.files import sha256, whole_file, write_text
 from stages.data.class_names import CLASS_NAMES
-from stages.training.dataset import Split
-from stages.data.idx import FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, UNSIGNED_BYTE
 from stages.data.download import SUMS
+from stages.data.idx import FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, UNSIGNED_BYTE
+from stages.training.dataset import Split
+from stages.training.files import sha256, whole_file, write_text
 
 SUMMED = sorted((*FILES, CLASS_NAMES))
 

@@ -1,5 +1,6 @@
 """The recipes for clusters: SSH, SLURM and Kubernetes, each as far as it goes on one machine."""
 
+import getpass
 import re
 import shlex
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from distributed import Client
 
 from tests.conftest import ENVIRONMENT, ROOT, run
-from tests.tools.servers import needs_sshd, ssh_server
+from tests.tools.cluster.ssh import needs_sshd, ssh_server
 
 RECIPES = ROOT / "tools/cluster/recipes"
 # In place of SLURM's own: the job runs at once, here
@@ -91,11 +92,11 @@ def test_slurm_recipe_prints_its_script_and_refuses_a_missing_number(tmp_path: P
 
 @needs_sshd
 def test_ssh_recipe_starts_a_worker_through_ssh(elsewhere: Path, tmp_path: Path) -> None:
-    with ssh_server(tmp_path / "server") as server:
+    with ssh_server(tmp_path / "server") as port:
         (tmp_path / ".ssh").mkdir()
         (tmp_path / ".ssh/config").write_text(
-            f"Host machine\n  HostName 127.0.0.1\n  Port {server.shared['port']}\n"
-            f"  User {server.right['user']}\n  IdentityFile {server.right['keyfile']}\n"
+            f"Host machine\n  HostName 127.0.0.1\n  Port {port}\n"
+            f"  User {getpass.getuser()}\n  IdentityFile {tmp_path}/server/right\n"
             "  UserKnownHostsFile none\n  StrictHostKeyChecking no\n"
         )
         with recipe(str(RECIPES / "ssh.py"), "machine", cwd=elsewhere, HOME=str(tmp_path)) as scheduler:

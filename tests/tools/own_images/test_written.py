@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from stages.data.class_names import CLASS_NAMES
-from stages.data.idx import TEST_IMAGES, TRAIN_IMAGES, read_idx
 from stages.data.download import SUMS
+from stages.data.idx import TEST_IMAGES, TRAIN_IMAGES, read_idx
 from tests.conftest import ENVIRONMENT, ROOT, run
 from tests.tools.own_images.forms import content, forms, images, left, refusal, started
 

@@ -1,0 +1,132 @@
+"""`make equivalence` on a study of two architectures: what changes no byte passes, what does is named."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages.common import read_yaml
+from tests.conftest import MODELS, STORE, commit, edit_params, give_environment, made_once, run
+from tests.in_process import called
+from tools.checkpoints import stored
+from tools.equivalence import RUNS, main
+
+LOOP = "stages/training/loop.py"
+
+
+@pytest.fixture(scope="session")
+def compared(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`reduced` with three epochs, and with what its committed code writes. Not to be written to: copy it."""
+
+    def make(place: Path) -> None:
+        shutil.copytree(reduced, place, dirs_exist_ok=True, symlinks=True)
+        edit_params(place, "  epochs: 1\n", "  epochs: 3\n")
+        run("dvc", "repro", cwd=place)
+        commit(place, "Three epochs")
+        shutil.rmtree(place / "data")  # the old code trains on the sample alone, as in a clone
+        replace(place, LOOP, "import numpy as np\n", "import numpy as np  # arrays\n")
+        run("make", "equivalence", cwd=place)
+        run("git", "checkout", "--quiet", ".", cwd=place)
+
+    return made_once(tmp_path_factory, "compared", make)
+
+
+@pytest.fixture
+def project(compared: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(compared, tmp_path / "project", symlinks=True))
+
+
+@pytest.fixture
+def cloned(reduced: Path, tmp_path: Path) -> Path:
+    """A clone in which nothing was compared, for what ends before a comparison."""
+    run("git", "clone", "--quiet", str(reduced), "cloned", cwd=tmp_path)
+    give_environment(tmp_path / "cloned")
+    return tmp_path / "cloned"
+
+
+def replace(project: Path, file: str, old: str, new: str) -> None:
+    text = (project / file).read_text()
+    assert old in text
+    (project / file).write_text(text.replace(old, new))
+
+
+def lock(project: Path) -> dict[str, dict[str, object]]:
+    return dict(read_yaml((project / "dvc.lock").read_text(), "dvc.lock")["stages"])
+
+
+@pytest.mark.slow
+def test_comment_and_renamed_module_pass_and_lock_and_checkpoints_follow_without_data(project: Path) -> None:
+    """Runs of the whole pipeline: what they write is what is compared."""
+    before = lock(project)
+    old = {one["code"] for one in stored(project / STORE).values()}
+    replace(project, LOOP, "import numpy as np\n", "import numpy as np  # numbers\n")
+    run("git", "mv", "stages/training/diagnosis.py", "stages/training/inside.py", cwd=project)
+    replace(project, LOOP, "training.diagnosis", "training.inside")
+    said = called(main, project)
+    assert "No result changes: " in said.splitlines()[-1]
+    after = lock(project)
+    assert [(stage["outs"], stage.get("params")) for stage in after.values()] == [
+        (stage["outs"], stage.get("params")) for stage in before.values()
+    ]
+    changes = json.loads(run("dvc", "status", "--json", "dvc.yaml", cwd=project))
+    assert "modified" not in json.dumps({stage: told for stage, told in changes.items() if "search" not in stage})
+
+    new = {one["code"] for one in stored(project / STORE).values()} - old
+    assert len(new) == 1
+    assert "Trained" not in run("dvc", "repro", "prepare", cwd=project)
+    run("dvc", "repro", "--single-item", "--force", "train@width", cwd=project)
+    assert (project / MODELS / "width/history.csv").read_text().count("\n") == 4
+    assert {one["code"] for one in stored(project / STORE).values()} == old | new, "nothing was trained"
+
+
+@pytest.mark.slow
+def test_shuffle_that_differs_from_the_third_epoch_on_is_named_and_a_lock_edited_by_hand_is_found_out(
+    project: Path,
+) -> None:
+    """On the branch the lock says that nothing changed, so only what the runs write shows it."""
+    run("git", "switch", "--quiet", "--create", "branch", cwd=project)
+    later = "seed=[seed, epoch + tf.cast(epoch >= 2, epoch.dtype)]"
+    replace(project, LOOP, "seed=[seed, epoch]", later)
+    before = (project / "dvc.lock").read_bytes()
+    said = called(main, project, status=1)
+    assert "data/models/w2-4/history.csv (sample)" in said
+    assert "data/raw" not in said
+    assert (project / "dvc.lock").read_bytes() == before
+
+    by_hand = "from tools.equivalence import *; entries_of(Path.cwd(), write=list(entries_of(Path.cwd())))"
+    run("python", "-c", by_hand, cwd=project)
+    assert (project / "dvc.lock").read_bytes() != before
+    commit(project, "Another order")
+    assert "data/models/w2-4/history.csv (sample)" in called(main, project, "main", status=1)
+
+
+def test_code_of_the_committed_results_needs_no_run(cloned: Path) -> None:
+    (cloned / "stages/training/notes.txt").write_text("no module\n")
+    assert "stages have the results of " in called(main, cloned)
+    assert not (cloned / RUNS).exists()
+
+
+def test_other_parameters_are_refused_by_name_and_new_results_are_not_compared(cloned: Path) -> None:
+    replace(cloned, LOOP, "import numpy as np\n", "import numpy as np  # arrays\n")
+    edit_params(cloned, "learning_rate: 0.001", "learning_rate: 0.002")
+    before = (cloned / "dvc.lock").read_bytes()
+    assert "equivalence: params.yaml: train.learning_rate: other values than at " in called(main, cloned, status=1)
+    assert (cloned / "dvc.lock").read_bytes() == before
+
+    stages = lock(cloned)
+    for output in [output for stage in stages.values() for output in stage["outs"]]:  # type: ignore[attr-defined]
+        replace(cloned, "dvc.lock", output["md5"], "0" * 32 + output["md5"][32:])
+    commit(cloned, "Trained again")
+    said = called(main, cloned, "HEAD~")
+    assert said.startswith("equivalence: not compared, as their results are not those of ")
+    assert said.splitlines()[-1].startswith("equivalence: 0 stages have the results of ")
+
+
+def test_committed_lock_that_is_stale_vouches_for_no_code(cloned: Path) -> None:
+    replace(cloned, LOOP, "import numpy as np\n", "import numpy as np  # arrays\n")
+    with (cloned / "dvc.lock").open("a") as file:
+        file.write("# touched\n")
+    commit(cloned, "Code without its results")
+    replace(cloned, LOOP, "# arrays", "# numbers")
+    assert "has other code at train@width" in called(main, cloned, status=1)

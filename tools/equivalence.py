@@ -1,0 +1,180 @@
+"""Show that a change of code changes no result; then update dvc.lock and the stored checkpoints without a training.
+
+    python -m tools.equivalence [BASE]
+
+Compares the code here with that of the last commit that changed dvc.lock, up to HEAD, or to where the branch left BASE.
+Both run the pipeline on tests/sample, with two seeds and as many epochs as params.yaml asks for; if the data set file
+is here, the baselines train on all of it for one epoch as well. A stage takes part if dvc.lock has the same outputs for
+it as at that commit. If all bytes are equal, its entry in dvc.lock gets the checksums of the code here, the checkpoints
+of the old code get its fingerprint, and the last line is for the commit's message. Otherwise nothing changes.
+"""
+
+import io
+import shutil
+import sys
+import tarfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePath
+from typing import Any
+
+from dvc.dependency import ParamsDependency
+from dvc.stage.serialize import to_single_stage_lockfile
+
+from stages.checkpoints import FOLDER, CheckpointStore, code_fingerprint, store_root
+from stages.common import DATA, DATASET_FILE, InputError, read_yaml, reported_in_one_line, yaml_text
+from stages.params import BASELINES, PARAMS_FILE
+from stages.runner import ended_by_exception, tell
+from stages.training.architecture import Architecture
+from tools.checkpoints import stored
+from tools.common.git import git, git_bytes, leave_callers_repository
+from tools.common.pipeline import of_the_study, opened
+from tools.quick import copy_working_tree, run_in
+
+Lock = dict[str, dict[str, Any]]  # the entries of a dvc.lock by the stages' names
+RUNS = DATA / "equivalence"
+LOCK = Path("dvc.lock")
+SAMPLE = {"data": {"source": "tests/sample", "validation": 100}, "train": {"seeds": [0, 1]}}
+WHOLE = {"train": {"epochs": 1, "seeds": [0]}}
+CONFIG = "[core]\nanalytics = false\ncheck_update = false\nno_scm = true\n[cache]\ndir = cache\n"  # an empty store
+
+
+def is_code(path: str) -> bool:
+    """Return whether a dependency is code: not data, and not a list of libraries."""
+    return path.startswith("stages/") and PurePath(path).suffix in ("", ".py", ".jinja")
+
+
+def code_of(entry: dict[str, Any]) -> tuple[Any, dict[str, str]]:
+    """Return a stage's command, and the MD5 of every file and folder of its code, from its entry in dvc.lock."""
+    return entry["cmd"], {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if is_code(dep["path"])}
+
+
+def entries_of(project: Path, write: Sequence[str] = ()) -> Lock:
+    """Return the entries of dvc.lock with the code and the parameters that are in a project; `write` some of them.
+
+    Data and outputs may be missing, unlike for `dvc commit`; their checksums stay.
+    """
+    with opened(str(project)) as repo, repo.lock:
+        stages = {stage.name: stage for stage in of_the_study(repo) if all(out.hash_info for out in stage.outs)}
+        for dep in (dep for stage in stages.values() for dep in stage.deps):
+            if is_code(dep.def_path) or isinstance(dep, ParamsDependency):
+                dep.save()
+        if write:
+            stages[write[0]].dvcfile.dump_stages([stages[name] for name in write], update_pipeline=False)
+        return {name: to_single_stage_lockfile(stage) for name, stage in stages.items()}
+
+
+def changed_values(old: Any, here: Any, key: str = "") -> list[str]:
+    """Return the dotted keys whose values in `old` are missing or different in `here`; new keys do not count."""
+    if not isinstance(old, dict) or not isinstance(here, dict):
+        return [] if old == here and type(old) is type(here) else [key]
+    return [k for name in old for k in changed_values(old[name], here.get(name), f"{key}.{name}" if key else name)]
+
+
+def export(commit: str, folder: Path) -> None:
+    """Write the project's files as committed."""
+    with tarfile.open(fileobj=io.BytesIO(git_bytes("archive", commit))) as members:
+        members.extractall(folder, filter="data")
+
+
+def run(place: str, fill: Callable[[Path], None], values: dict[str, Any], expected: Lock) -> Path:
+    """Run a version of the project in a folder of its own with some values of params.yaml; return the folder.
+
+    An earlier run there goes on. Raises InputError if the code of the version is not that of the `expected` entries.
+    """
+    project, partial = RUNS / place, RUNS / f".{place}"
+    if not project.exists():
+        fill(partial)
+        (partial / ".dvc").mkdir(exist_ok=True)
+        (partial / ".dvc/config").write_text(CONFIG, encoding="utf-8")
+        entries = entries_of(partial)
+        if stale := [name for name in expected if code_of(entries[name]) != code_of(expected[name])]:
+            raise InputError(f"{LOCK} of {place}: has other code at {', '.join(stale)}. Run `make repro`")
+        (partial / LOCK).unlink()
+        params = read_yaml((partial / PARAMS_FILE).read_text(encoding="utf-8"), str(PARAMS_FILE))
+        for section in values:
+            params[section] |= values[section]
+        (partial / PARAMS_FILE).write_text(yaml_text(params), encoding="utf-8")
+        if values is WHOLE:
+            (partial / DATA).mkdir(exist_ok=True)
+            shutil.copy(DATASET_FILE, partial / DATASET_FILE)
+        partial.rename(project)
+    tell(f"equivalence: runs {place}; output: {(log := project / 'run.log')}")
+    stages = ["--single-item", *(f"train@{name}" for name in BASELINES)] if values is WHOLE else []
+    run_in(project, ["dvc", "repro", "--no-commit", *stages], log)
+    return project
+
+
+def contents(project: Path, outputs: list[str]) -> dict[str, bytes]:
+    """Return the bytes of all files of these outputs, by path."""
+    files = [file for path in outputs for file in (project / path, *(project / path).rglob("*")) if file.is_file()]
+    return {str(file.relative_to(project)): file.read_bytes() for file in files}
+
+
+def compare(commit: str, entries: Lock, here: Lock) -> int:
+    """Run both versions; return how many files have the same bytes. Raises InputError if one differs."""
+    for folder in RUNS.glob("*"):
+        if not folder.name.startswith(commit):
+            shutil.rmtree(folder)
+    outputs = [output["path"] for entry in entries.values() for output in entry["outs"]]
+    trials = {"sample": SAMPLE} | ({"whole": WHOLE} if DATASET_FILE.exists() else {})
+    files, different = 0, list[str]()
+    for data, values in trials.items():
+        before = contents(run(f"{commit}-{data}", lambda folder: export(commit, folder), values, entries), outputs)
+        after = contents(run(f"here-{data}", copy_working_tree, values, here), outputs)
+        files += len(before)
+        different += [f"{name} ({data})" for name in sorted(before | after) if before.get(name) != after.get(name)]
+    if different or not files:
+        shown = ", ".join(different[:12])
+        raise InputError(f"{len(different)} files differ from those of {commit}, such as {shown}. {LOCK} is as before")
+    return files
+
+
+def kinds(fingerprint: dict[str, Any]) -> set[tuple[str, Any]]:
+    """Return what decides which code trains an architecture: of most numbers, whether they are zero."""
+    keys = Architecture(**fingerprint["architecture"]).model_dump() | {"ema_momentum": 0} | fingerprint["train"]
+    exact = {"kernel_size", "pool_stride", "threads", *(key for key in keys if isinstance(keys[key], str))}
+    return {(key, value if key in exact else bool(value)) for key, value in keys.items()}
+
+
+def copy_checkpoints(commit: str) -> int:
+    """Store the old code's trainings of the compared kinds under the fingerprint of the code here; return how many."""
+    root, shared = store_root()
+    old, new = (code_fingerprint(RUNS / f"{version}-sample/stages/training") for version in (commit, "here"))
+    compared = set().union(*map(kinds, stored(RUNS / "here-sample/.dvc/cache" / FOLDER).values()))
+    known = {path: one for path, one in stored(root).items() if one["code"] == old != new and kinds(one) <= compared}
+    for folder, one in known.items():
+        store = CheckpointStore(one | {"code": new}, root, shared=shared)
+        for path in folder.glob("*.npz"):
+            with suppress(ValueError):  # damaged
+                store.import_files({path.name: path.read_bytes()})
+    return len(known)
+
+
+def main() -> None:
+    with reported_in_one_line("equivalence"), ended_by_exception("equivalence"):
+        leave_callers_repository()
+        start = git("merge-base", sys.argv[1], "HEAD").strip() if sys.argv[1:] else "HEAD"
+        commit = git("log", "-1", "--format=%h", start, "--", str(LOCK)).strip()
+        if not commit:
+            raise InputError(f"{LOCK}: not committed, so no results show what the code must give. Commit it")
+        old: Lock = read_yaml(git("show", f"{commit}:./{LOCK}"), f"{LOCK} of {commit}")["stages"]
+        lock: Lock = read_yaml(LOCK.read_text(encoding="utf-8"), str(LOCK))["stages"]
+        here = entries_of(Path.cwd())
+        kept = {name: old[name] for name in here if name in old and old[name]["outs"] == lock[name]["outs"]}
+        if others := sorted(here.keys() - kept):
+            tell(f"equivalence: not compared, as their results are not those of {commit}: {', '.join(others)}")
+        if all(code_of(entry) == code_of(here[name]) for name, entry in kept.items()):
+            tell(f"equivalence: {len(kept)} stages have the results of {commit}, and its code")
+            return
+        before, now = ([one[name].get("params", {}).get(str(PARAMS_FILE)) for name in kept] for one in (old, here))
+        if keys := dict.fromkeys(key for pair in zip(before, now, strict=True) for key in changed_values(*pair)):
+            raise InputError(f"{PARAMS_FILE}: {', '.join(keys)}: other values than at {commit}. Run `make repro`")
+        files = compare(commit, kept, {name: here[name] for name in kept})
+        entries_of(Path.cwd(), write=list(kept))
+        tell(f"equivalence: {LOCK} is up to date; copied {copy_checkpoints(commit)} stored trainings of the old code")
+        tell(f"No result changes: {files} files have the same bytes as by the code of {commit} (`make equivalence`).")
+
+
+if __name__ == "__main__":
+    main()
