@@ -33,8 +33,8 @@ search: setup  ## search for layers and kernels together; JOBS=n trainings at a 
 adopt: setup  ## write the best of the search under each budget into params.yaml, as study.found
 	@$(ACTIVATE) python -m tools.adopt
 
-images: setup  ## make the folder TO, for data.source, of FROM: folders of pictures, an .npz or CSV; SIZE=28 scales
-	@$(ACTIVATE) python -m tools.images "FROM=$$FROM" "TO=$$TO" "SIZE=$$SIZE" "SEED=$$SEED" "TEST=$$TEST"
+images: setup  ## make the folder TO, for data.source, of your own pictures FROM; SIZE=28 scales: docs/your-own.md
+	@$(ACTIVATE) python -m tools.images $(foreach name,FROM TO SIZE FIT BACKGROUND GREY SKIP LABELS SEED TEST,"$(name)=$$$(name)")
 
 test: lint  ## the same environment, lint, types and tests; SLOW=1: the long ones, of whole runs, queues and clusters
 	$(ACTIVATE) pytest $(if $(SLOW),-m slow)

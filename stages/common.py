@@ -38,7 +38,9 @@ SEARCH_LIBRARIES = Path("stages/libraries/search.txt")  # the proposals of a sea
 
 
 @contextmanager
-def reported_in_one_line(stage: str) -> Iterator[None]:
+def reported_in_one_line(
+    stage: str, command: str = "dvc repro", interrupted: str = "goes on from here"
+) -> Iterator[None]:
     """Turn errors that a user can correct into one line and exit status 1; let a bug keep its traceback.
 
     Ctrl-C, SIGTERM and SIGHUP end the process at once, with one line. This is safe because every file is written next
@@ -46,7 +48,7 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        os.write(2, f"\n{stage}: interrupted; `dvc repro` goes on from here\n".encode())
+        os.write(2, f"\n{stage}: interrupted; `{command}` {interrupted}\n".encode())
         os._exit(128 + number)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -55,10 +57,10 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        sys.exit(f"{stage}: {error}")
+        sys.exit(f"{stage}: {error}".replace("\n", "\\n"))  # a file's name may contain a line break
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"{stage}: {name}{error.strerror or error}; correct this and run `dvc repro` again")
+        sys.exit(f"{stage}: {name}{error.strerror or error}; correct this and run `{command}` again")
 
 
 def read_libraries(path: Path) -> dict[str, str]:
