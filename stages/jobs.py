@@ -235,7 +235,8 @@ def _worker(answers: Any) -> None:
         try:
             if kind is None:
                 backend.start(job.settings.threads, split_operations=job.architecture.whole_batches)
-                kind, dataset = job.kind, read_dataset(DATASET_FILE)
+                kind = job.kind
+            dataset = dataset or read_dataset(DATASET_FILE)
             if root not in trainings:
                 trainings[root] = Trainings(root=Path(root) if root else None)
             train_job(job, trainings[root], dataset, report, request["seconds"] or float("inf"))
