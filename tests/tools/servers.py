@@ -16,7 +16,7 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from tests.conftest import run
-from tests.tools.cluster.clusters import until
+from tests.processes import until
 
 SSHD = Path("/usr/sbin/sshd")
 Keys = dict[str, str]
