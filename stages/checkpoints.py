@@ -207,7 +207,7 @@ class CheckpointStore:
         return [f"taken as {kind} trained it; this is {self.kind}"] if kind != self.kind else []
 
     def save(self, state: State, epochs: int) -> None:
-        """Store a state of a training that ends after `epochs`, and remove shorter unfinished ones of this kind."""
+        """Store a state of a training that ends after `epochs`."""
         groups = {"weights": state.weights, "optimizer": state.optimizer, "layers": state.layers}
         arrays = {f"{group}-{k}": array for group, members in groups.items() for k, array in enumerate(members)}
         arrays["history"] = np.array(state.history, dtype=np.float64).reshape(-1, len(EPOCH_COLUMNS))
@@ -215,9 +215,6 @@ class CheckpointStore:
         finished = state.diverged_epoch or len(state.history) == epochs
         path = self.folder / f"{'epoch' if finished else 'unfinished'}-{state.epochs}.{self.kind}.npz"
         self._write(path, arrays)
-        for own, stored, _, other in self._files("unfinished"):
-            if own and other != path and stored <= state.epochs and other.parent == self.folder:
-                other.unlink()
 
     def save_output(self, epochs: int, output: SeedOutput) -> None:
         """Store what the stage `train` writes of the training's end after `epochs`."""
@@ -246,10 +243,9 @@ class CheckpointStore:
         for name, content in files.items():
             try:
                 self._arrays(content)
+                self._store(self.folder / Path(name).name, content)
             except ValueError:
                 invalid.append(name)
-                continue
-            self._store(self.folder / Path(name).name, content)
         return invalid
 
     def _write(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -258,9 +254,15 @@ class CheckpointStore:
         self._store(path, hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
 
     def _store(self, path: Path, content: bytes) -> None:
+        """Write a file, and remove the unfinished checkpoints that it replaces. Raises ValueError for other names."""
+        if not (match := FILE.fullmatch(path.name)):
+            raise ValueError("not a checkpoint")
         with whole_file(path) as partial:
             partial.write_bytes(content)
         self._share(path)
+        for _, epochs, kind, other in self._files("unfinished"):
+            if other.parent == self.folder and other != path and kind == match[3] and epochs <= int(match[2]):
+                other.unlink()
 
     def _read(self, path: Path) -> dict[str, np.ndarray]:
         """Raises ValueError if the file cannot be read, is damaged or of another training."""

@@ -14,7 +14,7 @@ import pytest
 from stages.checkpoints import CheckpointStore
 from stages.common import InputError
 from stages.jobs import Job, Report
-from stages.runner import JobFailedError, Runner, SlotLostError
+from stages.runner import JobFailedError, SlotLostError
 from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, run
 from tests.kinds import SETTINGS, SMALL
 from tests.processes import bare_project, processes_below, training, until
@@ -181,25 +181,28 @@ def test_failed_job_and_damaged_result_end_the_job_alone(cluster: Cluster, answe
         train(cluster, lambda *_: answer)
 
 
-def test_worker_that_fails_to_run_a_segment_gets_no_more_and_the_run_ends_without_others(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slot = DaskSlot(cluster, "a", 0, "a")
-
-    def fail() -> None:
+def test_worker_that_fails_or_leaves_gets_no_more_jobs(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: Any, **_options: Any) -> None:
         raise OSError("disk is full")
 
-    cluster.client.submit = lambda *_arguments, **_options: SimpleNamespace(result=fail, cancel=lambda: None)
+    def never(*_arguments: Any, **_options: Any) -> None:
+        raise TimeoutError
+
+    future = SimpleNamespace(result=fail, cancel=lambda: None)
+    cluster.client.submit = lambda *_arguments, **_options: future
     monkeypatch.setattr("distributed.wait", lambda *_arguments, **_options: None)
-    with Runner(iter([[slot]]).__next__) as runner:
-        runner.new_slots = lambda: (
-            [] if runner.busy or runner.idle else (cluster.new_slots() or [slot][: slot.future is None])
-        )
-        with pytest.raises(InputError, match=r"no worker can take part: worker a: OSError: disk is full"):
-            runner.run([JOB])
+    slot = DaskSlot(cluster, "a", 0, "a")
+    with pytest.raises(SlotLostError, match=r"^OSError: disk is full$"):
+        slot.run(JOB, lambda _: None)
+    with pytest.raises(InputError, match=r"no worker can take part: worker a: OSError: disk is full"):
+        cluster.new_slots()
+    monkeypatch.setattr("distributed.wait", never)
     del cluster.client.workers["a"]
-    with pytest.raises(SlotLostError, match="disk is full"):
-        slot._answer()
+    with pytest.raises(SlotLostError, match=r"^it left the cluster$"):
+        slot.run(JOB, lambda _: None)
+    cluster.client.scheduler_info = fail
+    with pytest.raises(InputError, match=r"the scheduler is gone \(disk is full\)"):
+        cluster.new_slots()
 
 
 class RealCluster:

@@ -78,15 +78,6 @@ def test_pooling_is_the_stock_layers_with_ties(
             np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_first_of_equal_pixels_gets_the_gradient() -> None:
-    pixels = tf.constant([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=tf.float32)
-    for channels in CHANNELS:
-        images = tf.tile(tf.reshape(pixels, [1, 3, 3, 1]), [1, 1, 1, channels])
-        ones: Numbers = lambda *shape, seed: tf.ones(shape)  # noqa: E731
-        _, gradient = output_and_gradients(MaxPooling2D(3, strides=1), images, ones)
-        assert gradient[0, ..., channels - 1].tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
-
-
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("size", SIZES)
 def test_normalization_is_the_stock_layers_in_training_and_after_it(size: tuple[int, int], channels: int) -> None:
