@@ -1,7 +1,6 @@
 """Folders in which worker processes train, and what runs there."""
 
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,8 +44,3 @@ def stored(project: Path, pattern: str) -> dict[str, bytes]:
     """Return the stored files of all trainings by path below the store."""
     store = project / STORE
     return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.glob(f"*/{pattern}"))}
-
-
-def training(name: str) -> list[str]:
-    """Return the command that trains an architecture of params.yaml."""
-    return [sys.executable, "-m", "stages.train", name]

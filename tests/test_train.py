@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import ENVIRONMENT, MODELS, contents, made_once, run
+from tests.conftest import ENVIRONMENT, MODELS, contents, made_once, run, training
 from tests.kinds import sample
-from tests.processes import bare_project, stored, training, until
+from tests.processes import bare_project, stored, until
 
 NAMES = ("w2-4", "other")  # two kinds: images are split among threads, or operations are
 OTHER = """  custom:

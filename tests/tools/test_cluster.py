@@ -15,9 +15,9 @@ from stages.checkpoints import CheckpointStore
 from stages.common import InputError
 from stages.jobs import Job, Report
 from stages.runner import JobFailedError, SlotLostError
-from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, run
+from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, run, training
 from tests.kinds import SETTINGS, SMALL
-from tests.processes import bare_project, processes_below, training, until
+from tests.processes import bare_project, processes_below, until
 from tests.test_checkpoints import output, state
 from tools.cluster import Cluster, DaskSlot, describe, install, project_folder, zipped
 

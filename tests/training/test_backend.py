@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from stages.training.backend import OWNED, SET
-from tests.conftest import ENVIRONMENT, contents, edit_params
-from tests.processes import bare_project, training
+from tests.conftest import ENVIRONMENT, contents, edit_params, training
+from tests.processes import bare_project
 
 CONFIGURATION = '{"floatx": "float64", "epsilon": 0.5, "image_data_format": "channels_first", "nnx_enabled": true}'
 HOSTILE = {  # each of these alone changes or ends the training below if nothing removes it
