@@ -16,7 +16,7 @@ from distributed import Client
 from tests.conftest import ENVIRONMENT, ROOT, run
 from tests.tools.cluster.ssh import needs_sshd, ssh_server
 
-RECIPES = ROOT / "tools/cluster/recipes"
+RECIPES = ROOT / "tools/recipes"
 # In place of SLURM's own: the job runs at once, here
 SBATCH = """#!/bin/sh
 cp "$1" {folder}/job
@@ -30,7 +30,7 @@ SCANCEL = "#!/bin/sh\nkill $(cat {folder}/job.pid)\n"
 
 @contextmanager
 def recipe(*arguments: str, cwd: Path, **variables: str) -> Iterator[str]:
-    """The address of the scheduler that the recipe says it has started from a project, for as long as it runs."""
+    """Yield the address of the scheduler that the recipe starts from a project, and end it."""
     python = str(cwd / ".venv/bin/python")
     with subprocess.Popen(
         [python, *arguments], cwd=cwd, env=ENVIRONMENT | variables, stdout=subprocess.PIPE, text=True
@@ -64,7 +64,7 @@ def threads_of_a_worker(scheduler: str) -> int:
         return int(worker["nthreads"])
 
 
-def test_slurm_recipe_asks_for_a_job_whose_script_starts_a_worker(elsewhere: Path, tmp_path: Path) -> None:
+def test_slurm_recipe_submits_a_job_whose_script_starts_a_worker(elsewhere: Path, tmp_path: Path) -> None:
     for name, script in (("sbatch", SBATCH), ("scancel", SCANCEL)):
         (tmp_path / name).write_text(script.format(folder=tmp_path))
         (tmp_path / name).chmod(0o755)
@@ -87,7 +87,7 @@ def test_slurm_recipe_asks_for_a_job_whose_script_starts_a_worker(elsewhere: Pat
 def test_slurm_recipe_prints_its_script_and_refuses_a_missing_number(tmp_path: Path) -> None:
     assert "#SBATCH --cpus-per-task=8" in run(sys.executable, str(RECIPES / "slurm.py"), "1", "--script", cwd=tmp_path)
     output = run(sys.executable, str(RECIPES / "slurm.py"), cwd=tmp_path, status=1)
-    assert output.startswith("slurm: JOBS is missing")
+    assert output.startswith("slurm: JOBS: expected a number from 1")
 
 
 @needs_sshd
@@ -103,8 +103,8 @@ def test_ssh_recipe_starts_a_worker_through_ssh(elsewhere: Path, tmp_path: Path)
             assert threads_of_a_worker(scheduler) >= 1
 
 
-def test_kubernetes_recipe_has_the_shape_that_the_operator_asks_for(tmp_path: Path) -> None:
-    check = ["check-jsonschema", "--schemafile", str(ROOT / "tests/tools/cluster/daskcluster-schema.yaml")]
+def test_kubernetes_recipe_is_valid_for_the_operator(tmp_path: Path) -> None:
+    check = ["check-jsonschema", "--schemafile", str(ROOT / "tests/tools/daskcluster-schema.yaml")]
     text = (RECIPES / "kubernetes.yaml").read_text()
     assert "kind: DaskCluster" in text
     run(*check, str(RECIPES / "kubernetes.yaml"), cwd=tmp_path)
