@@ -74,7 +74,7 @@ adopt: setup  ## write the search's best networks into params.yaml
 	@$(ACTIVATE) python -m tools.adopt
 
 images: setup  ## make a data set of your own pictures | FROM=folders, an .npz or CSV; TO=folder; SIZE=28 scales
-	@$(ACTIVATE) python -m tools.images "FROM=$$FROM" "TO=$$TO" "SIZE=$$SIZE" "SEED=$$SEED" "TEST=$$TEST"
+	@$(ACTIVATE) python -m tools.images $(foreach name,FROM TO SIZE FIT BACKGROUND GREY SKIP LABELS SEED TEST,"$(name)=$$$(name)")
 
 cluster: setup  ## repro on a Dask cluster | SCHEDULER=tcp://..., or one started here; PROCESSOR=kind
 	@$(ACTIVATE) python -m tools.cluster study "$$SCHEDULER" $${PROCESSOR:+"$$PROCESSOR"}

@@ -19,6 +19,7 @@ import json
 import os
 import platform
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,7 +30,7 @@ from dvc.config import Config
 
 from stages.common import DATASET_FILE, LIBRARIES, read_libraries
 from stages.training.architecture import Architecture, Train
-from stages.training.files import whole_file, write_text
+from stages.training.files import whole_file
 from stages.training.results import EPOCH_COLUMNS, SeedOutput, State
 
 CODE = Path(__file__).parent / "training"
@@ -129,12 +130,13 @@ class CheckpointStore:
         name = hashlib.sha256(text.encode()).hexdigest()
         self.without_code = json.dumps({**fingerprint, "code": None}, sort_keys=True)  # equivalent code may move files
         self.shared, self.kind, self.note = shared, kind or cpu_kind(), ""
-        self.folder = self.read_only = root / name
+        self.folder, self.folders = root / name, [root / name]
         try:
             self._prepare(text)
         except OSError as error:
             self.note = f"{error.filename}: {error.strerror}; this training is stored in {LOCAL}"
             self.folder = LOCAL / name
+            self.folders = [folder for folder in self.folders if os.access(folder, os.R_OK | os.X_OK)] + [self.folder]
             self._prepare(text)
 
     def _prepare(self, text: str) -> None:
@@ -142,83 +144,77 @@ class CheckpointStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         for folder in (self.folder.parent, self.folder):
             self._share(folder)
-        if not (self.folder / "fingerprint.json").exists():
-            write_text(self.folder / "fingerprint.json", text + "\n")
-        (self.folder / "lock").touch()
-        for name in ("fingerprint.json", "lock"):
-            self._share(self.folder / name)
-        os.utime(self.folder / "fingerprint.json")  # the last use, by which `make checkpoints` prunes
+        file, lock = self.folder / "fingerprint.json", self.folder / "lock"
+        if not file.exists():
+            unfinished = self.folder / f".{os.getpid()}-{threading.get_ident()}"  # several may be here at once
+            unfinished.write_text(text + "\n", encoding="utf-8")
+            unfinished.replace(file)
+        lock.touch()
+        os.utime(file)  # the last use, by which `make checkpoints` prunes
+        for path in (file, lock):
+            self._share(path)
 
     def _share(self, path: Path) -> None:
         if self.shared:
             with suppress(PermissionError):  # another member of the group made it, and shared it
                 path.chmod(0o2775 if path.is_dir() else 0o664)
 
-    def lock(self, waiting: Callable[[], None]) -> Any:
-        """Return a context that keeps other processes from the same training; `waiting` is called if one has it."""
-        return locked(self.folder / "lock", waiting)
+    @contextmanager
+    def lock(self, waiting: Callable[[], None]) -> Iterator[None]:
+        """Keep other processes from the same training for the block; `waiting` is called if one has it."""
+        with locked(self.folder / "lock", waiting):
+            for left in self.folder.glob(".partial-*"):  # by a killed process, perhaps of another user
+                left.unlink(missing_ok=True)
+            yield
 
-    def _files(self, role: str) -> list[tuple[int, str, Path]]:
-        """The files of a role as (epochs, kind of processor, path), by epochs, this kind's last."""
-        folders = dict.fromkeys((self.read_only, self.folder))
-        files = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
-        matches = [(match, path) for path in files if (match := FILE.fullmatch(path.name)) and match[1] == role]
-        return sorted((int(match[2]), match[3], path) for match, path in matches)
-
-    def _own(self) -> list[tuple[int, Path]]:
-        files = [*self._files("epoch"), *self._files("unfinished")]
-        return sorted((epochs, path) for epochs, kind, path in files if kind == self.kind)
-
-    def latest_epoch(self, most: int) -> int:
-        """Return the epochs of the longest checkpoint of at most `most` epochs, 0 if there is none."""
-        return max((epochs for epochs, _ in self._own() if epochs <= most), default=0)
+    def _files(self, *roles: str) -> list[tuple[bool, int, str, Path]]:
+        """The files of these roles as (own kind, epochs, kind, path): this kind's first, longest first."""
+        paths = (path for folder in self.folders for path in folder.iterdir())
+        matches = ((match, path) for path in paths if (match := FILE.fullmatch(path.name)) and match[1] in roles)
+        return sorted(((match[3] == self.kind, int(match[2]), match[3], path) for match, path in matches), reverse=True)
 
     def load(self, most: int) -> tuple[State, str]:
         """Return the longest valid checkpoint of at most `most` epochs, else an empty state, and a note for the user.
 
         A checkpoint of exactly `most` epochs, or of a training that diverged, may be of another kind of processor.
         """
-        notes = []
-        for epochs, path in reversed(self._own()):
-            if epochs <= most and (state := self._checked(path, notes)):
-                if epochs < most and not state.diverged_epoch and (other := self._of_another_kind(most, notes)):
-                    return other
-                return state, "; ".join([*notes, f"resumes after epoch {epochs} of {most}"] if epochs < most else notes)
-        if other := self._of_another_kind(most, notes):
-            return other
-        if not notes and (stored := self._own()):
-            notes.append(f"trains from scratch: the shortest checkpoint already has {_epochs(stored[0][0])}")
-        return State(), "; ".join(notes)
+        return self._load(most)[1:]
 
-    def _of_another_kind(self, most: int, notes: list[str]) -> tuple[State, str] | None:
-        for epochs, kind, path in self._files("epoch"):
-            state = self._checked(path, notes) if kind != self.kind and epochs <= most else None
-            if state and (epochs == most or state.diverged_epoch):
-                return state, "; ".join([*notes, f"taken as {kind} trained it; this is {self.kind}"])
-        return None
+    def _load(self, most: int) -> tuple[Path | None, State, str]:
+        notes: list[str] = []
+        resumable: tuple[Path, State] | None = None
+        shortest = 0  # of this kind
+        for own, epochs, kind, path in self._files("epoch", "unfinished"):
+            shortest = epochs if own else shortest
+            if epochs > most or (own and resumable) or (not own and path.name.startswith("unfinished")):
+                continue
+            try:
+                state = self._state(self._read(path))
+            except ValueError as error:
+                notes.append(f"{path}: {error}; not used")
+                continue
+            if state.epochs == most or state.diverged_epoch:
+                return path, state, "; ".join([*notes, *self._made_elsewhere(kind)])
+            if own:
+                resumable = path, state
+        if resumable:
+            return *resumable, "; ".join([*notes, f"resumes after epoch {resumable[1].epochs} of {most}"])
+        if shortest > most:
+            notes.append(f"trains from scratch: the shortest checkpoint has {shortest} epochs")
+        return None, State(), "; ".join(notes)
 
-    def _checked(self, path: Path, notes: list[str]) -> State | None:
-        try:
-            return self._state(self._read(path))
-        except ValueError as error:
-            notes.append(f"{path}: {error}; not used")
-            return None
+    def _made_elsewhere(self, kind: str) -> list[str]:
+        return [f"taken as {kind} trained it; this is {self.kind}"] if kind != self.kind else []
 
     def save(self, state: State, epochs: int) -> None:
-        """Store a state of a training that ends after `epochs`, and remove shorter unfinished ones of this kind."""
+        """Store a state of a training that ends after `epochs`."""
         groups = {"weights": state.weights, "optimizer": state.optimizer, "layers": state.layers}
         arrays = {f"{group}-{k}": array for group, members in groups.items() for k, array in enumerate(members)}
         arrays["history"] = np.array(state.history, dtype=np.float64).reshape(-1, len(EPOCH_COLUMNS))
         arrays["diverged_epoch"] = np.array(state.diverged_epoch or 0)
-        path = self.folder / self._name(state, epochs)
-        self._write(path, arrays)
-        for stored, kind, other in self._files("unfinished"):
-            if kind == self.kind and other != path and stored <= state.epochs and other.parent == self.folder:
-                other.unlink()
-
-    def _name(self, state: State, epochs: int) -> str:
         finished = state.diverged_epoch or len(state.history) == epochs
-        return f"{'epoch' if finished else 'unfinished'}-{state.epochs}.{self.kind}.npz"
+        path = self.folder / f"{'epoch' if finished else 'unfinished'}-{state.epochs}.{self.kind}.npz"
+        self._write(path, arrays)
 
     def save_output(self, epochs: int, output: SeedOutput) -> None:
         """Store what the stage `train` writes of the training's end after `epochs`."""
@@ -226,53 +222,56 @@ class CheckpointStore:
 
     def load_output(self, epochs: int) -> tuple[SeedOutput, str] | None:
         """Return what `save_output` stored, on this kind of processor or else on another, and a note; None without."""
-        files = [(kind != self.kind, kind, path) for stored, kind, path in self._files("output") if stored == epochs]
-        for foreign, kind, path in sorted(files):
-            try:
-                output = SeedOutput.from_arrays(self._read(path))
-                return output, f"taken as {kind} trained it; this is {self.kind}" if foreign else ""
-            except (ValueError, KeyError):
-                continue  # damaged: it is evaluated again
+        found = self._output(epochs)
+        return found and found[1:]
+
+    def _output(self, epochs: int) -> tuple[Path, SeedOutput, str] | None:
+        for _, stored, kind, path in self._files("output"):
+            with suppress(ValueError, KeyError):  # damaged: it is evaluated again
+                if stored == epochs:
+                    return path, SeedOutput.from_arrays(self._read(path)), "".join(self._made_elsewhere(kind))
         return None
 
-    def export_files(self, epochs: int) -> dict[str, bytes]:
-        """Return the content of valid files by name: the checkpoint to resume from, and the output if there is one."""
-        names = [path for stored, path in self._own() if stored <= epochs][-1:]
-        names += [path for stored, _, path in self._files("output") if stored == epochs]
-        content = {}
-        for path in names:
-            with suppress(ValueError):
-                self._read(path)
-                content[path.name] = path.read_bytes()
-        return content
+    def valid_files(self, epochs: int) -> list[Path]:
+        """Return the files that another machine needs: the checkpoint that `load` returns, and the output."""
+        output = self._output(epochs)
+        return [path for path in (self._load(epochs)[0], output and output[0]) if path]
 
     def import_files(self, files: Mapping[str, bytes]) -> list[str]:
-        """Store files of `export_files`, replacing those that are here; return the names of those that are not valid."""
+        """Store the content of `valid_files` of another machine; return the names of those that are not valid."""
         invalid = []
         for name, content in files.items():
             try:
                 self._arrays(content)
+                self._store(self.folder / Path(name).name, content)
             except ValueError:
                 invalid.append(name)
-                continue
-            path = self.folder / Path(name).name
-            with whole_file(path) as partial:
-                partial.write_bytes(content)
-            self._share(path)
         return invalid
 
     def _write(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, training=np.array(self.without_code), **arrays)
+        self._store(path, hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
+
+    def _store(self, path: Path, content: bytes) -> None:
+        """Write a file, and remove the unfinished checkpoints that it replaces. Raises ValueError for other names."""
+        if not (match := FILE.fullmatch(path.name)):
+            raise ValueError("not a checkpoint")
         with whole_file(path) as partial:
-            partial.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
+            partial.write_bytes(content)
         self._share(path)
+        for _, epochs, kind, other in self._files("unfinished"):
+            if other.parent == self.folder and other != path and kind == match[3] and epochs <= int(match[2]):
+                other.unlink()
 
     def _read(self, path: Path) -> dict[str, np.ndarray]:
-        return self._arrays(path.read_bytes())
+        """Raises ValueError if the file cannot be read, is damaged or of another training."""
+        try:
+            return self._arrays(path.read_bytes())
+        except OSError as error:
+            raise ValueError(error.strerror) from None
 
     def _arrays(self, stored: bytes) -> dict[str, np.ndarray]:
-        """Raises ValueError if the bytes are damaged or of another training."""
         digest, content = stored[:DIGEST_BYTES], stored[DIGEST_BYTES:]
         if hashlib.sha256(content).digest() != digest:
             raise ValueError("damaged")
@@ -294,7 +293,3 @@ class CheckpointStore:
             layers=numbered("layers"),
             diverged_epoch=int(arrays["diverged_epoch"]) or None,
         )
-
-
-def _epochs(number: int) -> str:
-    return f"{number} epoch{'' if number == 1 else 's'}"

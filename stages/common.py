@@ -76,7 +76,7 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
         for folder in tuple(_scratch):
             shutil.rmtree(folder, ignore_errors=True)
         try:
-            os.write(2, f"\n{stage}: interrupted. The same command goes on from here.\n".encode())
+            os.write(2, f"\n{stage}: interrupted. Run the same command again.\n".encode())
         finally:  # the terminal may be gone
             os._exit(128 + number)
 
@@ -87,7 +87,7 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
         _check_place()
         yield
     except InputError as error:
-        sys.exit(f"{stage}: {error}")
+        sys.exit(f"{stage}: {error}".replace("\n", "\\n"))  # a file's name may contain a line break
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         sys.exit(f"{stage}: {name}{error.strerror or error}. Correct this and run the same command again.")

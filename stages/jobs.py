@@ -221,34 +221,32 @@ def _worker(answers: Any) -> None:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
         if request["code"] != code:
-            answer({"error": "stages/training changed since this worker started; run the same command again"})
+            answer({"error": "stages/training changed since this worker started. Run the same command again."})
             continue
-        if kind is None:
-            backend.start(job.settings.threads, split_operations=job.architecture.whole_batches)
-        kind = kind or job.kind
-        if job.kind != kind:
+        if kind not in (None, job.kind):
             answer({"error": f"this worker trains with (threads, whole batches) {kind}, the job needs {job.kind}"})
             continue
-        report = _both(print_report(job), answer)
+        printed, finished = print_report(job), True
+
+        def report(event: dict[str, Any], printed: Report = printed) -> None:
+            printed(event)
+            answer(event)
+
         try:
+            if kind is None:
+                backend.start(job.settings.threads, split_operations=job.architecture.whole_batches)
+                kind = job.kind
             dataset = dataset or read_dataset(DATASET_FILE)
             if root not in trainings:
                 trainings[root] = Trainings(root=Path(root) if root else None)
             train_job(job, trainings[root], dataset, report, request["seconds"] or float("inf"))
         except PausedError:
-            answer({"finished": False})
+            finished = False
         except (InputError, OSError) as error:
             answer({"error": " ".join(str(error).split())})
-        else:
-            answer({"finished": True})
-
-
-def _both(one: Report, other: Report) -> Report:
-    def report(event: dict[str, Any]) -> None:
-        one(event)
-        other(event)
-
-    return report
+            continue
+        files = trainings[root].store(job).valid_files(job.settings.epochs) if root else []
+        answer({"finished": finished, "files": [str(path) for path in files]})
 
 
 def _requests() -> Iterator[bytes]:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from types import FrameType, TracebackType
 from typing import Any, Protocol, Self
 
@@ -73,7 +75,7 @@ class WorkerProcess:
         if status < 0:
             return {
                 "error": f"killed by signal {-status} ({signal.Signals(-status).name}), most often because memory ran "
-                "out; the same command goes on from the last epoch"
+                "out. The same command goes on from the last epoch."
             }
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
         return {"error": "\n".join([f"failed with exit status {status}; the end of {log}:", *lines])}
@@ -124,7 +126,8 @@ class Runner:
         """`new_slots` is asked every second for more slots; `finish_others`: a failed job does not end the rest."""
         self.new_slots, self.finish_others = new_slots, finish_others
         self.idle: list[Slot] = []
-        self.busy: dict[Future[Any], tuple[Slot, Job]] = {}
+        self.busy: list[Slot] = []
+        self.ended: SimpleQueue[tuple[Slot, Job, BaseException | None]] = SimpleQueue()
         self.trained_epochs = 0
 
     def __enter__(self) -> Self:
@@ -133,7 +136,7 @@ class Runner:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        slots = [*self.idle, *(slot for slot, _ in self.busy.values())]
+        slots = [*self.idle, *self.busy]
         with ThreadPoolExecutor(max(len(slots), 1)) as pool:
             list(pool.map(lambda slot: slot.close(), slots))
 
@@ -144,38 +147,34 @@ class Runner:
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs")
         pending, failures = list(jobs), list[str]()
         display = Progress(*columns, TimeRemainingColumn(), disable=not sys.stdout.isatty())
-        pool = ThreadPoolExecutor(max_workers=1024)
-        try:
-            with display:
-                while pending or self.busy:
-                    self.idle += self.new_slots()
-                    while pending and self.idle:
-                        slot = self.idle.pop(0)
-                        job = next((job for job in pending if job.kind == slot.kind), pending[0])
-                        pending.remove(job)
-                        self.busy[pool.submit(self._run, slot, job, display)] = slot, job
-                    if not self.busy:
-                        time.sleep(1)  # until a slot appears
-                    for future in wait(self.busy, timeout=1, return_when=FIRST_COMPLETED).done:
-                        slot, job = self.busy.pop(future)
-                        try:
-                            future.result()
-                        except SlotLostError as error:
-                            tell(f"{job.title}: {slot.name} is gone ({error}); goes on elsewhere")
-                            pending.insert(0, job)
-                            continue
-                        except JobFailedError as error:
-                            failures.append(str(error))
-                            if not self.finish_others:
-                                raise
-                        self.idle.append(slot)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        with display:
+            while pending or self.busy:
+                self.idle += self.new_slots()
+                while pending and self.idle:
+                    slot = self.idle.pop(0)
+                    job = next((job for job in pending if job.kind == slot.kind), pending[0])
+                    pending.remove(job)
+                    self.busy.append(slot)
+                    Thread(target=self._run, args=(slot, job, display), daemon=True).start()  # ends with the process
+                try:
+                    slot, job, error = self.ended.get(timeout=1)
+                except Empty:
+                    continue
+                self.busy.remove(slot)
+                if isinstance(error, SlotLostError):
+                    tell(f"{job.title}: {slot.name} is lost ({error}); goes on elsewhere")
+                    pending.insert(0, job)
+                    continue
+                self.idle.append(slot)
+                if isinstance(error, JobFailedError) and self.finish_others:
+                    failures.append(str(error))
+                elif error:
+                    raise error
         if failures:
             raise JobFailedError("\n".join(failures))
 
     def _run(self, slot: Slot, job: Job, display: Any) -> None:
-        began, title = time.monotonic(), job.title
+        began, title, failure = time.monotonic(), job.title, None
         line = display.add_task(title, total=job.settings.epochs)
 
         def report(event: dict[str, Any]) -> None:
@@ -187,9 +186,11 @@ class Runner:
 
         try:
             slot.run(job, report)
-        finally:
-            display.remove_task(line)
-        tell(f"{title}: done in {time.monotonic() - began:.0f} s")
+            tell(f"{title}: done in {time.monotonic() - began:.0f} s")
+        except BaseException as error:  # the main thread raises it
+            failure = error
+        display.remove_task(line)
+        self.ended.put((slot, job, failure))
 
 
 def local_slots(count: int) -> Callable[[], Sequence[Slot]]:

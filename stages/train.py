@@ -76,9 +76,12 @@ def main(arguments: list[str]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
             outputs = {}
             for job in jobs:
-                outputs[job.seed], note = trainings.store(job).load_output(settings.epochs)
+                found = trainings.store(job).load_output(settings.epochs)
+                if not found:
+                    raise InputError(f"{job.title}: its result is gone from the store. Run the same command again.")
+                outputs[job.seed], note = found
                 if note:
-                    print(f"{job.name} seed {job.seed}: {note}")
+                    print(f"{job.title}: {note}")
             write_outputs(folder, described.architecture, outputs)
             place = MODELS / described.name
             place.parent.mkdir(parents=True, exist_ok=True)

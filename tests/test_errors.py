@@ -41,7 +41,7 @@ def test_signal_ends_a_stage_in_one_line_and_leaves_no_scratch_folder(number: si
         folder = Path(process.stdout.readline().strip())
         assert folder.is_dir()
         process.send_signal(number)
-        assert process.communicate(timeout=60)[1] == "\nx: interrupted. The same command goes on from here.\n"
+        assert process.communicate(timeout=60)[1] == "\nx: interrupted. Run the same command again.\n"
     assert process.returncode == 128 + number
     assert not folder.exists()
 

@@ -9,15 +9,18 @@ A lost worker costs its jobs the epochs since their last checkpoint, at most a m
 killed and started again repeats no job whose result arrived.
 """
 
+import hashlib
 import io
 import os
 import sys
-import time
+import tempfile
+import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from stages import checkpoints, runner
@@ -26,7 +29,7 @@ from stages.common import DATASET_FILE, LIBRARIES, InputError, read_libraries, r
 from stages.jobs import Job, Report, Trainings, usable_cores
 from stages.params import Params, load_params
 from stages.runner import JobFailedError, Runner, Slot, SlotLostError, WorkerProcess, ended_by_exception, tell
-from tools.repro import missing_jobs
+from tools.repro import missing_jobs, run_dvc
 
 CONNECT = 10  # seconds for a scheduler to answer
 SEGMENT = 60  # seconds of training after which a job sends its checkpoint
@@ -58,8 +61,8 @@ def install(key: str, code: bytes, data: bytes, dask_worker: Any = None) -> None
     folder = project_folder(dask_worker, key)
     if folder.exists():
         return
-    unfinished = folder.with_name(f"unfinished-{os.getpid()}-{key}")
-    unfinished.mkdir(parents=True)
+    folder.parent.mkdir(exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
     with zipfile.ZipFile(io.BytesIO(code)) as archive:
         archive.extractall(unfinished)
     (unfinished / "data").mkdir()
@@ -68,76 +71,85 @@ def install(key: str, code: bytes, data: bytes, dask_worker: Any = None) -> None
 
 
 def train_segment(key: str, slot: int, request: dict[str, Any], files: dict[str, bytes], name: str) -> dict[str, Any]:
-    """Train for a while from the checkpoint in `files`. Return the answer, and the files of the store. Runs there.
+    """Train for a while from the checkpoint in `files`. Return the answer, and valid files of the store. Runs there.
 
     The worker process of the slot lives on from job to job while the jobs are of one kind.
     """
     from distributed import get_worker
 
-    worker, began = get_worker(), time.time()
-    folder = project_folder(worker, key)
-    processes: dict[int, tuple[Any, WorkerProcess]] = worker.__dict__.setdefault("training_processes", {})
-    kind = key, request.pop("kind")
-    if slot in processes and (processes[slot][0] != kind or processes[slot][1].ended):
-        processes.pop(slot)[1].close()
-    if slot not in processes:
-        processes[slot] = kind, WorkerProcess(folder, sys.executable)
-    store = folder.parent / "trainings" / name
-    store.mkdir(parents=True, exist_ok=True)
-    for file, content in files.items():
-        partial = store / f".partial-{file}"
-        partial.write_bytes(content)
-        partial.replace(store / file)
-    request |= {"log": str(folder / "data/logs" / f"{name[:12]}.log"), "root": str(store.parent)}
-    answer = processes[slot][1].ask(request, lambda _event: None)
-    new = [path for path in store.glob("[a-z]*.npz") if path.name not in files and path.stat().st_mtime >= began]
-    return answer | {"files": {path.name: path.read_bytes() for path in new}}
+    worker = get_worker()
+    slots = worker.__dict__.setdefault("training_slots", {})
+    place = slots.setdefault(slot, SimpleNamespace(lock=threading.Lock(), kind=None, process=None))
+    with place.lock:  # a segment of a driver that was killed ends first
+        folder, kind = project_folder(worker, key), (key, request.pop("kind"))
+        if place.process and (place.kind != kind or place.process.ended):
+            place.process.close()
+            place.process = None
+        if not place.process:
+            place.kind, place.process = kind, WorkerProcess(folder, sys.executable)
+        store = folder.parent / "trainings" / name
+        store.mkdir(parents=True, exist_ok=True)
+        for file, content in files.items():
+            partial = store / f".sent-{slot}-{file}"
+            partial.write_bytes(content)
+            partial.replace(store / file)
+        request |= {"log": str(folder / "data/logs" / f"{name[:12]}.log"), "root": str(store.parent)}
+        answer = place.process.ask(request, lambda _event: None)
+        new = [path for path in map(Path, answer.get("files", [])) if path.name not in files]
+        return answer | {"files": {path.name: path.read_bytes() for path in new}}
 
 
 class DaskSlot:
     """A place for one job on a Dask worker."""
 
-    def __init__(self, client: Any, address: str, number: int, key: str, trainings: Trainings, name: str) -> None:
-        self.client, self.address, self.number, self.key, self.trainings = client, address, number, key, trainings
-        self.kind: tuple[int, bool] | None = None
-        self.name = f"worker {name}"
+    kind: tuple[int, bool] | None = None
+
+    def __init__(self, cluster: "Cluster", address: str, number: int, worker: str) -> None:
+        self.cluster, self.address, self.number, self.name = cluster, address, number, f"worker {worker}"
         self.future: Any = None
 
     def run(self, job: Job, report: Report) -> None:
         """Run the job segment by segment; import its checkpoint after each. Raises JobFailedError, SlotLostError."""
-        self.kind, epochs = job.kind, job.settings.epochs
-        store = self.trainings.store(job)
+        self.kind, trainings, epochs = job.kind, self.cluster.trainings, job.settings.epochs
+        assert trainings  # noqa: S101 - of the first worker
+        store, place = trainings.store(job), f"{job.title} on {self.name}"
+        if store.note:
+            report({"note": store.note})
         with store.lock(lambda: report({"note": "waits for another process that trains the same"})):
-            finished = False
-            while not finished:
-                request = job.request(Path(), self.trainings.code, seconds=SEGMENT) | {"kind": list(job.kind)}
-                answer = self._answer(request, store.export_files(epochs), store.folder.name)
-                for damaged in store.import_files(answer["files"]):
-                    report({"note": f"{self.name} sent a damaged checkpoint, {damaged}; it is not used"})
+            while not trainings.finished(job):
+                request = job.request(Path(), trainings.code, seconds=SEGMENT) | {"kind": list(job.kind)}
+                files = {path.name: path.read_bytes() for path in store.valid_files(epochs)}
+                answer = self._answer(request, files, store.folder.name)
                 if "error" in answer:
-                    raise JobFailedError(f"{job.title} on {self.name}: {answer['error']}")
-                finished = answer["finished"] and self.trainings.finished(job)
-                report({"epoch": store.latest_epoch(epochs)})
+                    raise JobFailedError(f"{place}: {answer['error']}")
+                damaged = store.import_files(answer["files"])
+                if damaged or (answer["finished"] and not trainings.finished(job)):
+                    raise JobFailedError(f"{place}: its result arrived damaged. Run the same command again.")
+                report({"epoch": store.load(epochs)[0].epochs})
 
-    def _answer(self, request: dict[str, Any], files: dict[str, bytes], name: str) -> dict[str, Any]:
+    def _answer(self, *arguments: Any) -> dict[str, Any]:
+        """Return what `train_segment` returns on the worker."""
         from distributed import TimeoutError as NotYetError
         from distributed import wait
 
-        self.future = self.client.submit(
-            train_segment, self.key, self.number, request, files, name, workers=[self.address], pure=False, retries=0
+        self.future = self.cluster.client.submit(
+            train_segment, self.cluster.key, self.number, *arguments, workers=[self.address], pure=False, retries=0
         )
         while True:
             try:
                 wait(self.future, timeout=1)
             except (NotYetError, TimeoutError):
-                if self.address in self.client.scheduler_info()["workers"]:
+                if self.address in self.cluster.addresses():
                     continue
                 self.close()
                 raise SlotLostError("it left the cluster") from None
             try:
                 answer: dict[str, Any] = self.future.result()
             except Exception as error:  # of the worker or of Dask: whatever it is, the job goes on elsewhere
-                raise SlotLostError(" ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
+                reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+                if self.address in self.cluster.addresses():
+                    self.cluster.refused[self.address] = f"{self.name}: {reason}"
+                raise SlotLostError(reason) from None
             return answer
 
     def close(self) -> None:
@@ -147,21 +159,29 @@ class DaskSlot:
 
 
 class Cluster:
-    """The workers that take part: asked for by a Runner, which learns of new ones as they join."""
+    """The workers that take part. A Runner asks it for the slots of workers that joined."""
 
     def __init__(self, client: Any, threads: int, kind: str) -> None:
         """`threads` is what a training takes, `kind` of processor: empty for the first worker's."""
         self.client, self.threads, self.kind = client, threads, kind
         self.libraries = read_libraries(LIBRARIES)
         self.code, self.data = zipped(Path("stages")), DATASET_FILE.read_bytes()
+        self.key = hashlib.sha256(self.code + self.data).hexdigest()[:16]  # of what is installed
         self.known: set[str] = set()
         self.refused: dict[str, str] = {}
         self.trainings: Trainings | None = None
         self.waits = False
 
+    def addresses(self) -> set[str]:
+        """Return the addresses of the workers. Raises InputError if the scheduler is gone."""
+        try:
+            return set(self.client.scheduler_info()["workers"])
+        except Exception as error:  # Dask raises many kinds
+            raise InputError(f"the scheduler is gone ({error}). Start one and run the same command again.") from None
+
     def new_slots(self) -> Sequence[Slot]:
         """Return the slots of workers that joined. Raises InputError if all workers are refused."""
-        addresses = set(self.client.scheduler_info()["workers"])
+        addresses = self.addresses()
         slots: list[Slot] = []
         for address in sorted(addresses - self.known):
             slots += self._slots_of(address)
@@ -180,8 +200,7 @@ class Cluster:
             if not reason:
                 self.kind = self.kind or offer["kind"]
                 self.trainings = self.trainings or Trainings(kind=self.kind)
-                key = f"{self.trainings.code[:16]}-{self.trainings.data}"
-                self.client.run(install, key, self.code, self.data, workers=[address])
+                self.client.run(install, self.key, self.code, self.data, workers=[address])
         except Exception as error:  # another version of Python cannot read what Dask sends; a worker may be gone again
             offer, reason = {"name": address}, " ".join(f"{type(error).__name__}: {error}".split())[:200]
         if reason:
@@ -190,8 +209,7 @@ class Cluster:
             return []
         count = max(min(offer["threads"] // self.threads, int(offer["memory"] // MEMORY)), 1)
         tell(f"worker {offer['name']}: {self.kind}, {count} trainings at a time")
-        assert self.trainings  # noqa: S101 - of the first worker
-        return [DaskSlot(self.client, address, n, key, self.trainings, offer["name"]) for n in range(count)]
+        return [DaskSlot(self, address, number, offer["name"]) for number in range(count)]
 
     def _reason(self, offer: Mapping[str, Any]) -> str:
         """Why results of the worker would differ, or nothing."""
@@ -204,19 +222,19 @@ class Cluster:
         if offer["python"].split(".")[:2] != here.split(".")[:2]:
             others.append(f"Python {offer['python']} there, {here} here")
         if others:
-            return f"{'; '.join(others)}. Run `make setup` there"
+            return f"{'; '.join(others)}. Run `make setup` there."
         if self.kind and offer["kind"] != self.kind:
             return f"its processor is {offer['kind']}, this run is on {self.kind} (PROCESSOR= selects another kind)"
         return ""
 
 
 def zipped(folder: Path) -> bytes:
-    """Return the files of the folder, without byte code, as a ZIP archive."""
+    """Return the files of the folder, without byte code, as a ZIP archive: equal files give equal bytes."""
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(content, "w") as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
-                archive.write(path)
+                archive.writestr(zipfile.ZipInfo(str(path)), path.read_bytes(), zipfile.ZIP_DEFLATED)
     return content.getvalue()
 
 
@@ -244,19 +262,19 @@ def connected(scheduler: str, threads: int) -> Iterator[Any]:
 
 def run_on(scheduler: str, kind: str, params: Params, work: Callable[[Runner, Trainings], None]) -> None:
     """Do the work with a Runner on the cluster, which finishes other jobs if one fails. Raises JobFailedError."""
-    with ended_by_exception("cluster"), connected(scheduler, params.train.threads) as client:
+    with connected(scheduler, params.train.threads) as client:
         cluster = Cluster(client, params.train.threads, kind)
         with Runner(cluster.new_slots, finish_others=True) as dask_runner:
             work(dask_runner, Trainings(kind=kind))
 
 
 def main() -> None:
-    with reported_in_one_line("cluster"):
+    with reported_in_one_line("cluster"), ended_by_exception("cluster"):
         what, scheduler, kind = [*sys.argv[1:], "", "", ""][:3]
         if what not in ("study", "search"):
             raise InputError("usage: python -m tools.cluster study|search [SCHEDULER [PROCESSOR]]")
         if find_spec("distributed") is None:
-            raise InputError("the package distributed is missing. Run `make setup`")
+            raise InputError("the package distributed is missing. Run `make setup`.")
         params = load_params()
         missing = missing_jobs(params)
         pipeline = [] if what == "study" else ["search/dvc.yaml"]
@@ -269,7 +287,7 @@ def main() -> None:
                 run_on(scheduler, kind, params, lambda runner, _: runner.run(missing))
         except JobFailedError as error:
             sys.exit(f"cluster: {error}")
-        os.execvp("dvc", ["dvc", "repro", *pipeline])  # noqa: S606 - Ctrl-C and SIGTERM are DVC's own from here
+        sys.exit(run_dvc("repro", *pipeline))
 
 
 if __name__ == "__main__":

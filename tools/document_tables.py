@@ -50,7 +50,7 @@ def with_interval(numbers: dict[str, Any]) -> str:
 
 
 def studied() -> list[StudyArchitecture]:
-    return [described for described in load_params().studied() if described.family != "custom"]
+    return [described for described in load_params().study_architectures() if described.family != "custom"]
 
 
 def study() -> str:

@@ -68,7 +68,9 @@ def study_record(params: Params) -> tuple[dict[Path, Path], list[str]]:
         raise InputError(f"dvc.lock: out of date for {stale}. Run `make repro` first.")
     paths = outputs(Path("dvc.lock"), "aggregate")
     files = {path: path for path in paths if params.study.custom or not path.name.startswith("custom_")}
-    files |= {Path("layers") / f"{one.name}.csv": MODELS / one.name / "layers.csv" for one in params.studied()}
+    files |= {
+        Path("layers") / f"{one.name}.csv": MODELS / one.name / "layers.csv" for one in params.study_architectures()
+    }
     study, verdicts = (json.loads((METRICS / name).read_text("utf-8")) for name in ("study.json", "verdicts.json"))
     claims = "\n".join(f"- *{one['claim']}*: **{one['verdict']}**. {one['sentence']}" for one in verdicts.values())
     return files, ["All of it is on [one page](plots/report.html).", results_table(study), claims]

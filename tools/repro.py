@@ -8,6 +8,7 @@ are those of `dvc repro` alone.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Collection
@@ -30,12 +31,22 @@ def study_jobs(params: Params, stages: Collection[str]) -> list[Job]:
     return jobs
 
 
+def run_dvc(*arguments: str) -> int:
+    """Run DVC and return its exit status; an exception, such as of `ended_by_exception`, ends it and its stages."""
+    with subprocess.Popen(["dvc", *arguments], start_new_session=True) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)
+            raise
+
+
 def missing_jobs(params: Params) -> list[Job]:
     """Prepare the data and return the trainings that stale stages need and that neither DVC nor the store has.
 
     Exits as `dvc repro prepare` does if that fails.
     """
-    if status := subprocess.run(["dvc", "repro", "--quiet", "prepare"], check=False).returncode:
+    if status := run_dvc("repro", "--quiet", "prepare"):
         sys.exit(status)
     return Trainings().missing(study_jobs(params, stages_to_run()))
 
@@ -49,17 +60,17 @@ def _count(arguments: list[str], threads: int) -> int:
 
 
 def main() -> None:
-    with reported_in_one_line("repro"):
+    with reported_in_one_line("repro"), ended_by_exception("repro"):
         params = load_params()
         count = _count(sys.argv[1:], params.train.threads)
         if jobs := missing_jobs(params):
             tell(f"{len(jobs)} trainings, {count} at a time; their output: data/logs/")
             try:
-                with ended_by_exception("repro"), Runner(local_slots(count)) as runner:
+                with Runner(local_slots(count)) as runner:
                     runner.run(jobs)
             except JobFailedError as error:
                 sys.exit(f"repro: {error}")
-        os.execvp("dvc", ["dvc", "repro"])  # noqa: S606 - Ctrl-C and SIGTERM are DVC's own from here
+        sys.exit(run_dvc("repro"))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,15 @@ import pandas as pd
 
 from stages.analysis.reference import is_of_the_notebooks_kind
 from stages.analysis.runs import Training, read_predictions
-from stages.analysis.statistics import SIGNIFICANT, difference, equivalence, holm, mcnemar, superiority
+from stages.analysis.statistics import (
+    SIGNIFICANT,
+    Difference,
+    difference,
+    equivalence,
+    holm,
+    mcnemar,
+    superiority,
+)
 from stages.flops import training_flops
 from stages.params import Family, Params
 from stages.training.dataset import Dataset
@@ -109,6 +117,23 @@ def steps_by_label(steps: pd.DataFrame) -> dict[str, dict[str, Any]]:
     numbers = steps.drop(columns=["from", "to", "from_label", "to_label"])
     rows = (row.dropna() for _, row in numbers.iterrows())
     return {key: {str(name): value for name, value in row.items()} for key, row in zip(keys, rows, strict=True)}
+
+
+class Contrast(NamedTuple):
+    """How far an architecture is from another, over all runs: `p` is corrected over the contrasts with others."""
+
+    other: Compared
+    between: Difference
+    p: float
+
+
+def contrast(one: Compared, others: list[Compared]) -> list[Contrast] | None:
+    """Compare the test accuracies of all runs with those of each of `others`; None if a difference does not exist."""
+    differences = [difference(other.overall, one.overall) for other in others]
+    known = [between for between in differences if between]
+    if len(known) < len(others):
+        return None
+    return [Contrast(*row) for row in zip(others, known, holm([between.p for between in known]), strict=True)]
 
 
 def mean(values: list[float]) -> float:

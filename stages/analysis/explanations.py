@@ -4,7 +4,7 @@ from itertools import count
 
 import pandas as pd
 
-from stages.analysis.comparisons import MARGIN, Compared, mean
+from stages.analysis.comparisons import MARGIN, Compared, Contrast, mean
 from stages.analysis.statistics import (
     SIGNIFICANT,
     Difference,
@@ -84,20 +84,17 @@ def _out_of_reach(runs: int) -> str:
     return f"; {runs} runs per width cannot refute it ({refuting} can)" if runs < refuting else ""
 
 
-def explain_optimum(
-    best: Compared, inside: bool, others: list[Compared], differences: list[Difference | None], p_values: list[float]
-) -> str:
-    """State how far the best is ahead of the others; `p_values` belong to the differences that exist."""
+def explain_optimum(best: Compared, inside: bool, others: list[Compared], ahead: list[Contrast] | None) -> str:
+    """State how far the best is ahead of the others; `ahead` is None if there is no interval."""
     where = f"{best.label} is best over all runs, {percent(mean(best.overall), 2)} %, "
     where += "between the ends" if inside else "at an end"
-    if not all(differences):
+    if not ahead:
         return f"{where}; {_no_interval([best, *others])}"
-    ahead = [
-        f"{points(between.estimate)} [{signed(between.low)}, {signed(between.high)}] points ahead of {other.label}, "
-        f"{p_value(p)}"
-        for between, other, p in zip(filter(None, differences), others, p_values, strict=True)
+    phrases = [
+        f"{points(one.between.estimate)} {_interval(one.between)} points ahead of {one.other.label}, {p_value(one.p)}"
+        for one in ahead
     ]
-    return f"{where}: {', '.join(ahead)}"
+    return f"{where}: {', '.join(phrases)}"
 
 
 def _no_interval(compared: list[Compared]) -> str:
@@ -105,26 +102,19 @@ def _no_interval(compared: list[Compared]) -> str:
     return f"{'one run each gives' if single else 'too few runs, or none that differ, give'} no interval"
 
 
-def explain_together(
-    together: Compared,
-    best: Compared,
-    alone: list[Compared],
-    differences: list[Difference | None],
-    p_values: list[float],
-) -> str:
-    """State how far a custom network is from the best of each family, `alone`; `p_values` as in `explain_optimum`."""
+def explain_together(together: Compared, best: Compared, alone: list[Compared], against: list[Contrast] | None) -> str:
+    """State how far a custom network is from the best of each family, `alone`; `against` as in `explain_optimum`."""
     where = (
         f"{together.label} has {together.parameters:,} parameters, where {best.label}, the study's best, has "
         f"{best.parameters:,}, and {percent(mean(together.overall), 2)} % over all runs"
     )
-    if not all(differences):
+    if not against:
         return f"{where}; {_no_interval([together, *alone])}"
-    against = [
-        f"{signed(between.estimate)} points [{signed(between.low)}, {signed(between.high)}] against {one.label}, "
-        f"{p_value(p)}"
-        for between, one, p in zip(filter(None, differences), alone, p_values, strict=True)
+    phrases = [
+        f"{signed(one.between.estimate)} points {_interval(one.between)} against {one.other.label}, {p_value(one.p)}"
+        for one in against
     ]
-    return f"{where}: {', '.join(against)}"
+    return f"{where}: {', '.join(phrases)}"
 
 
 def no_candidate(best: Compared) -> str:
@@ -138,7 +128,7 @@ def no_candidate(best: Compared) -> str:
 def explain_other_kind(custom: Compared, other: Compared) -> str:
     """Compare a custom architecture of another kind than the notebook's, a sentence to follow another's text."""
     apart, between = mean(custom.overall) - mean(other.overall), difference(other.overall, custom.overall)
-    interval = f" [{signed(between.low)}, {signed(between.high)}]" if between else ""
+    interval = f" {_interval(between)}" if between else ""
     return (
         f". Of any kind, with no more parameters than the study's best: {custom.label}, {custom.parameters:,} "
         f"parameters, {percent(mean(custom.overall), 2)} %, {signed(apart)} points{interval} against {other.label}"
@@ -165,6 +155,10 @@ def diverged(compared: list[Compared]) -> str:
     """State that runs without an accuracy are in no mean, if there are any."""
     number = sum(architecture.runs - len(architecture.overall) for architecture in compared)
     return f"; {counted(number, 'run')} that diverged {'is' if number == 1 else 'are'} in no mean" if number else ""
+
+
+def _interval(between: Difference) -> str:
+    return f"[{signed(between.low)}, {signed(between.high)}]"
 
 
 def points(fraction: float) -> str:

@@ -50,12 +50,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from stages.analysis import explanations
-from stages.analysis.comparisons import Compared, mean
+from stages.analysis.comparisons import Compared, contrast, mean
 from stages.analysis.statistics import (
     SIGNIFICANT,
     deviation,
-    difference,
-    holm,
     proportion_interval,
     same_learned_fraction,
 )
@@ -135,11 +133,10 @@ def _judge_optimum(claim: str, compared: list[Compared]) -> Verdict:
     best = max(known, key=lambda place: mean(compared[place].overall))
     inside = 0 < best < len(compared) - 1
     others = [compared[0], compared[-1]] if inside else [compared[1 if best == 0 else -2]]
-    differences = [difference(other.overall, compared[best].overall) for other in others]
-    p_values = holm([between.p for between in differences if between])
-    settled = all(differences) and max(p_values) < SIGNIFICANT
+    ahead = contrast(compared[best], others)
+    settled = ahead and max(other.p for other in ahead) < SIGNIFICANT
     verdict = ("confirmed" if inside else "refuted") if settled else "undecided"
-    sentence = explanations.explain_optimum(compared[best], inside, others, differences, p_values)
+    sentence = explanations.explain_optimum(compared[best], inside, others, ahead)
     return Verdict(claim, verdict, sentence + explanations.diverged(compared))
 
 
@@ -181,14 +178,10 @@ def _judge_together(families: dict[Family, list[Compared]], held_out: int) -> Ve
     more = explanations.explain_other_kind(_best_on_validation(others), together or best) if others else ""
     if not together:
         return Verdict(claim, "not tested", explanations.no_candidate(best) + more)
-    differences = [difference(one.overall, together.overall) for one in alone]
-    p_values = holm([between.p for between in differences if between])
-    sentence = explanations.explain_together(together, best, alone, differences, p_values) + more
-    verdict = "undecided"
-    if all(differences):
-        settled = zip(filter(None, differences), p_values, strict=True)
-        signs = [between.estimate > 0 for between, p in settled if p < SIGNIFICANT]
-        verdict = "refuted" if False in signs else "confirmed" if len(signs) == len(alone) else "undecided"
+    against = contrast(together, alone)
+    sentence = explanations.explain_together(together, best, alone, against) + more
+    signs = [one.between.estimate > 0 for one in against or [] if one.p < SIGNIFICANT]
+    verdict = "refuted" if False in signs else "confirmed" if len(signs) == len(alone) else "undecided"
     return Verdict(claim, verdict, sentence)
 
 

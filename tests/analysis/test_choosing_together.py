@@ -35,7 +35,7 @@ def judged(*members: Compared, held_out: int = 5000, width: list[Compared] = WID
         (0.8999, "undecided"),
     ],
 )
-def test_what_was_found_has_to_be_above_the_best_of_both_families_and_is_refuted_by_one(
+def test_the_candidate_has_to_be_above_the_best_of_both_families_and_is_refuted_by_one(
     mean: float, expected: str
 ) -> None:
     assert judged(custom("a", mean)).verdict == expected
@@ -52,7 +52,7 @@ def test_the_two_p_values_are_corrected_by_holm_and_not_by_their_number() -> Non
     assert both.verdict == "undecided", "where both are so close, Holm doubles the first of them"
 
 
-def test_failed_starts_count_and_spread_is_each_side_s_own() -> None:
+def test_failed_runs_count_and_spread_is_each_side_s_own() -> None:
     """Over all runs the mean is 0.94 less than a sixth of 0.84; of those that learned it would be 0.94."""
     assert judged(runs("a", around(0.94), failed=1, parameters=100, family="custom")).verdict == "undecided"
     wild = runs("a", [0.90, 0.99, 0.98], parameters=100, family="custom")  # with pooled variances p = 0.035 and 0.010
@@ -104,7 +104,7 @@ def test_another_kind_than_the_notebook_s_is_no_candidate_and_has_a_sentence_of_
     )
 
 
-def test_p_values_that_are_not_to_be_had_leave_it_undecided() -> None:
+def test_p_values_that_do_not_exist_leave_it_undecided() -> None:
     one_run = [runs(one.label, one.overall[:1], parameters=one.parameters) for one in WIDTH]
     sentence = judged(runs("a", [0.8], parameters=9, family="custom"), width=one_run).sentence
     assert sentence.endswith("80.00 % over all runs; too few runs, or none that differ, give no interval")
@@ -120,13 +120,8 @@ def test_p_values_that_are_not_to_be_had_leave_it_undecided() -> None:
     )
 
 
-def test_it_is_not_tested_where_nothing_was_found_or_nothing_is_held_out_or_all_found_diverged() -> None:
+def test_it_is_not_tested_without_custom_networks_held_out_images_or_runs_with_an_accuracy() -> None:
     assert judged().sentence == "study.custom is empty"
     assert judged(custom("a", 0.95), held_out=0).verdict == "not tested"
     assert judged(runs("a", [], diverged=5, family="custom")).verdict == "not tested"
     assert judged().verdict == "not tested"
-
-
-def test_best_for_its_cost_may_be_what_was_found() -> None:
-    cheap = runs("cheap", around(0.95), cost=1, family="custom")
-    assert verdicts(WIDTH, DEPTH, custom=[cheap])["best_for_its_cost"].verdict == "cheap"

@@ -28,7 +28,7 @@ MEMBERS = [
 ]
 
 
-def test_every_number_of_a_step_is_that_of_the_runs_that_started() -> None:
+def test_every_number_of_a_step_is_that_of_the_runs_that_learned() -> None:
     """Welch's by t with 1.4706 and 1.4018 degrees of freedom; McNemar's 1 alone of 6, and 1 of 1."""
     expected: list[dict[str, Any]] = [
         {
@@ -65,7 +65,7 @@ def test_metrics_name_a_step_by_its_two_sides_and_leave_out_what_there_is_not() 
     assert list(single) == ["difference", "superiority", "mcnemar_p", "mcnemar_p_holm", "direction"]
 
 
-def test_direction_is_that_of_the_difference_where_the_corrected_p_value_is_below_5_per_cent() -> None:
+def test_direction_is_that_of_the_difference_where_the_corrected_p_value_is_below_5_percent() -> None:
     """Raw p-values 0.017, 0.037 and 0.037: corrected 0.051, 0.074 and 0.074."""
     three = [runs("a", around(0.9)), runs("b", around(0.903)), runs("c", around(0.9005)), runs("d", around(0.903))]
     assert list(steps_table(three)["direction"]) == ["open"] * 3

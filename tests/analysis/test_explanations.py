@@ -79,7 +79,7 @@ def test_step_without_an_interval_says_why() -> None:
     assert verdicts(same)[FILTERS].sentence.endswith(", 0.50 points not excluded; too small to settle")
 
 
-def test_start_rates_are_told_with_their_interval_and_what_lies_between_the_ends() -> None:
+def test_learned_fractions_are_told_with_their_interval_and_what_lies_between_the_ends() -> None:
     rates = (
         "learned: a 20 of 20, b {b} of 20, c 1 of 20; c learns in 0 to 25 % of all runs (95 % interval); against a, "
         "p < 0.001 (Fisher)"

@@ -126,6 +126,7 @@ SITUATIONS = {
     ),
 }
 
+
 @pytest.mark.parametrize("situation", SITUATIONS.values(), ids=SITUATIONS)
 def test_situation_that_others_were_in(fresh: Path, tmp_path: Path, situation: Situation) -> None:
     project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))

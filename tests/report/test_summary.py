@@ -164,23 +164,6 @@ def test_without_validation_images_the_test_accuracy_ranks_and_nothing_is_best_f
 
 
 @pytest.mark.usefixtures("folder")
-def test_pick_that_the_study_does_not_hold_has_a_line_in_its_place() -> None:
-    params = params_of({"w2-4": [2, 4], "w8-16": [8, 16]}, [1, 2])
-    params = params.model_copy(update={"width": params.width.model_copy(update={"filters": [4, 8]})})
-    study = {"width": {"w2-4": numbers(0.7), "w8-16": numbers(0.8)}, "depth": {"1": numbers(0.6), "2": numbers(0.5)}}
-    write(study)
-    SUMMARY.write_text(json.dumps({"width": numbers(0.75), "depth": numbers(0.6)}))
-    shown = [(line[2:10].strip(), line[39:48].strip()) for line in summarize_run(params).splitlines()[2:7]]
-    assert shown == [
-        ("(2, 4)", "70.00"),
-        ("(4, 8)", "75.00"),
-        ("(8, 16)", "80.00"),
-        ("1 block", "60.00"),
-        ("2 blocks", "50.00"),
-    ]
-
-
-@pytest.mark.usefixtures("folder")
 def test_custom_architectures_follow_by_their_parameters_with_the_names_of_the_classes() -> None:
     params = params_of({"w2-4": [2, 4]}, [1], seeds=[0, 1])
     one = CustomArchitecture.model_validate(params.width.model_dump())

@@ -113,7 +113,7 @@ def test_long_curve_is_shortened_and_ends_with_its_last_epoch(project: Path) -> 
 
 
 def test_another_baseline_has_a_row_though_the_study_has_both(project: Path) -> None:
-    edit_params(project, "  filters:                # kernels of a block's two convolutions; or two numbers a block, if its blocks differ\n  - 8\n  - 16", "  filters:\n  - 10\n  - 20")  # fmt: skip  # noqa: E501
+    edit_params(project, "  - 8\n  - 16\n  blocks", "  - 10\n  - 20\n  blocks")
     names = [row[:4] for row in reported(project)]
     assert names[0] == ["`width: (8, 16) → (10, 20)`", "90.00 %", "91.00 %", "+1.00"]
     assert names[1][0] == "`width.filters`"

@@ -1,7 +1,6 @@
-"""What a training follows from besides code, parameters and data: not the shell's environment, nor a user's home."""
+"""A training's bytes do not follow from the shell's environment, nor from files in a user's home."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from stages.training.backend import OWNED, SET
-from tests.conftest import ENVIRONMENT, contents, edit_params, run
+from tests.conftest import ENVIRONMENT, contents, edit_params, training
+from tests.processes import bare_project
 
 CONFIGURATION = '{"floatx": "float64", "epsilon": 0.5, "image_data_format": "channels_first", "nnx_enabled": true}'
-HOSTILE = {  # each of these alone makes the training below another one, or end, where nothing removes it
+HOSTILE = {  # each of these alone changes or ends the training below if nothing removes it
     "DNNL_DEFAULT_FPMATH_MODE": "ANY",
     "DNNL_MAX_CPU_ISA": "SSE41",
     "KERAS_BACKEND": "jax",
@@ -34,7 +34,7 @@ HOSTILE = {  # each of these alone makes the training below another one, or end,
     "TF_USE_MODULAR_FILESYSTEM": "1",
     "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",
 }
-OTHERS = {  # read too, by what is loaded before these are removed or by none of a training's operations: no say
+OTHERS = {  # read too, by what is loaded before these are removed or by none of a training's operations
     "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4",
     "OMP_NUM_THREADS": "7",
     "OPENBLAS_CORETYPE": "Prescott",
@@ -44,7 +44,7 @@ OTHERS = {  # read too, by what is loaded before these are removed or by none of
     "TF_NUM_INTRAOP_THREADS": "7",
     "TF_OVERRIDE_GLOBAL_THREADPOOL": "1",
 }
-LEFT = {  # what libraries read in Python and is left: none of it has a say in numbers
+LEFT = {  # read by libraries in Python, and left: none of it changes a number
     "ABSL_PYTHON_PROFILE_FILE",
     "ABSL_RELOAD_DETECTOR",
     "ENABLE_RUNTIME_UPTIME_TELEMETRY",
@@ -85,7 +85,7 @@ Path("environment.json").write_text(json.dumps({"read": sorted(read), "left": en
 
 
 class Trained(NamedTuple):
-    said: str
+    stderr: str
     project: Path
     home: Path
 
@@ -100,78 +100,49 @@ class Trained(NamedTuple):
         return contents(self.project / "data/models/w2-4")
 
 
-@pytest.fixture(scope="module")
-def prepared(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose trainings take many steps on few images, and learn. Not to be written to: copy it."""
-    project = Path(shutil.copytree(fresh, tmp_path_factory.mktemp("backend") / "prepared", symlinks=True))
-    edit_params(project, "source: fashion-mnist", "source: tests/sample")
-    edit_params(project, "validation: 5000", "validation: 100")
-    edit_params(project, "epochs: 20", "epochs: 2")
-    edit_params(project, "batch_size: 128", "batch_size: 16")
-    edit_params(project, "learning_rate: 0.001", "learning_rate: 0.01")
-    for stage in ("fetch", "prepare"):
-        run(sys.executable, "-m", f"stages.{stage}", cwd=project)
-    return project
-
-
-def trained(prepared: Path, place: Path, *command: str, **variables: str) -> Trained:
-    """What the training does in a clean environment but for `variables`, with a home of its own."""
-    project, home = Path(shutil.copytree(prepared, place / "project", symlinks=True)), place / "home"
+def trained(place: Path, command: list[str], **variables: str) -> Trained:
+    """Train many steps on few images in a clean environment with `variables` and a home of its own."""
+    project, home = bare_project(place / "project"), place / "home"
+    for old, new in (("epochs: 20", "epochs: 2"), ("size: 128", "size: 16"), ("rate: 0.001", "rate: 0.01")):
+        edit_params(project, old, new)
     home.mkdir(exist_ok=True)
     clean = {name: value for name, value in ENVIRONMENT.items() if not name.startswith((*OWNED, "OPENBLAS_", "NPY_"))}
     done = subprocess.run(
-        [sys.executable, *command], cwd=project, env=clean | {"HOME": str(home)} | variables,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        command, cwd=project, env=clean | {"HOME": str(home)} | variables, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return Trained(done.stderr, project, home)
 
 
 @pytest.fixture(scope="module")
-def plain(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return trained(
-        prepared, tmp_path_factory.mktemp("plain"), "-m", "stages.train", "w2-4",
-    )  # fmt: skip
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return trained(tmp_path_factory.mktemp("plain"), training("w2-4"))
 
 
 @pytest.fixture(scope="module")
-def hostile(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The same training with every variable set at once, and Keras's configuration in the user's home and elsewhere."""
     place = tmp_path_factory.mktemp("hostile")
     for folder in ("home/.keras", "keras-home"):
         (place / folder).mkdir(parents=True)
         (place / folder / "keras.json").write_text(CONFIGURATION)
     variables = HOSTILE | OTHERS | {"KERAS_HOME": str(place / "keras-home")}
-    return trained(prepared, place, "-c", RECORDING, **variables)
+    return trained(place, [sys.executable, "-c", RECORDING], **variables)
 
 
-def test_training_is_the_same_to_the_byte_whatever_the_environment_and_the_home_say(
-    plain: Trained, hostile: Trained
-) -> None:
+def test_training_has_the_same_bytes_whatever_environment_and_home_contain(plain: Trained, hostile: Trained) -> None:
     assert set(plain.files) == {"history.csv", "layers.csv", "predictions.npz", "results.json", "seed-0.keras"}
     assert hostile.files == plain.files
-
-
-def test_what_would_have_shortened_the_training_is_said_in_one_line_and_nothing_else(
-    plain: Trained, hostile: Trained
-) -> None:
-    words = "KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH ignored: params.yaml says how long a training is"
-    assert [line for line in hostile.said.splitlines() if "ignored" in line] == [words]
-    assert not [line for line in plain.said.splitlines() if "ignored" in line]
-
-
-def test_training_leaves_nothing_in_the_home(plain: Trained) -> None:
+    line = "KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH ignored: params.yaml decides how long a training is"
+    assert [line for line in hostile.stderr.splitlines() if "ignored" in line] == [line]
+    assert "ignored" not in plain.stderr
     assert list(plain.home.iterdir()) == []
 
 
-def test_all_that_libraries_read_from_the_environment_in_python_is_removed_or_known_to_have_no_say(
-    hostile: Trained,
-) -> None:
+def test_all_that_libraries_read_from_the_environment_is_removed_or_known_to_change_nothing(hostile: Trained) -> None:
     read = set(hostile.environment["read"])
     assert {"KERAS_MAX_EPOCHS", "TF_FUNCTION_JIT_COMPILE_DEFAULT", "WRAPT_DISABLE_EXTENSIONS"} <= read
     assert {name for name in read if not name.startswith(OWNED)} - LEFT == set()
-
-
-@pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_variable_that_changes_a_training_has_no_value_but_ours_in_it(hostile: Trained, name: str) -> None:
-    assert hostile.environment["left"].get(name) == SET.get(name)
+    assert {name: hostile.environment["left"].get(name) for name in HOSTILE} == {
+        name: SET.get(name) for name in HOSTILE
+    }

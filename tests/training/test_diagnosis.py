@@ -1,60 +1,45 @@
 """What is measured of a network's layers, against values that can be worked out by hand."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from stages.data.holdout import read_split, split
-from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
-from stages.training.architecture import Architecture, build_model
+from stages.training.architecture import Architecture, build_model, model_input
 from stages.training.backend import keras, tf
-from stages.training.dataset import Dataset
 from stages.training.diagnosis import IMAGES, Diagnosis
-from tests.kinds import KINDS
+from tests.kinds import KINDS, sample
 
-SAMPLE = Path(__file__).parents[1] / "sample"
-SMALL = Architecture(filters=[2, 4], blocks=2, pooling="average", dense_units=8, activation="sigmoid")
-
-
-@pytest.fixture(scope="module")
-def dataset() -> Dataset:
-    parts = read_split(SAMPLE, TRAIN_IMAGES, TRAIN_LABELS), read_split(SAMPLE, TEST_IMAGES, TEST_LABELS)
-    return split(*parts, validation=100, seed=0)
-
-
-MEASURED = {name: SMALL.model_copy(update={"activation": name}) for name in ("sigmoid", "relu", "tanh", "gelu")} | KINDS
+SIGMOID = Architecture(filters=[2, 4], blocks=2, pooling="average", dense_units=8, activation="sigmoid")
+MEASURED = {name: SIGMOID.model_copy(update={"activation": name}) for name in ("sigmoid", "relu", "gelu")} | KINDS
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_gradient_norms_are_those_of_the_model_itself(dataset: Dataset, name: str) -> None:
-    architecture = MEASURED[name]
-    normalizes = architecture.normalization == "batch"
+def test_gradient_norms_are_those_of_the_model_itself_which_is_left_alone(name: str) -> None:
+    architecture, dataset = MEASURED[name], sample()
     model = build_model(architecture, dataset.image_shape, dataset.classes)
-    images = tf.cast(dataset.train.images[:IMAGES, ..., None], tf.float32) / 127.5 - 1.0
     with tf.GradientTape() as tape:
-        output = images
+        output = model_input(dataset.train.images[:IMAGES])
         for layer in model.layers:
             output = layer(output, training=True) if "normalization" in layer.name else layer(output)
         losses = keras.losses.sparse_categorical_crossentropy(dataset.train.labels[:IMAGES], output)
         loss = tf.reduce_mean(losses)
     layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
-    kernels = [layer.kernel.value for layer in layers]
-    expected = [np.linalg.norm(gradient) for gradient in tape.gradient(loss, kernels)]
-    measured = Diagnosis(architecture, dataset)(model.get_weights())
+    expected = [np.linalg.norm(gradient) for gradient in tape.gradient(loss, [layer.kernel.value for layer in layers])]
+    before = model.get_weights()
+    measured = Diagnosis(architecture, dataset)(before)
     assert measured.shape == (len(architecture.layer_names), 3)
     assert measured[:, 2] == pytest.approx(expected, rel=1e-4)
     assert architecture.layer_names == [layer.name for layer in layers]
-    assert any("normalization" in layer.name for layer in model.layers) == normalizes
+    Diagnosis(architecture, dataset)([2 * array for array in before])
+    assert all((old == new).all() for old, new in zip(before, model.get_weights(), strict=True))
 
 
-def test_layer_is_measured_after_its_normalization_and_activation(dataset: Dataset) -> None:
-    architecture = SMALL.model_copy(update={"normalization": "batch"})
+def test_layer_is_measured_after_its_normalization_and_activation() -> None:
+    architecture, dataset = SIGMOID.model_copy(update={"normalization": "batch"}), sample()
     model = build_model(architecture, dataset.image_shape, dataset.classes)
     for layer in model.layers:
         if "normalization" in layer.name:
             gamma, beta, *moving = layer.get_weights()
-            layer.set_weights([0 * gamma, 0 * beta + 3.8, *moving])  # whatever comes, sigmoid gets 3.8
+            layer.set_weights([0 * gamma, 0 * beta + 3.8, *moving])  # whatever the image, sigmoid gets 3.8
     measured = Diagnosis(architecture, dataset)(model.get_weights())
     assert measured[:4, 0] == pytest.approx(0.9781, abs=1e-4)
     assert list(measured[:4, 1]) == [1] * 4
@@ -74,20 +59,12 @@ def test_layer_is_measured_after_its_normalization_and_activation(dataset: Datas
     ],
 )
 def test_unit_is_saturated_where_its_activation_is_flat(
-    dataset: Dataset, activation: str, bias: float, mean: float, saturated: float
+    activation: str, bias: float, mean: float, saturated: float
 ) -> None:
-    architecture = SMALL.model_copy(update={"activation": activation})
+    architecture, dataset = SIGMOID.model_copy(update={"activation": activation}), sample()
     model = build_model(architecture, dataset.image_shape, dataset.classes)
     weights = [np.full_like(array, bias if array.ndim == 1 else 0.0) for array in model.get_weights()]
     measured = Diagnosis(architecture, dataset)(weights)
     assert measured[:-1, 0] == pytest.approx(mean, abs=1e-4)
     assert list(measured[:-1, 1]) == [saturated] * (len(measured) - 1)
     assert np.isnan(measured[-1, 1])
-
-
-def test_measuring_leaves_the_training_alone(dataset: Dataset) -> None:
-    keras.utils.set_random_seed(3)
-    model = build_model(SMALL, dataset.image_shape, dataset.classes)
-    before = model.get_weights()
-    Diagnosis(SMALL, dataset)([2 * array for array in before])
-    assert all((old == new).all() for old, new in zip(before, model.get_weights(), strict=True))

@@ -1,4 +1,4 @@
-"""What a training leaves of its epochs: which numbers, of which epoch, and from when on it counts as learned."""
+"""What a training leaves: when it counts as learned, the files of all seeds, and how files are written."""
 
 import json
 import math
@@ -10,85 +10,51 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.training.architecture import Architecture
-from stages.training.dataset import Dataset, Split
-from stages.training.loop import State
-from stages.training.loop import Tested as Outcome  # pytest would take what is called Test... for tests
-from stages.training.results import Output, epochs_to_learn, save_model, seed_result
+from stages.training.files import csv_text, whole_file, write_json, write_text
+from stages.training.results import LAYER_COLUMNS, SeedOutput, SeedResult, epochs_to_learn, save_model, write_outputs
+from tests.kinds import SMALL
 
-ARCHITECTURE = Architecture(filters=[2, 4], blocks=1, pooling="max", dense_units=3, activation="sigmoid")
 LAYERS = ["block1_conv1", "block1_conv2", "hidden", "probabilities"]
 LN10, NINE_TO_ONE = math.log(10), 0.3250830
-
-
-def dataset_of(labels: list[int], validation: int = 2) -> Dataset:
-    train = Split(np.zeros((len(labels), 8, 8), dtype=np.uint8), np.array(labels, dtype=np.uint8))
-    return Dataset(train, Split(train.images[:validation], train.labels[:validation]), train)
-
-
-def trained(losses: list[float], *, diverged: int | None = None) -> State:
-    """A training with these losses; every other number is another in every epoch."""
-    history = [[loss, 0.1 * k, 10.0 + k, 0.01 * k] for k, loss in enumerate(losses, start=1)]
-    layers = [np.array([[epoch + 0.25, 0.5, layer] for layer in range(4)]) for epoch in range(len(losses) + 1)]
-    return State(history=history, layers=layers if losses else [], diverged_epoch=diverged)
+PROBABILITIES = np.array([[0.25, 0.75], [1, 0]], dtype=np.float32)
 
 
 @pytest.mark.parametrize(
-    ("losses", "plateau", "expected"),
+    ("losses", "chance_loss", "expected"),
     [
         ([2.3026, 2.21, 2.19, 1.5], LN10, 3),
-        ([2.3026, 2.3026], LN10, None),
-        ([2.2001], LN10, None),
+        ([2.3026, 2.2001], LN10, None),
         ([2.1999], LN10, 1),
         ([2.2], LN10, None),
         ([], LN10, None),
         ([1.0, 2.5], LN10, 1),  # it may go up again
-        ([0.3251, 0.3251], NINE_TO_ONE, None),  # always the class of 90 %: below ln 2, and nothing learnt
-        ([0.3107], NINE_TO_ONE, None),
+        ([0.3251, 0.3107], NINE_TO_ONE, None),  # always the class of 90 %: below ln 2, and nothing learned
         ([0.3251, 0.3105], NINE_TO_ONE, 2),  # 2.2 / ln 10 of 0.3251 is 0.3106
     ],
 )
-def test_start_is_the_first_epoch_whose_loss_is_below_2_2_of_ln_10_of_the_plateau(
-    losses: list[float], plateau: float, expected: int | None
+def test_training_learns_when_its_loss_is_clearly_below_chance(
+    losses: list[float], chance_loss: float, expected: int | None
 ) -> None:
-    assert epochs_to_learn(losses, plateau) == expected
+    assert epochs_to_learn(losses, chance_loss) == expected
 
 
-def test_model_that_always_says_the_class_of_most_labels_has_not_started() -> None:
-    dataset = dataset_of([0] * 90 + [1] * 10)
-    outcome = seed_result(trained([0.40, 0.33, 0.3251]), None, dataset)
-    assert (outcome.learned, outcome.epochs_to_learn) == (False, None)
-    assert seed_result(trained([0.40, 0.33, 0.30]), None, dataset).epochs_to_learn == 3
+def output(losses: list[float], *, diverged: int | None = None) -> SeedOutput:
+    """Return an output with these training losses; every other number is another in every epoch."""
+    history = np.array([[loss, 0.1 * k, 10.0 + k, 0.01 * k] for k, loss in enumerate(losses, start=1)]).reshape(-1, 4)
+    layers = [[[epoch + 0.25, 0.5, layer] for layer in range(4)] for epoch in range(len(losses) + 1)]
+    accuracy = None if diverged else 0.75
+    result = SeedResult(
+        test_loss=accuracy, test_accuracy=accuracy, validation_loss=None, validation_accuracy=None,
+        learned=not diverged, epochs_to_learn=None if diverged else 1, diverged_epoch=diverged,
+    )  # fmt: skip
+    model, probabilities = (b"", np.empty((0, 2), np.float32)) if diverged else (b"model", PROBABILITIES)
+    return SeedOutput(result, 77, 3, history, np.array(layers) if losses else np.empty((0, 0, 3)), model, probabilities)
 
 
-def test_plateau_follows_from_the_training_labels_alone() -> None:
-    dataset = dataset_of([0, 1] * 50)._replace(test=dataset_of([0] * 90 + [1] * 10).train)
-    assert seed_result(trained([0.67]), None, dataset).learned is False  # 2.2 / ln 10 of ln 2 is 0.6623
-    assert seed_result(trained([0.66]), None, dataset).learned is True
-
-
-def test_validation_s_numbers_are_those_of_the_last_epoch_and_test_s_those_after_it() -> None:
-    tested = Outcome(None, np.zeros((2, 2), dtype=np.float32), loss=0.5, accuracy=0.75)
-    outcome = seed_result(trained([0.6, 0.4, 0.5]), tested, dataset_of([0, 1]))
-    assert (outcome.validation_loss, outcome.validation_accuracy) == (13.0, 0.03)
-    assert (outcome.test_loss, outcome.test_accuracy) == (0.5, 0.75)
-    assert (outcome.learned, outcome.epochs_to_learn, outcome.diverged_epoch) == (True, 1, None)
-    watched_test = seed_result(trained([0.6]), tested, dataset_of([0, 1], validation=0))
-    assert (watched_test.validation_loss, watched_test.validation_accuracy) == (None, None)
-
-
-def test_training_that_diverged_after_it_had_left_the_plateau_is_no_start() -> None:
-    outcome = seed_result(trained([0.6, 0.4], diverged=3), None, dataset_of([0, 1]))
-    assert (outcome.learned, outcome.epochs_to_learn, outcome.diverged_epoch) == (False, None, 3)
-    assert (outcome.test_accuracy, outcome.validation_accuracy) == (None, None)
-
-
-def test_tables_have_every_epoch_of_every_seed_the_layers_from_before_training_on(tmp_path: Path) -> None:
-    output = Output(tmp_path, ARCHITECTURE, dataset_of([3, 9, 9, 40]), parameters=77)
-    output.add(5, trained([1.5, 1.25]), None)
-    output.add(0, trained([0.125], diverged=2), None)
-    output.add(8, trained([], diverged=1), None)
-    output.write_tables()
+def test_files_have_every_epoch_of_every_seed_and_the_layers_from_before_training(tmp_path: Path) -> None:
+    outputs = {5: output([1.5, 1.25]), 0: output([0.125], diverged=2), 8: output([], diverged=1)}
+    again = {seed: SeedOutput.from_arrays(one.to_arrays()) for seed, one in outputs.items()}
+    write_outputs(tmp_path, SMALL, again)
     history = pd.read_csv(tmp_path / "history.csv")
     assert history.to_dict("split")["data"] == [
         [5, 1, 1.5, 0.1, 11.0, 0.01],
@@ -106,7 +72,19 @@ def test_tables_have_every_epoch_of_every_seed_the_layers_from_before_training_o
     assert list(layers.columns) == ["seed", "epoch", "layer", "mean_activation", "saturated", "gradient_norm"]
     results = json.loads((tmp_path / "results.json").read_text())
     assert (results["parameters"], results["classes"], list(results["seeds"])) == (77, 3, ["5", "0", "8"])
-    assert results["architecture"] == ARCHITECTURE.model_dump(exclude_defaults=True)
+    assert results["architecture"] == SMALL.model_dump(exclude_defaults=True)
+    assert results["seeds"]["5"]["test_accuracy"] == 0.75
+    assert (results["seeds"]["0"]["test_accuracy"], results["seeds"]["0"]["diverged_epoch"]) == (None, 2)
+    predictions = np.load(tmp_path / "predictions.npz", allow_pickle=False)
+    assert predictions.files == ["seed-5"]
+    np.testing.assert_array_equal(predictions["seed-5"], PROBABILITIES)
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*.keras")} == {"seed-5.keras": b"model"}
+
+
+def test_layers_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    one = output([0.5])
+    with pytest.raises(ValueError, match="zip"):
+        write_outputs(tmp_path, SMALL, {0: one._replace(layers=one.layers[:, :3])})
 
 
 class Saved:
@@ -123,7 +101,7 @@ class Saved:
             archive.writestr("model.weights.h5", b"\x00weights")
 
 
-def test_model_s_file_has_no_date_and_small_numbers_for_addresses_and_is_the_same_twice(tmp_path: Path) -> None:
+def test_saved_model_has_no_date_and_no_address_and_is_the_same_twice(tmp_path: Path) -> None:
     first: Any = Saved(140_001, 140_777)
     second: Any = Saved(155_003, 155_001)
     for name, model in (("a.keras", first), ("b.keras", second)):
@@ -139,34 +117,28 @@ def test_model_s_file_has_no_date_and_small_numbers_for_addresses_and_is_the_sam
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.keras", "b.keras"]
 
 
-def test_training_that_was_tested_leaves_its_model_and_predictions_under_its_seed(tmp_path: Path) -> None:
-    probabilities = np.array([[0.25, 0.75], [1, 0]], dtype=np.float32)
-    model: Any = Saved(140_001, 140_777)
-    output = Output(tmp_path, ARCHITECTURE, dataset_of([0, 1]), parameters=77)
-    output.add(5, trained([0.6, 0.1 + 0.2]), Outcome(model, probabilities, loss=0.5, accuracy=0.75))
-    output.add(0, trained([0.6], diverged=2), None)
-    assert [path.name for path in tmp_path.iterdir()] == ["seed-5.keras"]
-    output.write_tables()
-    predictions = np.load(tmp_path / "predictions.npz", allow_pickle=False)
-    assert predictions.files == ["seed-5"]
-    np.testing.assert_array_equal(predictions["seed-5"], probabilities)
-    seeds = json.loads((tmp_path / "results.json").read_text())["seeds"]
-    assert (seeds["5"]["test_accuracy"], seeds["5"]["test_loss"]) == (0.75, 0.5)
-    assert (seeds["0"]["test_accuracy"], seeds["0"]["diverged_epoch"]) == (None, 2)
+def test_table_is_written_as_pandas_writes_it() -> None:
+    rows = [
+        (0, 0, "block1_conv1", 0.5, 0.0, 1.23456789e-7),
+        (0, 1, "hidden", np.float64(1) / 3, 1.0, 123456.7),
+        (12, 20, "probabilities", 0.1, math.nan, math.inf),
+    ]
+    assert csv_text(rows, LAYER_COLUMNS, "%.5g") == pd.DataFrame(rows, columns=LAYER_COLUMNS).to_csv(
+        index=False, float_format="%.5g", lineterminator="\n"
+    )
 
 
-def test_layers_are_written_with_five_digits(tmp_path: Path) -> None:
-    state = trained([0.5])
-    state.layers[0][1] = [1 / 3, 2e-9 / 3, 123456.7]
-    output = Output(tmp_path, ARCHITECTURE, dataset_of([0, 1]), parameters=77)
-    output.add(0, state, None)
-    output.write_tables()
-    assert (tmp_path / "layers.csv").read_text().splitlines()[2] == "0,0,block1_conv2,0.33333,6.6667e-10,1.2346e+05"
-
-
-def test_layers_of_another_architecture_are_not_taken_for_its_own(tmp_path: Path) -> None:
-    output = Output(tmp_path, ARCHITECTURE, dataset_of([0, 1]), parameters=77)
-    state = trained([0.5])
-    state.layers[0] = state.layers[0][:3]
-    with pytest.raises(ValueError, match="zip"):
-        output.add(0, state, None)
+def test_file_is_replaced_by_a_rename_and_kept_if_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "new folder/file"
+    write_text(path, "old")
+    with path.open() as reader:
+        write_text(path, "new, and longer")
+        assert reader.read() == "old", "whoever reads it goes on with the old file"
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"loss": math.nan})
+    with pytest.raises(OSError, match=r"No space left.*new folder/file") as error, whole_file(path) as partial:  # noqa: PT012
+        partial.write_text("half")
+        raise OSError(28, "No space left on device")
+    assert error.value.filename == str(path)
+    assert path.read_text() == "new, and longer"
+    assert list(path.parent.iterdir()) == [path]

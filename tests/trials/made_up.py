@@ -86,6 +86,6 @@ def made_architecture(**changed: Any) -> CustomArchitecture:
 
 def made_trial(number: int, parameters: int, *accuracies: float | None, **changed: Any) -> Trial:
     """Return a trial that reached as many rungs as there are accuracies; None: it did not learn."""
-    rungs = [Rung(epochs, one or 0.1, 1.0, one is not None) for epochs, one in enumerate(accuracies, start=1)]
+    rungs = [Rung(epochs, one or 0.2, 1.0, one is not None) for epochs, one in enumerate(accuracies, start=1)]
     keys: dict[str, Any] = {"round": 0, "architecture": made_architecture(filters=[4, number + 1])}
     return Trial(number=number, parameters=parameters, rungs=rungs, **{"training_flops": 1000} | keys | changed)

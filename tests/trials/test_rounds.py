@@ -36,6 +36,7 @@ def test_all_of_a_round_reach_the_first_rung_and_the_best_half_of_each_rung_the_
                 name, architecture = f"trial-{trial.number}", trial.architecture.architecture
                 expected.append(Job(name, architecture, settings, SETTINGS.seeds[0], tested=False))
     assert asked == expected
+    assert {"kernel", "stride", "average"} <= trials[0].params.keys(), "other names change the proposals"
 
 
 def test_a_search_that_is_started_again_proposes_the_same_and_a_longer_one_continues_it() -> None:
@@ -81,7 +82,13 @@ def test_what_takes_too_many_flops_or_does_not_fit_is_not_trained_and_its_kind_i
 
 def test_a_space_of_which_nothing_can_be_trained_is_refused_at_once_with_the_least_that_it_needs() -> None:
     asked: list[Job] = []
-    space = SMALL_SPACE | {"blocks": {"low": 1, "high": 3}, "kernel_size": [5, 3], "pool_stride": [1, 2]}
+    ranges = [{"low": 8, "high": 8}, {"low": 4, "high": 6, "step": 2}]
+    space = SMALL_SPACE | {
+        "filters": ranges,
+        "blocks": {"low": 2, "high": 3},
+        "kernel_size": [5, 3],
+        "pool_stride": [1, 2],
+    }
 
     def search(flops: int, side: int = 28) -> list[Trial]:
         changed = {"space": space, "max_training_flops": flops, "trials": 96, "sampler": "random", "rungs": [1]}
@@ -123,7 +130,7 @@ FRONT = [  # one rank, and one trial behind it
     made_trial(3, 100_000, 0.9, training_flops=40),
     made_trial(4, 100_000, 0.85, training_flops=1),
 ]
-EQUAL = [made_trial(number, 1000, 0.5, training_flops=10 - number) for number in range(10)]
+EQUAL = [made_trial(number, 1000, 0.5, training_flops=21 - number) for number in range(21)]
 FAILED = [made_trial(0, 1000, None), made_trial(1, 2000, None), made_trial(2, 3000, 0.5), made_trial(3, 10, 0.2)]
 
 
@@ -135,10 +142,10 @@ FAILED = [made_trial(0, 1000, None), made_trial(1, 2000, None), made_trial(2, 30
         (FRONT, 5 / 3, [0, 2, 3]),  # then the one that is furthest from the others
         (FRONT, 1.25, [0, 1, 2, 3]),
         (FRONT, 1, [0, 1, 2, 3, 4]),
-        (EQUAL, 10, [9]),  # one of both ends: the one of fewer FLOPs
-        (EQUAL, 1 / 0.3, [0, 8, 9]),  # 10 * 0.3 is above 3 in floating point
+        (EQUAL, 21, [20]),  # one of both ends: the one of fewer FLOPs
+        (EQUAL, 1.4, [0, *range(7, 21)]),  # 15.000000000000002 in floating point
         (FAILED, 4, [2]),
-        (FAILED, 1, [2, 3]),  # what did not learn only counts in the number
+        (FAILED, 2, [2, 3]),  # what did not learn only counts in the number
         (FAILED[:2], 1, []),
     ],
 )

@@ -29,7 +29,7 @@ def test_a_row_is_a_trial_and_rung_in_the_order_of_training() -> None:
     assert [tuple(row[key] for key in keys) for row in rows] == [
         ("2", "0", "0", "False", "False", ""),
         ("0", "1", "1", "True", "True", "0.500000"),
-        ("1", "1", "1", "False", "False", "0.100000"),
+        ("1", "1", "1", "False", "False", "0.200000"),
         ("0", "2", "2", "True", "False", "0.600000"),
         ("3", "1", "1", "True", "False", "0.400000"),
         ("4", "1", "1", "False", "False", ""),

@@ -1,10 +1,10 @@
-"""A Dask cluster of SLURM jobs, until Ctrl-C: one worker a job.
+"""Start a Dask cluster of SLURM jobs, one worker per job, and end it on Ctrl-C.
 
-    python tools/cluster/recipes/slurm.py JOBS [--script]
+    python tools/recipes/slurm.py JOBS [--script]
 
-Runs on a login node and needs `dask-jobqueue`. Keeps JOBS jobs in the queue. Cores, memory, time, and what else your
-site asks for (`queue`, `account`, `job_extra_directives`) stand below; --script prints the job's script and ends. Nodes
-see this project's environment where it is, and what the DVC remote asks for is passed on by SLURM.
+Runs on a login node, needs `dask-jobqueue`, and keeps JOBS jobs in the queue. Edit cores, memory and time below, and
+add what your site requires (`queue`, `account`, `job_extra_directives`); --script prints the job's script and ends.
+The nodes need this project's environment under the same path.
 """
 
 import shlex
@@ -17,12 +17,12 @@ from dask_jobqueue import SLURMCluster
 
 def main() -> None:
     if not sys.argv[1:] or not sys.argv[1].isdecimal():
-        sys.exit("slurm: JOBS is missing, a number from 1: python tools/cluster/recipes/slurm.py JOBS [--script]")
+        sys.exit("slurm: JOBS: expected a number from 1. Usage: python tools/recipes/slurm.py JOBS [--script]")
     with SLURMCluster(
         cores=8,  # a training takes train.threads of them
         memory="16GB",  # and 2 GB
         processes=1,
-        walltime="04:00:00",  # a stage that it ends is begun again in another job
+        walltime="04:00:00",  # a training that it ends resumes in another job
         job_name="width-and-depth",
         python=shlex.quote(sys.executable),  # both become words of a script
         local_directory='"$TMPDIR"',
