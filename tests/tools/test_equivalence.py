@@ -74,10 +74,9 @@ def test_comment_and_renamed_module_pass_and_lock_and_checkpoints_follow_without
 
     new = {one["code"] for one in stored(project / STORE).values()} - old
     assert len(new) == 1
-    assert "Trained" not in run("dvc", "repro", "prepare", cwd=project)
-    run("dvc", "repro", "--single-item", "--force", "train@width", cwd=project)
+    run("dvc", "repro", "prepare", cwd=project)
+    assert "epoch 1/3" not in run("dvc", "repro", "--single-item", "--force", "train@width", cwd=project)
     assert (project / MODELS / "width/history.csv").read_text().count("\n") == 4
-    assert {one["code"] for one in stored(project / STORE).values()} == old | new, "nothing was trained"
 
 
 @pytest.mark.slow
