@@ -35,7 +35,6 @@ from stages.params import PARAMS_FILE, StudyArchitecture, load_params
 from stages.training.architecture import Architecture, Train, build_model
 from stages.training.dataset import Dataset, Split, read_dataset
 from tools.common.git import git
-from tools.common.markdown import table
 
 EVALUATED, ROUNDS = 1000, 3  # images that are evaluated after every epoch; epochs after the first
 PACKAGES = ("tensorflow", "keras", "numpy", "torch")
@@ -210,7 +209,8 @@ def summarize(times: pd.DataFrame) -> str:
         cells = [f"{value:.2f}" for value in (first.loc[name, way], later.loc[name, way].median(), ratio)]
         rows.append([name, way, *cells, f"{low:.2f} to {high:.2f}"])
     rows += [["geometric mean", way, "", "", f"{gmean(ratios[way, 'median']):.2f}", ""] for way in ways]
-    return table(["architecture", "way", "first epoch, s", "epoch, s", "epoch / ours", "over the rounds"], rows)
+    columns = ["architecture", "way", "first epoch, s", "epoch, s", "epoch / ours", "over the rounds"]
+    return str(pd.DataFrame(rows, columns=columns).to_markdown(index=False, disable_numparse=True))
 
 
 def machine() -> dict[str, str]:

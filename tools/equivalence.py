@@ -13,13 +13,10 @@ import io
 import shutil
 import sys
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
-
-from dvc.dependency import ParamsDependency
-from dvc.stage.serialize import to_single_stage_lockfile
 
 from stages.checkpoints import FOLDER, CheckpointStore, code_fingerprint, store_root
 from stages.common import DATA, DATASET_FILE, InputError, read_yaml, reported_in_one_line, yaml_text
@@ -28,10 +25,9 @@ from stages.runner import ended_by_exception, tell
 from stages.training.architecture import Architecture
 from tools.checkpoints import stored
 from tools.common.git import git, git_bytes, leave_callers_repository
-from tools.common.pipeline import of_the_study, opened
+from tools.common.pipeline import Lock, entries_of, is_code
 from tools.quick import copy_working_tree, run_in
 
-Lock = dict[str, dict[str, Any]]  # the entries of a dvc.lock by the stages' names
 RUNS = DATA / "equivalence"
 LOCK = Path("dvc.lock")
 SAMPLE = {"data": {"source": "tests/sample", "validation": 100}, "train": {"seeds": [0, 1]}}
@@ -39,29 +35,9 @@ WHOLE = {"train": {"epochs": 1, "seeds": [0]}}
 CONFIG = "[core]\nanalytics = false\ncheck_update = false\nno_scm = true\n[cache]\ndir = cache\n"  # an empty store
 
 
-def is_code(path: str) -> bool:
-    """Return whether a dependency is code: not data, and not a list of libraries."""
-    return path.startswith("stages/") and PurePath(path).suffix in ("", ".py", ".jinja")
-
-
 def code_of(entry: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     """Return a stage's command, and the MD5 of every file and folder of its code, from its entry in dvc.lock."""
     return entry["cmd"], {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if is_code(dep["path"])}
-
-
-def entries_of(project: Path, write: Sequence[str] = ()) -> Lock:
-    """Return the entries of dvc.lock with the code and the parameters that are in a project; `write` some of them.
-
-    Data and outputs may be missing, unlike for `dvc commit`; their checksums stay.
-    """
-    with opened(str(project)) as repo, repo.lock:
-        stages = {stage.name: stage for stage in of_the_study(repo) if all(out.hash_info for out in stage.outs)}
-        for dep in (dep for stage in stages.values() for dep in stage.deps):
-            if is_code(dep.def_path) or isinstance(dep, ParamsDependency):
-                dep.save()
-        if write:
-            stages[write[0]].dvcfile.dump_stages([stages[name] for name in write], update_pipeline=False)
-        return {name: to_single_stage_lockfile(stage) for name, stage in stages.items()}
 
 
 def changed_values(old: Any, here: Any, key: str = "") -> list[str]:
@@ -89,7 +65,7 @@ def run(place: str, fill: Callable[[Path], None], values: dict[str, Any], expect
         (partial / ".dvc/config").write_text(CONFIG, encoding="utf-8")
         entries = entries_of(partial)
         if stale := [name for name in expected if code_of(entries[name]) != code_of(expected[name])]:
-            raise InputError(f"{LOCK} of {place}: has other code at {', '.join(stale)}. Run `make repro`")
+            raise InputError(f"{place}: {LOCK} has other code than the files, at {', '.join(stale)}. Run `make repro`")
         (partial / LOCK).unlink()
         params = read_yaml((partial / PARAMS_FILE).read_text(encoding="utf-8"), str(PARAMS_FILE))
         for section in values:
@@ -124,9 +100,9 @@ def compare(commit: str, entries: Lock, here: Lock) -> int:
         after = contents(run(f"here-{data}", copy_working_tree, values, here), outputs)
         files += len(before)
         different += [f"{name} ({data})" for name in sorted(before | after) if before.get(name) != after.get(name)]
-    if different or not files:
-        shown = ", ".join(different[:12])
-        raise InputError(f"{len(different)} files differ from those of {commit}, such as {shown}. {LOCK} is as before")
+        if different or not files:
+            names = ", ".join(different[:12])
+            raise InputError(f"{len(different)} files differ from those of {commit}, such as {names}. Nothing changed")
     return files
 
 

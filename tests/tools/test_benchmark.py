@@ -1,5 +1,6 @@
 """The benchmark: the ways take turns, and the table says what was measured."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,7 @@ from tools.benchmark import machine, measure, summarize
 
 SAMPLE = ROOT / "tests/sample"
 PARAMS = load_params()
-NAMED = next(named for named in PARAMS.studied() if named.name == "w2-4")
+NAMED = next(named for named in PARAMS.architectures() if named.name == "w2-4")
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +54,13 @@ def test_table_has_medians_and_the_ratios_of_one_round() -> None:
     ]
     rows[3] = ("a", "stock Keras", 3, 16.0)
     table = summarize(pd.DataFrame(rows, columns=["architecture", "way", "round", "seconds"]))
-    assert table.splitlines()[2:] == [
+    assert [re.sub(" +", " ", line) for line in table.splitlines()[2:]] == [
         "| a | ours | 6.00 | 2.00 | 1.00 | 1.00 to 1.00 |",
         "| a | stock Keras | 9.00 | 3.00 | 2.00 | 1.50 to 4.00 |",
         "| b | ours | 60.00 | 20.00 | 1.00 | 1.00 to 1.00 |",
         "| b | stock Keras | 90.00 | 30.00 | 2.00 | 1.50 to 2.00 |",
-        "| geometric mean | ours |  |  | 1.00 |  |",
-        "| geometric mean | stock Keras |  |  | 2.00 |  |",
+        "| geometric mean | ours | | | 1.00 | |",
+        "| geometric mean | stock Keras | | | 2.00 | |",
     ]
 
 

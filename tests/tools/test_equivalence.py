@@ -74,10 +74,9 @@ def test_comment_and_renamed_module_pass_and_lock_and_checkpoints_follow_without
 
     new = {one["code"] for one in stored(project / STORE).values()} - old
     assert len(new) == 1
-    assert "Trained" not in run("dvc", "repro", "prepare", cwd=project)
-    run("dvc", "repro", "--single-item", "--force", "train@width", cwd=project)
+    run("dvc", "repro", "prepare", cwd=project)
+    assert "epoch 1/3" not in run("dvc", "repro", "--single-item", "--force", "train@width", cwd=project)
     assert (project / MODELS / "width/history.csv").read_text().count("\n") == 4
-    assert {one["code"] for one in stored(project / STORE).values()} == old | new, "nothing was trained"
 
 
 @pytest.mark.slow
@@ -116,7 +115,7 @@ def test_other_parameters_are_refused_by_name_and_new_results_are_not_compared(c
 
     stages = lock(cloned)
     for output in [output for stage in stages.values() for output in stage["outs"]]:  # type: ignore[attr-defined]
-        replace(cloned, "dvc.lock", output["md5"], "0" * 32 + output["md5"][32:])
+        replace(cloned, "dvc.lock", output["md5"], "a" * 32 + output["md5"][32:])
     commit(cloned, "Trained again")
     said = called(main, cloned, "HEAD~")
     assert said.startswith("equivalence: not compared, as their results are not those of ")
@@ -129,4 +128,4 @@ def test_committed_lock_that_is_stale_vouches_for_no_code(cloned: Path) -> None:
         file.write("# touched\n")
     commit(cloned, "Code without its results")
     replace(cloned, LOOP, "# arrays", "# numbers")
-    assert "has other code at train@width" in called(main, cloned, status=1)
+    assert "-sample: dvc.lock has other code than the files, at train@width" in called(main, cloned, status=1)

@@ -81,7 +81,7 @@ def test_download_without_git_says_what_it_needs(project: Path) -> None:
     shutil.rmtree(project / ".git")
     (line,) = run(sys.executable, "-m", "tools.quick", cwd=project, status=1).splitlines()
     assert line.startswith("quick: git ls-files ")
-    assert "`git init` makes of this folder" in line
+    assert "`git init`" in line
     assert not (project / COPY).exists()
 
 

@@ -1,18 +1,22 @@
 """The pipeline as DVC sees it. Every use of DVC's internals by tools is here."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from graphlib import TopologicalSorter
+from pathlib import Path, PurePath
 from typing import Any
 
+from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc.stage.serialize import to_single_stage_lockfile
 
 from stages.common import InputError
 from tools.common.git import with_what_is_needed
 
 STUDY, SEARCH = "dvc.yaml", "search/dvc.yaml"  # the pipeline files
+Lock = dict[str, dict[str, Any]]  # the entries of a dvc.lock by the stages' names
 
 
 @contextmanager
@@ -97,3 +101,23 @@ def _lacks_a_part(dep: Any, needed: list[Any]) -> bool:
     return any(
         out.fs_path.startswith(f"{dep.fs_path}{os.sep}") and not out.exists for stage in needed for out in stage.outs
     )
+
+
+def is_code(path: str) -> bool:
+    """Return whether a dependency is code: not data, and not a list of libraries."""
+    return path.startswith("stages/") and PurePath(path).suffix in ("", ".py", ".jinja")
+
+
+def entries_of(project: Path, write: Sequence[str] = ()) -> Lock:
+    """Return the entries of dvc.lock with the code and the parameters that are in a project; `write` some of them.
+
+    Data and outputs may be missing, unlike for `dvc commit`; their checksums stay.
+    """
+    with opened(str(project)) as repo, repo.lock:
+        stages = {stage.name: stage for stage in of_the_study(repo) if all(out.hash_info for out in stage.outs)}
+        for dep in (dep for stage in stages.values() for dep in stage.deps):
+            if is_code(dep.def_path) or isinstance(dep, ParamsDependency):
+                dep.save()
+        if write:
+            stages[write[0]].dvcfile.dump_stages([stages[name] for name in write], update_pipeline=False)
+        return {name: to_single_stage_lockfile(stage) for name, stage in stages.items()}
