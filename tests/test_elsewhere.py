@@ -106,7 +106,7 @@ def test_ci_tests_what_lies_here_in_a_folder_with_a_space_and_an_umlaut(fresh: P
         '#!/bin/sh\npwd >>"$SAID"; echo "$*" >>"$SAID"; cat README.md "tools/new one.py"; git status --porcelain\n'
     )
     make.chmod(0o755)
-    for name in ("chromium", "gh"):
+    for name in ("chromium",):
         (tmp_path / "bin" / name).symlink_to("/bin/true")
     (tmp_path / "scratch").mkdir()
     variables = [

@@ -33,7 +33,7 @@ def ssh_server(folder: Path) -> Iterator[int]:
         "KbdInteractiveAuthentication": "no",
     }  # fmt: skip
     (folder / "config").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-    command = [SSHD, "-D", "-e", "-f", folder / "config"]
+    command: list[str | Path] = [SSHD, "-D", "-e", "-f", folder / "config"]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as server:
         try:
             while not _answers(port):

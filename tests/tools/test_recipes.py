@@ -14,7 +14,7 @@ import pytest
 from distributed import Client
 
 from tests.conftest import ENVIRONMENT, ROOT, run
-from tests.tools.cluster.ssh import needs_sshd, ssh_server
+from tests.tools.ssh import needs_sshd, ssh_server
 
 RECIPES = ROOT / "tools/recipes"
 # In place of SLURM's own: the job runs at once, here
