@@ -41,9 +41,7 @@ def test_the_walk_leads_from_pictures_to_the_page(project: Path) -> None:
     assert ran_stages(output) == ["fetch", "prepare", *trainings, "aggregate"]
     page = Path(output.rpartition("report: ")[2].strip())
     assert page == project / "plots/report.html"
-    text = page.read_text(encoding="utf-8")
-    assert ">72<" in text  # test images, in the table of data
-    assert 'src="data:image/png;base64,' in text  # images that the best model gets wrong
+    assert ">72<" in page.read_text(encoding="utf-8")  # test images, in the table of data
 
 
 @pytest.mark.slow

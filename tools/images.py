@@ -16,14 +16,13 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import numpy as np
 from PIL import ImageColor
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from stages.common import DATA, InputError, problems, reported_in_one_line
+from stages.common import DATA, ENDINGS, InputError, problems, reported_in_one_line, scratch_folder
 from stages.data.class_names import CLASS_NAMES, check_class_names
 from stages.data.download import SUMS
 from stages.data.holdout import held_out
@@ -33,7 +32,6 @@ from stages.training.files import sha256, write_text
 from tools.image_pixels import MOST_SIDE, Look, Pictures, read_pictures
 from tools.image_sources import Source, read_source
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHOWN = 5  # names in a message
 NUMBER = re.compile(r"-?[0-9]{1,18}")
 
@@ -43,8 +41,16 @@ def sides(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"([1-9]\d{0,3})(?:x([1-9]\d{0,3}))?", text)
     width, height = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 0 < max(width, height) <= MOST_SIDE:
-        raise ValueError(f"expected 28 or, as width and height, 64x48, each up to {MOST_SIDE}")
+        raise ValueError(f"28 or, as width and height, 64x48, each up to {MOST_SIDE}")
     return width, height
+
+
+def colour(name: str) -> str:
+    try:
+        ImageColor.getrgb(name)
+    except ValueError:
+        raise ValueError("a colour such as white, black or #ff8800") from None
+    return name
 
 
 class Request(BaseModel):
@@ -56,7 +62,7 @@ class Request(BaseModel):
     TO: Annotated[str, Field(min_length=1)]
     SIZE: Annotated[tuple[int, int] | None, BeforeValidator(sides)] = None
     FIT: Literal["crop", "pad"] = "crop"
-    BACKGROUND: Annotated[str, AfterValidator(lambda name: name if ImageColor.getrgb(name) else "")] = "white"
+    BACKGROUND: Annotated[str, AfterValidator(colour)] = "white"
     GREY: bool = False
     SKIP: bool = False
     LABELS: Literal["fine", "coarse"] | None = None
@@ -218,27 +224,21 @@ def sums(folder: Path) -> str:
 
 
 def write_folder(place: Path, train: Split, test: Split, names: Sequence[str]) -> None:
-    """Write all files next to `place`, then rename their folder to it. An earlier one is removed.
-
-    Signals are ignored meanwhile: between two renames the folder is nowhere.
-    """
+    """Write all files next to `place`, then rename their folder to it. An earlier one is removed."""
     named = in_colour if train.images.ndim == 4 else str
     place.parent.mkdir(parents=True, exist_ok=True)
-    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
-    try:
-        with TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as scratch:
-            made = Path(scratch, "made")
-            for images, labels, part in ((TRAIN_IMAGES, TRAIN_LABELS, train), (TEST_IMAGES, TEST_LABELS, test)):
-                write_idx(made / named(images), part.images)
-                write_idx(made / labels, part.labels)
-            write_text(made / CLASS_NAMES, "".join(f"{name}\n" for name in names))
-            write_text(made / SUMS, sums(made))
-            if place.exists():
-                place.rename(Path(scratch, "earlier"))
-            made.rename(place)
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    with scratch_folder(place.parent) as scratch:
+        made = scratch / "made"
+        for images, labels, part in ((TRAIN_IMAGES, TRAIN_LABELS, train), (TEST_IMAGES, TEST_LABELS, test)):
+            write_idx(made / named(images), part.images)
+            write_idx(made / labels, part.labels)
+        write_text(made / CLASS_NAMES, "".join(f"{name}\n" for name in names))
+        write_text(made / SUMS, sums(made))
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # between two renames the folder is nowhere
+        if place.exists():
+            place.rename(scratch / "earlier")
+        made.rename(place)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
 
 
 def override(to: str) -> str:
