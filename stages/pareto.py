@@ -12,7 +12,7 @@ def dominates(one: Point, other: Point) -> bool:
 
 
 def ranks(points: Sequence[Point]) -> list[int]:
-    """Return the non-dominated rank of each point: 0 on the Pareto front, 1 on the front of the rest (Deb et al., 2002)."""
+    """Return the rank of each point: 0 on the Pareto front, 1 on the front of the rest, ... (Deb et al., 2002)."""
     result, left = [0] * len(points), set(range(len(points)))
     rank = 0
     while left:
