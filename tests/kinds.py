@@ -9,7 +9,9 @@ from stages.params import load_params
 from stages.training.architecture import Architecture, Train
 from stages.training.dataset import Dataset
 
-STUDIED = {described.name: described.architecture for described in load_params().studied()}
+STUDIED = {
+    described.name: described.architecture for described in load_params().architectures() if not described.is_baseline
+}
 SETTINGS = Train(epochs=3, batch_size=128, learning_rate=0.001, threads=2, seeds=[0])
 SMALL = Architecture(filters=[2, 4], blocks=1, pooling="max", dense_units=8, activation="relu")
 PLAIN = SMALL.model_copy(update={"blocks": 2})
