@@ -97,20 +97,9 @@ def test_make_quick_shows_the_study_in_small_and_ends_with_it(project: Path) -> 
     """Fifteen epochs of nine architectures: only so many leave the chance level, or stay there."""
     output = run(*documented("make quick"), cwd=project)
     lines = output.splitlines()
-<<<<<<< HEAD
     assert quick_copy(output) == project / COPY
     assert (project / COPY / "plots/report.html").exists()
     rows = [re.fullmatch(r". (.+?) +[\d,]+ +(\d) of 1 +([\d.]+)", line) for line in lines]
-=======
-    (copy,) = copies(project)
-    assert lines[-1] == f"Full report: {copy}/plots/report.html"
-    assert quick_copy(output) == copy
-    assert (copy / "plots/report.html").exists()
-    title = lines.index("Test accuracy in %, 15 epochs, seed 0, tests/sample")
-    assert len(lines) - title <= 25
-    assert max(map(len, lines[title:-1])) <= 80
-    rows = [re.fullmatch(r". (.+?) +[\d,]+ +(\d) of 1 +([\d.]+)", line) for line in lines[title + 2 : title + 11]]
->>>>>>> 5ed6391 (make prints the summary by the module that makes it)
     learned = {row[1]: row[2] == "1" for row in rows if row}
     accuracy = {row[1]: float(row[3]) for row in rows if row}
     assert len(learned) == 9
