@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -267,4 +268,9 @@ def _requests() -> Iterator[bytes]:
 
 if __name__ == "__main__":
     with os.fdopen(os.dup(1), "wb") as channel:
-        _worker(channel)
+        try:
+            _worker(channel)
+        except Exception:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)  # an orderly end would abort, because a thread reads stdin

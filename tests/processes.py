@@ -1,5 +1,6 @@
 """Folders in which worker processes train, and what runs there."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -20,10 +21,12 @@ def until(condition: Callable[[], object], what: str, seconds: float = 120) -> N
 
 
 def processes_below(folder: Path) -> list[str]:
-    """Return the commands of the processes that work in that folder."""
+    """Return the commands of the processes that work in that folder, without this one."""
     commands = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
+            if process.name == str(os.getpid()):
+                continue
             if (process / "cwd").readlink().is_relative_to(folder) and (process / "stat").read_text().split()[2] != "Z":
                 commands.append((process / "cmdline").read_text().replace("\0", " "))
         except (FileNotFoundError, ProcessLookupError, PermissionError):
