@@ -249,16 +249,14 @@ def real(tmp_path: Path) -> Iterator[RealCluster]:
 
 
 DRIVE = """
-import sys
-from tools.cluster import run_on
-from tools.repro import study_jobs
-from stages.common import reported_in_one_line
-from stages.params import load_params
-from stages.runner import ended_by_exception
-with reported_in_one_line("cluster"), ended_by_exception("cluster"):
-    params = load_params()
-    jobs = study_jobs(params, ["train_width@w2-4", "train_width@w5-10"])
-    run_on(sys.argv[1], "", params, lambda runner, trainings: runner.run(trainings.missing(jobs)))
+import runpy, sys
+from tools import repro
+from stages.jobs import Trainings
+stages = ["train_width@w2-4", "train_width@w5-10"]
+repro.missing_jobs = lambda params: Trainings().missing(repro.study_jobs(params, stages))
+repro.run_dvc = lambda *_: 0
+sys.argv = ["cluster", "study", sys.argv[1]]
+runpy.run_module("tools.cluster", run_name="__main__", alter_sys=True)
 """
 
 
