@@ -26,7 +26,7 @@ from stages.training.results import SeedOutput, SeedResult, State
 from tests.conftest import ROOT, run
 from tests.kinds import SETTINGS, SMALL
 
-NOBODY: dict[str, float | int | None] = dict.fromkeys(
+NOBODY: dict[str, Any] = dict.fromkeys(
     ("test_loss", "test_accuracy", "validation_loss", "validation_accuracy", "epochs_to_learn", "diverged_epoch")
 )
 Damage = Callable[[bytes], bytes]
@@ -34,7 +34,7 @@ DAMAGES = [lambda _: b"", lambda stored: stored[:-5], lambda stored: stored[:90]
 
 
 def made_by(**changes: Any) -> dict[str, Any]:
-    keys = {"seed": 0, "data": "d", "code": "c"} | changes
+    keys: dict[str, Any] = {"seed": 0, "data": "d", "code": "c"} | changes
     settings = SETTINGS.model_copy(update={key: value for key, value in keys.items() if hasattr(SETTINGS, key)})
     return fingerprint(SMALL.model_copy(update=keys.pop("of", {})), settings, keys["seed"], keys["data"], keys["code"])
 

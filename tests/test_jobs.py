@@ -164,7 +164,7 @@ def test_killed_worker_names_the_signal_and_its_training_goes_on_from_the_last_e
 class MadeUpSlot:
     """A slot that does what it is given in place of a training."""
 
-    def __init__(self, work: Callable[[Job], None], kind: tuple[int, bool] | None = None) -> None:
+    def __init__(self, work: Callable[[Job], object], kind: tuple[int, bool] | None = None) -> None:
         self.name, self.kind, self.work, self.jobs, self.closed = "made up", kind, work, list[Job](), threading.Event()
 
     def run(self, job: Job, report: Report) -> None:
@@ -188,7 +188,7 @@ def given(*rounds: list[MadeUpSlot]) -> Callable[[], list[Any]]:
 
 def test_seeds_run_side_by_side_on_all_slots_and_lines_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     meeting = threading.Barrier(3, timeout=10)
-    slots = [MadeUpSlot(lambda _: meeting.wait() and None) for _ in range(3)]
+    slots = [MadeUpSlot(lambda _: meeting.wait()) for _ in range(3)]
     with Runner(given(slots)) as runner:
         runner.run(jobs(6))
         assert runner.trained_epochs == 6

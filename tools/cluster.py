@@ -94,7 +94,7 @@ def train_segment(key: str, slot: int, request: dict[str, Any], files: dict[str,
             partial.write_bytes(content)
             partial.replace(store / file)
         request |= {"log": str(folder / "data/logs" / f"{name[:12]}.log"), "root": str(store.parent)}
-        answer = place.process.ask(request, lambda _event: None)
+        answer: dict[str, Any] = place.process.ask(request, lambda _event: None)
         new = [path for path in map(Path, answer.get("files", [])) if path.name not in files]
         return answer | {"files": {path.name: path.read_bytes() for path in new}}
 
@@ -260,7 +260,7 @@ def connected(scheduler: str, threads: int) -> Iterator[Any]:
             yield client
 
 
-def run_on(scheduler: str, kind: str, params: Params, work: Callable[[Runner, Trainings], None]) -> None:
+def run_on(scheduler: str, kind: str, params: Params, work: Callable[[Runner, Trainings], object]) -> None:
     """Do the work with a Runner on the cluster, which finishes other jobs if one fails. Raises JobFailedError."""
     with connected(scheduler, params.train.threads) as client:
         cluster = Cluster(client, params.train.threads, kind)
