@@ -186,7 +186,7 @@ class CheckpointStore:
         shortest = 0  # of this kind
         for own, epochs, kind, path in self._files("epoch", "unfinished"):
             shortest = epochs if own else shortest
-            if epochs > most or (own and resumable) or (not own and path.name.startswith("unfinished")):
+            if epochs > most or (own and resumable):
                 continue
             try:
                 state = self._state(self._read(path))

@@ -98,6 +98,7 @@ def test_finished_lengths_stay_and_the_longest_of_an_unfinished_one(store: Check
 def test_diverged_training_is_found_for_every_length_from_its_epoch(store: CheckpointStore) -> None:
     store.save(state(3, diverged=4), 20)
     assert [store.load(most)[0].diverged_epoch for most in (3, 4, 20)] == [None, 4, 4]
+    assert store.load(20)[1] == ""
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
