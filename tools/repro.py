@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 
 from stages.common import InputError, reported_in_one_line
 from stages.jobs import Job, Trainings, usable_cores
@@ -33,11 +34,13 @@ def study_jobs(params: Params, stages: Collection[str]) -> list[Job]:
 
 def run_dvc(*arguments: str) -> int:
     """Run DVC and return its exit status; an exception, such as of `ended_by_exception`, ends it and its stages."""
-    with subprocess.Popen(["dvc", *arguments], start_new_session=True) as process:
+    with ThreadPoolExecutor(1) as pool:  # a signal that arrives while DVC starts is handled here, not in that thread
+        started = pool.submit(subprocess.Popen, ["dvc", *arguments], start_new_session=True)
         try:
-            return process.wait()
+            return started.result().wait()
         except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(started.result().pid, signal.SIGTERM)
+            started.result().wait()
             raise
 
 
