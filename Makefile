@@ -80,7 +80,7 @@ cluster: setup  ## repro on a Dask cluster | SCHEDULER=tcp://..., or one started
 	@$(ACTIVATE) python -m tools.cluster study "$$SCHEDULER" $${PROCESSOR:+"$$PROCESSOR"}
 
 checkpoints: setup  ## list the stored trainings | PRUNE=30: remove those not used for 30 days
-	@$(ACTIVATE) python -m tools.checkpoints $${PRUNE:+"$$PRUNE"}
+	@$(ACTIVATE) python -m tools.prune $${PRUNE:+"$$PRUNE"}
 
 ##@ Review and share
 

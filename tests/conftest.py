@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from tests.left_behind import Scratch
 from tests.made_up_study import compare_study, write_study
-from tools.common.git import leave_callers_repository, with_what_is_needed
+from tools.git import leave_callers_repository, with_what_is_needed
 
 leave_callers_repository()
 

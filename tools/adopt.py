@@ -20,23 +20,22 @@ from stages.training.files import write_text
 from stages.trials.search_summary import best_by_budget, describe
 from stages.trials.table import read_trials
 from stages.trials.trial import Trial
-from tools.common.pipeline import SEARCH, opened
+from tools.pipeline import SEARCH, stages_behind
 
 
 def check_up_to_date() -> None:
     """Raise InputError if the search's results are those of another params.yaml or other code."""
-    with opened() as repo, repo.lock:
-        stages = [stage for stage in repo.index.stages if stage.path_in_repo == SEARCH]
-        if any(stage.changed(allow_missing=True, upstream=[]) for stage in stages):
-            raise InputError(f"{SEARCH}: out of date for params.yaml, the data or the code. Run `make search`.")
+    if stages_behind(SEARCH):
+        raise InputError(f"{SEARCH}: out of date for params.yaml, the data or the code. Run `make search`.")
 
 
 def choose(trials: Sequence[Trial], search: Search) -> dict[str, CustomArchitecture]:
     """Return the best architecture under each budget by the budget's name, each architecture once."""
-    chosen: dict[int, tuple[str, CustomArchitecture]] = {}
+    chosen: dict[str, CustomArchitecture] = {}
     for name, trial in best_by_budget(trials, search).items():
-        chosen.setdefault(trial.number, (name, trial.architecture))
-    return dict(chosen.values())
+        if trial.architecture not in chosen.values():
+            chosen[name] = trial.architecture
+    return chosen
 
 
 def params_with(text: str, search: Search, chosen: dict[str, CustomArchitecture]) -> str:
@@ -46,8 +45,7 @@ def params_with(text: str, search: Search, chosen: dict[str, CustomArchitecture]
     others = {name: architecture for name, architecture in custom.items() if name not in search.budgets}
     adopted = {name: one.architecture.model_dump() | one.overrides for name, one in chosen.items()}
     content["study"]["custom"] = others | adopted
-    written: str = dumps_yaml(content)
-    return written
+    return str(dumps_yaml(content))
 
 
 def main() -> None:

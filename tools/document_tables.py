@@ -2,7 +2,7 @@
 
     python -m tools.document_tables
 
-A table stands between the lines `<!-- table NAME -->` and `<!-- end -->`; the functions below have the names.
+A table stands between the lines `<!-- table NAME -->` and `<!-- end -->`; TABLES has the names.
 """
 
 import json
@@ -14,11 +14,10 @@ from typing import Any
 import pandas as pd
 
 from stages.analysis.reference import reference_accuracy
-from stages.common import PLOTS, reported_in_one_line
+from stages.common import reported_in_one_line
 from stages.params import StudyArchitecture, load_params
 from stages.training.files import write_text
 
-DOCUMENTS = (Path("README.md"), *sorted(Path("docs").glob("*.md")))
 TABLE = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 Numbers = dict[str, dict[str, dict[str, Any]]]  # by family and architecture, as in metrics/study.json
 
@@ -41,111 +40,72 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f}"
 
 
-def with_interval(numbers: dict[str, Any]) -> str:
-    """Return the mean test accuracy of the runs that learned and its 95 % interval, in percent."""
-    if not numbers["learned"]:
-        return "-"
-    low, high = (percent(numbers[f"test_accuracy_learned_{end}"]) for end in ("low", "high"))
-    return f"{percent(numbers['test_accuracy_learned'])} ({low} to {high})"
+def numbers_of(numbers: dict[str, Any]) -> dict[str, str]:
+    """Return an architecture's parameters, runs that learned, and their mean test accuracy with its 95 % interval."""
+    mean, low, high = (percent(numbers.get(f"test_accuracy_learned{end}")) for end in ("", "_low", "_high"))
+    return {
+        "parameters": f"{numbers['parameters']:,}",
+        "learned": f"{numbers['learned']} of {numbers['seeds']}",
+        "test accuracy, %": mean if low == "-" else f"{mean} ({low} to {high})",
+    }
 
 
-def studied() -> list[StudyArchitecture]:
-    return [described for described in load_params().study_architectures() if described.family != "custom"]
-
-
-def study() -> str:
-    """Return the nine networks: the notebook's single run, and the five seeds on record."""
-    rows, recorded = [], study_of("records/study")
-    for described in studied():
-        numbers = recorded[described.family][described.key]
-        rows.append(
-            {
-                "architecture": described.label,
-                "parameters": f"{numbers['parameters']:,}",
-                "notebook, %": percent(reference_accuracy(described.architecture)),
-                "five seeds, %": with_interval(numbers),
-                "learned": f"{numbers['learned']} of {numbers['seeds']}",
-            }
-        )
+def nine(describe: Callable[..., dict[str, str]], *places: str) -> str:
+    """Return a row per network of the notebook: what `describe` returns for it and its numbers in these places."""
+    studies, rows = [study_of(place) for place in places], []
+    for one in load_params().study_architectures():
+        if one.family != "custom":
+            numbers = (study[one.family][one.key] for study in studies)
+            rows.append({"architecture": one.label} | describe(one, *numbers))
     return markdown(rows)
 
 
-def protocols() -> str:
-    """Return the nine networks' accuracies in metrics/ and by the notebook's protocol, and how often they learn."""
-    rows, places = [], {place: study_of(place) for place in (".", "records/notebook", "records/study")}
-    for described in studied():
-        one, notebook, five = (numbers[described.family][described.key] for numbers in places.values())
-        low, high = (f"{100 * five[f'learned_fraction_{end}']:.0f}" for end in ("low", "high"))
-        rows.append(
-            {
-                "architecture": described.label,
-                "`metrics/`, %": percent(one["test_accuracy"]),
-                "notebook's protocol, %": percent(notebook["test_accuracy"]),
-                "learns in (95 % interval)": f"{low} to {high} %",
-            }
-        )
-    return markdown(rows)
+def study(one: StudyArchitecture, five: dict[str, Any]) -> dict[str, str]:
+    return {"notebook, %": percent(reference_accuracy(one.architecture))} | numbers_of(five)
 
 
-def adopted() -> str:
-    """Return what the committed search found under each budget, and its five seeds."""
-    search = json.loads(Path("metrics/search.json").read_text(encoding="utf-8"))
-    rows, params = [], load_params()
-    for name, numbers in study_of("records/adopted")["custom"].items():
-        rows.append(
-            {
-                "parameters up to": f"{params.search.budgets[name]:,}" if params.search else "",
-                "parameters": f"{numbers['parameters']:,}",
-                "validation accuracy in the search, %": percent(search["validation_accuracy"].get(name)),
-                "test accuracy of five seeds, %": with_interval(numbers),
-            }
-        )
-    return markdown(rows)
+def protocols(_: StudyArchitecture, *numbers: dict[str, Any]) -> dict[str, str]:
+    ours, notebook, five = numbers
+    low, high = (f"{100 * five[f'learned_fraction_{end}']:.0f}" for end in ("low", "high"))
+    return {
+        "`metrics/`, %": percent(ours["test_accuracy"]),
+        "notebook's protocol, %": percent(notebook["test_accuracy"]),
+        "learns in (95 % interval)": f"{low} to {high} %",
+    }
 
 
-def by_hand() -> str:
-    """Return the networks that were chosen by hand instead of searched for."""
-    accuracies = study_of("records/untuned")["custom"]
-    table = pd.read_csv("records/untuned" / PLOTS / "found_accuracy.csv").drop_duplicates("architecture")
-    rows = [
-        {"network": name, "parameters": f"{size:,}", "test accuracy, %": percent(accuracies[name]["test_accuracy"])}
-        for name, size in zip(table["architecture"], table["parameters"], strict=True)
-    ]
-    return markdown(rows)
+def custom(place: str) -> str:
+    """Return the custom architectures of a record."""
+    return markdown([{"name": name} | numbers_of(numbers) for name, numbers in study_of(place)["custom"].items()])
 
 
-def benchmark(record: str) -> Callable[[], str]:
-    """Return what reads the first table of a record of `make bench`."""
-
-    def table() -> str:
-        lines = (Path("records") / record).read_text(encoding="utf-8").splitlines()
-        return "\n".join(line for line in lines if line.startswith("|"))
-
-    return table
+def benchmark(record: str) -> str:
+    """Return the table in a record of `make bench`."""
+    lines = Path("records/benchmark", record, "benchmark.md").read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if line.startswith("|"))
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "study": study,
-    "protocols": protocols,
-    "adopted": adopted,
-    "by-hand": by_hand,
-    "benchmark": benchmark("benchmark/benchmark.md"),
-    "benchmark-normalized": benchmark("benchmark/kinds/benchmark.md"),
-    "benchmark-pieces": benchmark("benchmark/pieces/benchmark.md"),
+    "study": lambda: nine(study, "records/study"),
+    "protocols": lambda: nine(protocols, ".", "records/notebook", "records/study"),
+    "adopted": lambda: custom("records/adopted"),
+    "by-hand": lambda: custom("records/untuned"),
+    "benchmark": lambda: benchmark(""),
+    "benchmark-normalized": lambda: benchmark("kinds"),
 }
 
 
-def written(text: str) -> str:
+def with_tables(text: str) -> str:
     """Return the document's text with its tables as metrics/ and records/ have them now."""
     return TABLE.sub(lambda match: f"{match[1]}{TABLES[match[2]]()}\n{match[3]}", text)
 
 
 def main() -> None:
     with reported_in_one_line("document_tables"):
-        for path in DOCUMENTS:
+        for path in (Path("README.md"), *Path("docs").glob("*.md")):
             text = path.read_text(encoding="utf-8")
-            if written(text) != text:
-                write_text(path, written(text))
+            if with_tables(text) != text:
+                write_text(path, with_tables(text))
 
 
 if __name__ == "__main__":

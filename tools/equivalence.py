@@ -3,10 +3,10 @@
     python -m tools.equivalence [BASE]
 
 Compares the code here with that of the last commit that changed dvc.lock, up to HEAD, or to where the branch left BASE.
-Both run the pipeline on tests/sample, with two seeds and as many epochs as params.yaml asks for; if the data set file
-is here, the baselines train on all of it for one epoch as well. A stage takes part if dvc.lock has the same outputs for
-it as at that commit. If all bytes are equal, its entry in dvc.lock gets the checksums of the code here, the checkpoints
-of the old code get its fingerprint, and the last line is for the commit's message. Otherwise nothing changes.
+Both run the pipeline on tests/sample, with two seeds and as many epochs as params.yaml asks for. A stage takes part if
+dvc.lock has the same outputs for it as at that commit. If all bytes are equal, its entry in dvc.lock gets the checksums
+of the code here, the checkpoints of the old code get its fingerprint, and the last line is for the commit's message.
+Otherwise nothing changes.
 """
 
 import io
@@ -14,24 +14,22 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from stages.checkpoints import FOLDER, CheckpointStore, code_fingerprint, store_root
-from stages.common import DATA, DATASET_FILE, InputError, read_yaml, reported_in_one_line, yaml_text
-from stages.params import BASELINES, PARAMS_FILE
+from stages.common import DATA, InputError, read_yaml, reported_in_one_line, yaml_text
+from stages.params import PARAMS_FILE
 from stages.runner import ended_by_exception, tell
 from stages.training.architecture import Architecture
-from tools.checkpoints import stored
-from tools.common.git import git, git_bytes, leave_callers_repository
-from tools.common.pipeline import Lock, entries_of, is_code
+from tools.git import git, git_bytes, leave_callers_repository
+from tools.pipeline import Lock, entries_of, is_code
+from tools.prune import stored
 from tools.quick import copy_working_tree, run_in
 
 RUNS = DATA / "equivalence"
 LOCK = Path("dvc.lock")
 SAMPLE = {"data": {"source": "tests/sample", "validation": 100}, "train": {"seeds": [0, 1]}}
-WHOLE = {"train": {"epochs": 1, "seeds": [0]}}
 CONFIG = "[core]\nanalytics = false\ncheck_update = false\nno_scm = true\n[cache]\ndir = cache\n"  # an empty store
 
 
@@ -44,7 +42,7 @@ def changed_values(old: Any, here: Any, key: str = "") -> list[str]:
     """Return the dotted keys whose values in `old` are missing or different in `here`; new keys do not count."""
     if not isinstance(old, dict) or not isinstance(here, dict):
         return [] if old == here and type(old) is type(here) else [key]
-    return [k for name in old for k in changed_values(old[name], here.get(name), f"{key}.{name}" if key else name)]
+    return [k for name in old for k in changed_values(old[name], here.get(name), f"{key}.{name}".lstrip("."))]
 
 
 def export(commit: str, folder: Path) -> None:
@@ -53,8 +51,8 @@ def export(commit: str, folder: Path) -> None:
         members.extractall(folder, filter="data")
 
 
-def run(place: str, fill: Callable[[Path], None], values: dict[str, Any], expected: Lock) -> Path:
-    """Run a version of the project in a folder of its own with some values of params.yaml; return the folder.
+def run(place: str, fill: Callable[[Path], None], expected: Lock) -> Path:
+    """Run a version of the project on the sample in a folder of its own; return the folder.
 
     An earlier run there goes on. Raises InputError if the code of the version is not that of the `expected` entries.
     """
@@ -68,42 +66,36 @@ def run(place: str, fill: Callable[[Path], None], values: dict[str, Any], expect
             raise InputError(f"{place}: {LOCK} has other code than the files, at {', '.join(stale)}. Run `make repro`")
         (partial / LOCK).unlink()
         params = read_yaml((partial / PARAMS_FILE).read_text(encoding="utf-8"), str(PARAMS_FILE))
-        for section in values:
-            params[section] |= values[section]
+        for section, values in SAMPLE.items():
+            params[section] |= values
         (partial / PARAMS_FILE).write_text(yaml_text(params), encoding="utf-8")
-        if values is WHOLE:
-            (partial / DATA).mkdir(exist_ok=True)
-            shutil.copy(DATASET_FILE, partial / DATASET_FILE)
         partial.rename(project)
     tell(f"equivalence: runs {place}; output: {(log := project / 'run.log')}")
-    stages = ["--single-item", *(f"train@{name}" for name in BASELINES)] if values is WHOLE else []
-    run_in(project, ["dvc", "repro", "--no-commit", *stages], log)
+    run_in(project, ["dvc", "repro", "--no-commit"], log)
     return project
-
-
-def contents(project: Path, outputs: list[str]) -> dict[str, bytes]:
-    """Return the bytes of all files of these outputs, by path."""
-    files = [file for path in outputs for file in (project / path, *(project / path).rglob("*")) if file.is_file()]
-    return {str(file.relative_to(project)): file.read_bytes() for file in files}
 
 
 def compare(commit: str, entries: Lock, here: Lock) -> int:
     """Run both versions; return how many files have the same bytes. Raises InputError if one differs."""
     for folder in RUNS.glob("*"):
-        if not folder.name.startswith(commit):
+        if folder.name != commit:
             shutil.rmtree(folder)
-    outputs = [output["path"] for entry in entries.values() for output in entry["outs"]]
-    trials = {"sample": SAMPLE} | ({"whole": WHOLE} if DATASET_FILE.exists() else {})
-    files, different = 0, list[str]()
-    for data, values in trials.items():
-        before = contents(run(f"{commit}-{data}", lambda folder: export(commit, folder), values, entries), outputs)
-        after = contents(run(f"here-{data}", copy_working_tree, values, here), outputs)
-        files += len(before)
-        different += [f"{name} ({data})" for name in sorted(before | after) if before.get(name) != after.get(name)]
-        if different or not files:
-            names = ", ".join(different[:12])
-            raise InputError(f"{len(different)} files differ from those of {commit}, such as {names}. Nothing changed")
-    return files
+    projects = run(commit, lambda folder: export(commit, folder), entries), run("here", copy_working_tree, here)
+    outputs = [Path(output["path"]) for entry in entries.values() for output in entry["outs"]]
+    before, after = (
+        {
+            str(file.relative_to(project)): file.read_bytes()
+            for path in outputs
+            for file in (project / path, *(project / path).rglob("*"))
+            if file.is_file()
+        }
+        for project in projects
+    )
+    different = sorted(name for name in before | after if before.get(name) != after.get(name))
+    if different or not before:
+        names = ", ".join(different[:12])
+        raise InputError(f"{len(different)} files differ from those of {commit}, such as {names}. Nothing changed")
+    return len(before)
 
 
 def kinds(fingerprint: dict[str, Any]) -> set[tuple[str, Any]]:
@@ -116,14 +108,13 @@ def kinds(fingerprint: dict[str, Any]) -> set[tuple[str, Any]]:
 def copy_checkpoints(commit: str) -> int:
     """Store the old code's trainings of the compared kinds under the fingerprint of the code here; return how many."""
     root, shared = store_root()
-    old, new = (code_fingerprint(RUNS / f"{version}-sample/stages/training") for version in (commit, "here"))
-    compared = set().union(*map(kinds, stored(RUNS / "here-sample/.dvc/cache" / FOLDER).values()))
+    old, new = (code_fingerprint(RUNS / version / "stages/training") for version in (commit, "here"))
+    compared = set().union(*map(kinds, stored(RUNS / "here/.dvc/cache" / FOLDER).values()))
     known = {path: one for path, one in stored(root).items() if one["code"] == old != new and kinds(one) <= compared}
     for folder, one in known.items():
         store = CheckpointStore(one | {"code": new}, root, shared=shared)
         for path in folder.glob("*.npz"):
-            with suppress(ValueError):  # damaged
-                store.import_files({path.name: path.read_bytes()})
+            store.import_files({path.name: path.read_bytes()})
     return len(known)
 
 

@@ -20,10 +20,18 @@ from stages.checkpoints import locked
 from stages.common import InputError, reported_in_one_line
 from stages.jobs import LOGS
 from stages.runner import LOG_LINES, ended_by_exception, tell
-from tools.common.git import git, leave_callers_repository
+from tools.git import git, leave_callers_repository
 
 COPY = Path(".dvc/tmp/quick")
-GIT_CONFIG = "[user]\nname = quick\nemail = quick@localhost\n[commit]\ngpgSign = false\n[core]\nautocrlf = false\n"
+REPOSITORY = (  # commands that make the copy one
+    "git init --quiet --initial-branch=main",
+    "git config user.name quick",
+    "git config user.email quick@localhost",
+    "git config commit.gpgSign false",
+    "git config core.autocrlf false",
+    "git add --all --force",
+    "git commit --quiet --no-verify --message=copy",
+)
 
 
 def copy_working_tree(folder: Path) -> None:
@@ -58,12 +66,9 @@ def make_copy(folder: Path, options: Sequence[str]) -> None:
     copy_working_tree(folder)
     log = folder / LOGS / "fetch.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    run_in(folder, ["git", "init", "--quiet", "--initial-branch=main"], log)
-    with (folder / ".git/config").open("a") as config:
-        config.write(GIT_CONFIG)
-    run_in(folder, ["git", "add", "--all", "--force"], log)
-    run_in(folder, ["git", "commit", "--quiet", "--no-verify", "--message", "the code here"], log)
-    run_in(folder, ["dvc", "exp", "run", "--single-item", *options, "fetch"], log)
+    fetch = ["dvc", "exp", "run", "--single-item", *options, "fetch"]
+    for command in [*map(str.split, REPOSITORY), fetch]:
+        run_in(folder, command, log)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from stages.common import InputError, reported_in_one_line
 from stages.jobs import Job, Trainings, usable_cores
 from stages.params import Params, load_params
 from stages.runner import JobFailedError, Runner, ended_by_exception, local_slots, tell
-from tools.common.pipeline import stages_to_run
+from tools.pipeline import stages_to_run
 
 
 def study_jobs(params: Params, stages: Collection[str]) -> list[Job]:

@@ -9,8 +9,8 @@ import pytest
 from stages.common import read_yaml
 from tests.conftest import MODELS, STORE, commit, edit_params, give_environment, made_once, run
 from tests.in_process import called
-from tools.checkpoints import stored
 from tools.equivalence import RUNS, main
+from tools.prune import stored
 
 LOOP = "stages/training/loop.py"
 

@@ -14,7 +14,7 @@ from stages.params import read_params
 from stages.training.results import State
 from tests.conftest import ROOT, STORE
 from tests.in_process import called
-from tools.checkpoints import main
+from tools.prune import main
 
 PARAMS = read_params((ROOT / "params.yaml").read_text())
 

@@ -6,50 +6,32 @@ import subprocess
 from stages.common import InputError
 
 ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
-CANNOT_TELL = 128  # Git's exit status, or more, if it has no answer; 1 means no
 REMEDIES = {  # by words of Git and of DVC
     "not a git repository": "Run `git init` to make this folder a repository.",
     "promisor": "This clone is partial. Run `git fetch --refetch --no-filter`.",
+    "Needed a single revision": "This clone has no such commit. Run `git fetch`.",
 }
 
 
-class GitError(InputError):
-    """A failed Git command: its exit status, Git's own words and a remedy."""
-
-    def __init__(self, message: str, status: int = CANNOT_TELL) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 def git(*arguments: str) -> str:
-    """Return the output of a Git command. Raises GitError if it fails."""
+    """Return the output of a Git command. Raises InputError if it fails."""
     return git_bytes(*arguments).decode(errors="replace")
 
 
 def git_bytes(*arguments: str) -> bytes:
-    """Return the output of a Git command as bytes. Raises GitError if it fails."""
+    """Return the output of a Git command as bytes. Raises InputError with Git's words and a remedy if it fails."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, env=os.environ | ALONE, check=False)
     except FileNotFoundError:
-        raise GitError("git: not on PATH. Install Git.") from None
+        raise InputError("git: not on PATH. Install Git.") from None
     if done.returncode:
         message = " ".join(done.stderr.decode(errors="replace").split())
-        raise GitError(with_what_is_needed(f"git {' '.join(arguments)}: {message}"), done.returncode)
+        raise InputError(with_what_is_needed(f"git {' '.join(arguments)}: {message}"))
     return done.stdout
 
 
-def git_or_none(*arguments: str) -> str | None:
-    """Return the output of a Git command, or None if Git answers no. Raises GitError if Git cannot tell."""
-    try:
-        return git(*arguments)
-    except GitError as error:
-        if error.status < CANNOT_TELL:
-            return None
-        raise
-
-
 def file_at(revision: str, path: str) -> bytes | None:
-    """Return a committed file by its path from this folder; None if the commit has no such file. Raises GitError."""
+    """Return a committed file by its path from this folder; None if the commit lacks it. Raises InputError."""
     return git_bytes("cat-file", "blob", f"{revision}:./{path}") if git("ls-tree", revision, "--", path) else None
 
 

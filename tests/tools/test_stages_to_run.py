@@ -1,0 +1,43 @@
+"""The stages that have to run."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages.common import InputError
+from tests.conftest import run
+from tools.pipeline import stages_to_run
+
+PIPELINE = """
+stages:
+  last: {cmd: cat b c > d, deps: [b, c], outs: [d]}
+  left: {cmd: cp a b, deps: [a], outs: [b]}
+  right: {cmd: cp a c, deps: [a], outs: [c]}
+  first: {cmd: echo 1 > a, outs: [a]}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for command in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"]):
+        run(*command, cwd=tmp_path)
+    (tmp_path / "dvc.yaml").write_text(PIPELINE)
+    return tmp_path
+
+
+def test_changed_stages_and_their_followers_run_unless_the_run_cache_has_them(project: Path) -> None:
+    assert stages_to_run() == {"first", "left", "right", "last"}
+    run("dvc", "repro", cwd=project)
+    assert stages_to_run() == set()
+    (project / "dvc.yaml").write_text(PIPELINE.replace("cp a c", "cp  a c"))
+    assert stages_to_run() == {"right"}, "the run-cache has the last for what is there now"
+    shutil.rmtree(project / ".dvc/cache/runs")
+    assert stages_to_run() == {"right", "last"}
+
+
+def test_pipeline_that_dvc_cannot_read_is_reported_in_one_line(project: Path) -> None:
+    (project / "dvc.yaml").write_text("stages: [\n")
+    with pytest.raises(InputError, match=r"^unable to read: 'dvc.yaml', YAML file structure is corrupted: [^\n]*$"):
+        stages_to_run()

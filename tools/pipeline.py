@@ -1,0 +1,97 @@
+"""The pipeline as DVC sees it. Every use of DVC's internals by tools is here."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import Any
+
+from dvc.dependency import ParamsDependency
+from dvc.exceptions import DvcException
+from dvc.repo import Repo, lock_repo
+from dvc.stage.cache import RunCacheNotFoundError
+from dvc.stage.serialize import to_single_stage_lockfile
+
+from stages.common import InputError
+from tools.git import with_what_is_needed
+
+STUDY, SEARCH = "dvc.yaml", "search/dvc.yaml"  # the pipeline files
+Lock = dict[str, dict[str, Any]]  # the entries of a dvc.lock by the stages' names
+
+
+@contextmanager
+def opened(pipeline: str = STUDY, root: str | None = None) -> Iterator[tuple[Repo, Any]]:
+    """Open the project here, or at `root`; give it with the graph of a pipeline's stages, each leading to its needs.
+
+    If DVC fails in the block, raise InputError with DVC's words.
+    """
+    try:
+        with Repo(root) as repo, lock_repo(repo):
+            graph = repo.index.graph
+            yield repo, graph.subgraph(stage for stage in graph if stage.path_in_repo == pipeline)
+    except DvcException as error:
+        cause = f": {error.__cause__}" if error.__cause__ else ""  # where in the file
+        raise InputError(with_what_is_needed(" ".join(f"{error}{cause}".split()))) from error
+
+
+def stages_to_run() -> set[str]:
+    """Return the stages that DVC calls changed, and all that follow them, if no cache has their outputs.
+
+    The run-cache finds outputs by the present content of what a stage reads. Raise InputError.
+    """
+    needed = set()
+    with opened() as (repo, graph):
+        changed = repo.status(STUDY)
+
+        def is_stale(stage: Any) -> bool:
+            return stage.addressing in changed or any(map(is_stale, graph.successors(stage)))
+
+        for stage in filter(is_stale, graph):
+            try:
+                stage.save_deps(allow_missing=True)  # of this object alone: what the files are now
+                repo.stage_cache.restore(stage, dry=True)
+            except (RunCacheNotFoundError, OSError):  # OSError: a dependency is missing as well
+                needed.add(stage.addressing)
+    return needed
+
+
+def stages_behind(pipeline: str = STUDY) -> list[str]:
+    """Return the stages whose command, parameters or files are not those of dvc.lock, in alphabetical order.
+
+    A file that Git ignores may be missing, since only DVC has it, and so may some of the folders in one, but no part of
+    what a stage writes. A file that Git tracks may not, which `dvc repro --dry --allow-missing` would let pass. Raise
+    InputError.
+    """
+    behind = []
+    with opened(pipeline) as (repo, graph):
+        for stage in graph:
+            needed = list(graph.successors(stage))
+            absent = [out.fs_path for one in needed for out in one.outs if not out.exists]
+            lost = [one for one in (*stage.deps, *stage.outs) if one.status() and not repo.scm.is_ignored(one.fs_path)]
+            changed = [out for out in stage.outs if out.exists and out.workspace_status()]  # also if no cache has it
+            # A folder that lacks the output of another stage is compared as that stage's outputs
+            stage.deps = [
+                dep for dep in stage.deps if not any(Path(dep.fs_path) in Path(out).parents for out in absent)
+            ]
+            if lost or changed or stage.changed(allow_missing=True, upstream=needed):
+                behind.append(stage.addressing)
+    return sorted(behind)
+
+
+def is_code(path: str) -> bool:
+    """Return whether a dependency is code: not data, and not a list of libraries."""
+    return path.startswith("stages/") and PurePath(path).suffix in ("", ".py", ".jinja")
+
+
+def entries_of(project: Path, write: Sequence[str] = ()) -> Lock:
+    """Return the entries of dvc.lock with the code and the parameters that are in a project; `write` some of them.
+
+    Data and outputs may be missing, unlike for `dvc commit`; their checksums stay.
+    """
+    with opened(root=str(project)) as (_, graph):
+        stages = {stage.name: stage for stage in graph if all(out.hash_info for out in stage.outs)}
+        for dep in (dep for stage in stages.values() for dep in stage.deps):
+            if is_code(dep.def_path) or isinstance(dep, ParamsDependency):
+                dep.save()
+        if write:
+            stages[write[0]].dvcfile.dump_stages([stages[name] for name in write], update_pipeline=False)
+        return {name: to_single_stage_lockfile(stage) for name, stage in stages.items()}
