@@ -5,31 +5,29 @@ from pathlib import Path
 
 import pytest
 
-from stages.common import LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES
 from tests.conftest import ROOT
 from tests.in_process import called
-from tools.lock import LOCK, main, out_of_step
+from tools.lock import FILES, LOCK, main, out_of_step
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Only what the tool reads."""
-    for path in (LOCK, LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "stages/libraries").mkdir(parents=True)
+    for path in (LOCK, *FILES):
         shutil.copyfile(ROOT / path, tmp_path / path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_committed_versions_agree_and_a_changed_one_is_taken_over_alone(project: Path) -> None:
+def test_committed_versions_agree_and_a_changed_one_is_copied_alone(project: Path) -> None:
     assert out_of_step() == []
-    before = {path: (project / path).read_text() for path in (LIBRARIES, REPORT_LIBRARIES)}
-    numpy = next(line for line in (project / LOCK).read_text().split() if line.startswith("numpy=="))
-    (project / LOCK).write_text((project / LOCK).read_text().replace(f"\n{numpy}", "\nnumpy==9.8.7"))
-    assert out_of_step() == [f"numpy is 9.8.7 in {LOCK}, {numpy[7:]} in {LIBRARIES}"]
+    before = [path.read_text() for path in FILES]
+    numpy = next(line for line in LOCK.read_text().split() if line.startswith("numpy=="))
+    LOCK.write_text(LOCK.read_text().replace(f"\n{numpy}", "\nnumpy==9.8.7"))
+    assert out_of_step() == [f"numpy is 9.8.7 in {LOCK}, {numpy[7:]} in {FILES[0]}"]
     assert called(main, project) == ""
-    assert (project / LIBRARIES).read_text() == before[LIBRARIES].replace(numpy, "numpy==9.8.7")
-    assert (project / REPORT_LIBRARIES).read_text() == before[REPORT_LIBRARIES]
+    assert [path.read_text() for path in FILES] == [text.replace(numpy, "numpy==9.8.7") for text in before]
 
 
 TWO = "numpy==1.2.3 ; python_full_version < '3.12'\nnumpy==9.8.7 ; python_full_version >= '3.12'\nother=="
@@ -37,7 +35,7 @@ TWO = "numpy==1.2.3 ; python_full_version < '3.12'\nnumpy==9.8.7 ; python_full_v
 
 @pytest.mark.parametrize(("new", "got"), [(TWO, "1.2.3 and 9.8.7"), ("other==", "none")])
 def test_library_must_have_one_version(project: Path, new: str, got: str) -> None:
-    (project / LOCK).write_text((project / LOCK).read_text().replace("\nnumpy==", f"\n{new}"))
+    LOCK.write_text(LOCK.read_text().replace("\nnumpy==", f"\n{new}"))
     line = called(main, project, status=1)
     assert line.startswith("lock: requirements.lock: numpy: expected one version for every Python")
     assert f"got {got}." in line
