@@ -34,18 +34,14 @@ def opened(pipeline: str = STUDY, root: str | None = None) -> Iterator[tuple[Rep
 
 
 def stages_to_run() -> set[str]:
-    """Return the stages that DVC calls changed, and all that follow them, if no cache has their outputs.
+    """Return the stages that DVC calls changed and whose outputs neither its cache nor its run-cache has.
 
-    The run-cache finds outputs by the present content of what a stage reads. Raise InputError.
+    They are judged by what they would read now. Raise InputError.
     """
     needed = set()
     with opened() as (repo, graph):
         changed = repo.status(STUDY)
-
-        def is_stale(stage: Any) -> bool:
-            return stage.addressing in changed or any(map(is_stale, graph.successors(stage)))
-
-        for stage in filter(is_stale, graph):
+        for stage in (stage for stage in graph if stage.addressing in changed):
             try:
                 stage.save_deps(allow_missing=True)  # of this object alone: what the files are now
                 repo.stage_cache.restore(stage, dry=True)

@@ -16,17 +16,33 @@ import pandas as pd
 
 from stages.checkpoints import FILE, store_root
 from stages.common import InputError, reported_in_one_line
-from stages.params import load_params
+from stages.params import Params, load_params
 from stages.training.architecture import Architecture
 
 
 def stored(root: Path) -> dict[Path, dict[str, Any]]:
     """Return the fingerprint of every training in the store, by its folder."""
-    return {path.parent: json.loads(path.read_text("utf-8")) for path in sorted(root.glob("*/fingerprint.json"))}
+    return {
+        path.parent: json.loads(path.read_text(encoding="utf-8")) for path in sorted(root.glob("*/fingerprint.json"))
+    }
 
 
 def days_unused(folder: Path) -> float:
     return (time.time() - (folder / "fingerprint.json").stat().st_mtime) / 86_400
+
+
+def row(folder: Path, fingerprint: dict[str, Any], params: Params) -> dict[str, Any]:
+    """Return a training's cells by column; its architecture has its names in params.yaml, or else its values."""
+    architecture = Architecture(**fingerprint["architecture"])
+    names = [named.name for named in params.architectures() if named.architecture == architecture]
+    epochs = {int(match[2]) for path in folder.iterdir() if (match := FILE.fullmatch(path.name))}
+    return {
+        "architecture": ", ".join(names) or architecture.model_dump_json(exclude_defaults=True),
+        "seed": fingerprint["seed"],
+        "epochs": ", ".join(map(str, sorted(epochs))),
+        "MB": sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
+        "days unused": days_unused(folder),
+    }
 
 
 def remove(folder: Path) -> None:
@@ -44,24 +60,8 @@ def main() -> None:
         for folder in stored(root):
             if days and days_unused(folder) >= int(days[0]):
                 remove(folder)
-        rows = []
-        for folder, fingerprint in stored(root).items():
-            architecture = Architecture(**fingerprint["architecture"])
-            names = ", ".join(named.name for named in params.architectures() if named.architecture == architecture)
-            rows.append(
-                {
-                    "architecture": names or architecture.model_dump_json(exclude_defaults=True),
-                    "seed": fingerprint["seed"],
-                    "epochs": ", ".join({match[2]: "" for match in map(FILE.fullmatch, _names(folder)) if match}),
-                    "MB": sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
-                    "days unused": days_unused(folder),
-                }
-            )
+        rows = [row(folder, fingerprint, params) for folder, fingerprint in stored(root).items()]
         print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".1f"), f"{len(rows)} trainings in {root}", sep="\n")
-
-
-def _names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ NAMED = next(named for named in PARAMS.architectures() if named.name == "w2-4")
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    files = (TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS)
-    whole = split(*(read_split(ROOT / "tests/sample", *names) for names in files), validation=0, seed=0)
+    sample = ROOT / "tests/sample"
+    parts = read_split(sample, TRAIN_IMAGES, TRAIN_LABELS), read_split(sample, TEST_IMAGES, TEST_LABELS)
+    whole = split(*parts, validation=0, seed=0)
     test = Split(*(array[:100] for array in whole.test))
     return Dataset(Split(*(array[:256] for array in whole.train)), test, test)
 
