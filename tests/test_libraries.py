@@ -18,6 +18,7 @@ NOT_DECIDING = {
     "pydantic": CHECKS,
     "pydantic-core": CHECKS,
     "ruamel-yaml": CHECKS,
+    "rich": "display",
     "tqdm": "display",
     "pandas": "it finds images that are equal",  # in prepare and train
     "dvc": "it says where the checkpoints are",  # in prepare and train

@@ -167,7 +167,7 @@ def summarize(times: pd.DataFrame) -> str:
     groups = times.groupby(["architecture", "way"], sort=False)
     table = groups.median().drop(columns="round").assign(low=groups["ratio"].min(), high=groups["ratio"].max())
     means = table.groupby("way", sort=False)["ratio"].apply(gmean).to_frame()
-    table = pd.concat([table, pd.concat({"geometric mean": means})]).reset_index().fillna("")
+    table = pd.concat([table, pd.concat({"geometric mean": means})]).reset_index().astype(object).fillna("")
     columns = ["architecture", "way", "first epoch, s", "epoch, s", "epoch / ours", "lowest", "highest"]
     return str(table.to_markdown(index=False, headers=columns, floatfmt=".2f"))
 
