@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]
 import pytest
 from dvc.utils.hydra import apply_overrides
 
@@ -19,6 +18,7 @@ from stages.params import read_params
 from stages.search import main
 from tests.conftest import ENVIRONMENT, ROOT, STORE, documented, documented_commands, ran_stages, run
 from tests.in_process import called
+from tests.processes import processes_below, until
 from tests.trials.conftest import OUTPUTS, checkpoints, rows, written
 
 SEARCH = [sys.executable, "-m", "stages.search"]
@@ -50,10 +50,9 @@ def test_other_workers_a_kill_and_other_test_labels_give_the_same_bytes(searched
         while not list((project / STORE).glob(reached)):
             assert driver.poll() is None, "it ended before it was killed"
             time.sleep(0.05)
-        workers = psutil.Process(driver.pid).children(recursive=True)
         driver.kill()
-        assert not psutil.wait_procs(workers, timeout=60)[1], "trainings continue without the search"
         driver.wait()
+        until(lambda: not processes_below(project), "no training continues without the search", 60)
     assert not any((project / name).exists() for name in OUTPUTS)
     run("env", "JOBS=1", *SEARCH, cwd=project)
     assert written(project) == written(searched)
