@@ -22,8 +22,7 @@ from stages.params import PARAMS_FILE, Params, load_params
 from stages.search import checked_search
 from stages.training.architecture import NAME
 from stages.training.files import write_text
-from stages.trials.search_summary import summarize
-from stages.trials.table import read_trials
+from stages.trials.trial import read_trials, summarize
 from tools.adopt import check_up_to_date
 from tools.benchmark import machine
 from tools.common.pipeline import stale_stages
