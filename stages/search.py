@@ -30,9 +30,7 @@ from stages.training.dataset import read_dataset
 from stages.training.files import write_json, write_text
 from stages.training.results import State
 from stages.trials.rounds import run_rounds
-from stages.trials.search_summary import round_line, search_metrics, summarize
-from stages.trials.table import trials_text
-from stages.trials.trial import Trial
+from stages.trials.trial import Trial, round_line, search_metrics, summarize, trials_text
 
 
 def checked_search(params: Params) -> Search:

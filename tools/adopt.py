@@ -17,9 +17,7 @@ from stages.params import PARAMS_FILE, Search, load_params, read_params
 from stages.search import checked_search
 from stages.training.architecture import CustomArchitecture
 from stages.training.files import write_text
-from stages.trials.search_summary import best_by_budget, describe
-from stages.trials.table import read_trials
-from stages.trials.trial import Trial
+from stages.trials.trial import Trial, best_by_budget, describe, read_trials
 from tools.pipeline import SEARCH, stages_behind
 
 

@@ -19,51 +19,24 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from PIL import ImageColor
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+import pandas as pd
+from pydantic import Field, ValidationError
 
 from stages.common import DATA, ENDINGS, InputError, problems, reported_in_one_line, scratch_folder
 from stages.data.class_names import CLASS_NAMES, check_class_names
 from stages.data.download import SUMS
 from stages.data.holdout import held_out
-from stages.data.idx import FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, in_colour, write_idx
+from stages.data.idx import COLOUR_FILES, FILES, write_idx
 from stages.training.dataset import Split
 from stages.training.files import sha256, write_text
-from tools.image_pixels import MOST_SIDE, Look, Pictures, read_pictures
-from tools.image_sources import Source, read_source
-
-SHOWN = 5  # names in a message
-NUMBER = re.compile(r"-?[0-9]{1,18}")
+from tools.image_sources import Look, Source, note, read_pictures, read_source, some
 
 
-def sides(text: str) -> tuple[int, int]:
-    """Read `28`, a square's side, or `64x48`, width and height."""
-    found = re.fullmatch(r"([1-9]\d{0,3})(?:x([1-9]\d{0,3}))?", text)
-    width, height = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if not 0 < max(width, height) <= MOST_SIDE:
-        raise ValueError(f"28 or, as width and height, 64x48, each up to {MOST_SIDE}")
-    return width, height
-
-
-def colour(name: str) -> str:
-    try:
-        ImageColor.getrgb(name)
-    except ValueError:
-        raise ValueError("a colour such as white, black or #ff8800") from None
-    return name
-
-
-class Request(BaseModel):
+class Request(Look):
     """The options of the command."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     FROM: Annotated[str, Field(min_length=1)]
     TO: Annotated[str, Field(min_length=1)]
-    SIZE: Annotated[tuple[int, int] | None, BeforeValidator(sides)] = None
-    FIT: Literal["crop", "pad"] = "crop"
-    BACKGROUND: Annotated[str, AfterValidator(colour)] = "white"
-    GREY: bool = False
     SKIP: bool = False
     LABELS: Literal["fine", "coarse"] | None = None
     SEED: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
@@ -94,25 +67,17 @@ def make_folder(request: Request) -> None:
     source = Path(os.path.expanduser(request.FROM))  # noqa: PTH111, as Path's own raises for an unknown user
     place = destination(request.TO, source)
     found = read_source(source, request.LABELS)
-    if len(found.parts) > 1 and {"SEED", "TEST"} & request.model_fields_set:
-        raise InputError(f"{found.parts[1].where}: a test part, so SEED and TEST would draw nothing. Leave them out.")
-    items = [item for part in found.parts for item in part.items]
-    pictures = read_pictures(items, Look(request.SIZE, request.FIT, request.BACKGROUND, request.GREY))
-    titles = [part.title(number) for part in found.parts for number in range(len(part.labels))]
-    report_pictures(pictures, titles, found.others, request)
-
-    kept = {index: picture for index, picture in enumerate(pictures.read) if isinstance(picture, np.ndarray)}
-    labels = [label for part in found.parts for label in part.labels]
-    in_test = np.array([index >= len(found.parts[0].labels) for index in kept], dtype=bool)
-    classes = classes_of(found, Counter(zip(in_test.tolist(), (labels[index] for index in kept), strict=True)))
-    names = names_of(classes, found.names_file)
-    images = np.stack(list(kept.values()))
+    pictures = pd.Series(read_pictures(found.table["item"].tolist(), request), dtype=object)
+    table = usable(found.table.assign(picture=pictures), found.others, skip=request.SKIP)
+    classes, names = classes_of(source, found, table)
+    images = np.stack(table["picture"].tolist())
     images = images if (images != images[..., :1]).any() else images[..., 0]
-    whole = Split(images, np.array([classes.index(labels[index]) for index in kept], dtype=np.uint8))
-    if len(found.parts) == 1:
-        in_test[drawn(whole, request)] = True
-    report_copies(whole, in_test, [titles[index] for index in kept])
-    train, test = (Split(images[part], whole.labels[part]) for part in (~in_test, in_test))
+    labels = table["label"].map(classes.index).to_numpy(np.uint8)
+    if not table["test"].any():
+        table["test"] = drawn(Split(images, labels), request)
+    report_copies(table)
+    in_test = table["test"].to_numpy(bool)
+    train, test = (Split(images[part], labels[part]) for part in (~in_test, in_test))
     write_folder(place, train, test, names)
 
     height, width, *channels = images.shape[1:]
@@ -123,76 +88,61 @@ def make_folder(request: Request) -> None:
     print(f"images: dvc exp run -S {override(os.path.relpath(place))} -S data.validation={len(train.labels) // 10}")
 
 
-def report_pictures(pictures: Pictures, titles: Sequence[str], others: Sequence[Path], request: Request) -> None:
-    """Name what is left out or changed. Raises InputError if pictures are damaged, unless SKIP, or differ in size."""
-    read = dict(zip(titles, pictures.read, strict=True))
-    foreign = [*others, *(Path(title) for title, picture in read.items() if picture is None)]
-    if foreign:
-        kinds = Counter(path.name if path.name[0] == "." else path.suffix.lower() or path.name for path in foreign)
-        kinds_shown = some([f"{count} {kind}" for kind, count in kinds.items()])
-        note(f"files that are no pictures, left out: {len(foreign)} ({kinds_shown})")
-    damaged = {title: reason for title, reason in read.items() if isinstance(reason, str)}
-    for title, reason in damaged.items():
+def usable(table: pd.DataFrame, others: Sequence[Path], *, skip: bool) -> pd.DataFrame:
+    """Return the rows that have a picture, and name the others.
+
+    Raises InputError if pictures are damaged, unless `skip`, or differ in size.
+    """
+    kind = table["picture"].map(lambda picture: type(picture).__name__)
+    if foreign := [path.name for path in [*others, *table["item"][kind == "NoneType"]]]:
+        note(f"files that are no pictures of a class, left out: {len(foreign)} ({some(foreign)})")
+    damaged = table[kind == "str"]
+    for title, reason in zip(damaged["title"], damaged["picture"], strict=True):
         note(f"{title}: damaged: {reason}")
-    if damaged and not request.SKIP:
+    if len(damaged) and not skip:
         raise InputError(f"damaged pictures: {len(damaged)}, listed above. Repair them, or leave them out by SKIP=1.")
-    if damaged:
-        note(f"damaged pictures, left out: {len(damaged)}")
-    if pictures.span:
-        low, high = pictures.span
-        note(f"pictures with more than 8 bits: {len(pictures.deep)}; their values {low:g} to {high:g} became 0 to 255")
-    decoded = {title: picture for title, picture in read.items() if isinstance(picture, np.ndarray)}
-    sizes = {picture.shape[1::-1]: title for title, picture in decoded.items()}
-    if len(sizes) > 1 or max(map(max, sizes), default=0) > MOST_SIDE:
+    table = table[kind == "ndarray"].reset_index(drop=True)
+    sizes = {picture.shape[1::-1]: title for title, picture in zip(table["title"], table["picture"], strict=True)}
+    if len(sizes) > 1:
         shown = some([f"{title} has {width} x {height}" for (width, height), title in sizes.items()])
-        raise InputError(f"expected one size of at most {MOST_SIDE} pixels a side; {shown}. SIZE=28 scales all.")
+        raise InputError(f"expected pictures of one size; {shown}. SIZE=28 scales all.")
+    return table
 
 
-def classes_of(found: Source, counts: Counter[tuple[bool, str]]) -> list[str]:
-    """Return the classes in the order of their labels: that of numbers if all names are such, else of names.
+def classes_of(source: Path, found: Source, table: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return the classes in the order of their labels, that of numbers if all are such, and their names.
 
-    `counts` has the pictures by test part or not, and class. Raises InputError if there are not 2 to 256 classes, or
+    Numbers get the names of the lines of `found.names_file`. Raises InputError if there are not 2 to 256 classes, or
     if one has no picture to train on, or a single one of which none is left to test.
     """
-    classes = sorted({name for part in found.parts for name in part.classes})
-    where, cure = found.parts[0].where, "Add pictures, or remove the class."
-    check_class_names(classes, where)
+    classes = sorted(found.classes)
     if len(classes) < 2:
-        raise InputError(f"{where}: expected two classes at least, got {some(classes) or 'none'}.")
-    if absent := [name for name in classes if not counts[False, name]]:
-        raise InputError(f"{where}: no picture of class {some(absent)}. {cure}")
-    single = [name for name in classes if counts[False, name] == 1]
-    if single and len(found.parts) == 1:
-        raise InputError(
-            f"{where}: one picture of class {some(single)}, expected one to train on and one to test. {cure}"
-        )
-    if single:
-        note(f"{where}: one picture of class {some(single)}, so none can be held out for validation. {cure}")
-    if len(found.parts) > 1 and (absent := [name for name in classes if not counts[True, name]]):
-        note(f"{found.parts[1].where}: no picture of class {some(absent)}, so it is trained but not tested. {cure}")
-    return sorted(classes, key=int) if all(map(NUMBER.fullmatch, classes)) else classes
-
-
-def names_of(classes: list[str], path: Path) -> list[str]:
-    """Return the names of classes that are numbers: line by line in their order, or line `number` of more, from 0."""
-    if not path.exists() or not all(map(NUMBER.fullmatch, classes)):
-        return classes
-    lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-    names = [line.strip() for line in lines if line.strip()]
-    check_class_names(names, str(path))
-    numbers = [int(name) for name in classes]
-    if numbers[0] >= 0 and numbers[-1] < len(names) != len(classes):
-        return [names[number] for number in numbers]
+        raise InputError(f"{source}: expected two classes at least, got {some(classes) or 'none'}.")
+    trained, tested = (Counter(table["label"][table["test"] == part]) for part in (False, True))
+    needed, cure = 1 if tested else 2, "Add pictures, or remove the class."
+    if few := [name for name in classes if trained[name] < needed]:
+        raise InputError(f"{source}: class {some(few)}: expected {needed} training pictures at least. {cure}")
+    if single := [name for name in classes if trained[name] == 1]:
+        note(f"one training picture of class {some(single)}, so none can be held out for validation. {cure}")
+    if absent := [name for name in classes if tested and not tested[name]]:
+        note(f"no test picture of class {some(absent)}, so it is trained but not tested. {cure}")
+    names = classes
+    if all(re.fullmatch("-?[0-9]{1,18}", name) for name in classes):
+        names = classes = sorted(classes, key=int)
+        if found.names_file.exists():
+            lines = found.names_file.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+            names = [line.strip() for line in lines if line.strip()]
     if len(names) != len(classes):
-        raise InputError(f"{path}: expected a line for each of {len(classes)} classes, got {len(names)}.")
-    return names
+        raise InputError(f"{found.names_file}: expected a line for each of {len(classes)} classes, got {len(names)}.")
+    check_class_names(names, str(source))
+    return classes, names
 
 
 def drawn(whole: Split, request: Request) -> np.ndarray:
-    """Draw a test part by SEED: the indices of the fraction TEST of every class, without images that occur twice."""
+    """Draw the fraction TEST of every class by SEED, without images that occur twice: bool `[N]`."""
     count = round(request.TEST * len(whole.labels))
     try:
-        return held_out(whole, count or 1 << 32, request.SEED)
+        return np.isin(np.arange(len(whole.labels)), held_out(whole, count or 1 << 32, request.SEED))
     except InputError:
         raise InputError(
             f"TEST: expected a fraction that draws one image at least and leaves each class one, got {request.TEST:g} "
@@ -200,20 +150,20 @@ def drawn(whole: Split, request: Request) -> np.ndarray:
         ) from None
 
 
-def report_copies(whole: Split, in_test: np.ndarray, titles: Sequence[str]) -> None:
+def report_copies(table: pd.DataFrame) -> None:
     """Name the pictures that both parts have."""
-    keys = [hash(image.tobytes()) for image in whole.images]
-    trained = {key: title for key, title, test in zip(keys, titles, in_test, strict=True) if not test}
-    tested = [(key, title) for key, title, test in zip(keys, titles, in_test, strict=True) if test]
-    pairs = [f"{title} = {trained[key]}" for key, title in tested if key in trained]
-    if pairs:
-        note(f"pictures in both parts, so that tests are too easy: {len(pairs)}. Remove one of each: {some(pairs)}")
+    keyed = table.assign(key=[hash(picture.tobytes()) for picture in table["picture"]])
+    trained, tested = (keyed[keyed["test"] == part] for part in (False, True))
+    both = tested.merge(trained.drop_duplicates("key"), on="key")
+    if len(both):
+        pairs = some((both["title_x"] + " = " + both["title_y"]).tolist())
+        note(f"pictures in both parts, so that tests are too easy: {len(both)}. Remove one of each: {pairs}")
 
 
 def is_ours(folder: Path) -> bool:
     """Return whether the folder contains what `write_folder` has written, unchanged, and nothing else."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    known = [{*files, CLASS_NAMES, SUMS} for files in (FILES, map(in_colour, FILES))]
+    known = [{*files, CLASS_NAMES, SUMS} for files in (FILES, COLOUR_FILES)]
     return names in known and (folder / SUMS).read_bytes() == sums(folder).encode()
 
 
@@ -225,13 +175,11 @@ def sums(folder: Path) -> str:
 
 def write_folder(place: Path, train: Split, test: Split, names: Sequence[str]) -> None:
     """Write all files next to `place`, then rename their folder to it. An earlier one is removed."""
-    named = in_colour if train.images.ndim == 4 else str
     place.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(place.parent) as scratch:
         made = scratch / "made"
-        for images, labels, part in ((TRAIN_IMAGES, TRAIN_LABELS, train), (TEST_IMAGES, TEST_LABELS, test)):
-            write_idx(made / named(images), part.images)
-            write_idx(made / labels, part.labels)
+        for name, array in zip(COLOUR_FILES if train.images.ndim == 4 else FILES, (*train, *test), strict=True):
+            write_idx(made / name, array)
         write_text(made / CLASS_NAMES, "".join(f"{name}\n" for name in names))
         write_text(made / SUMS, sums(made))
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # between two renames the folder is nowhere
@@ -246,15 +194,6 @@ def override(to: str) -> str:
     plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_./ -]*", to)
     value = to if plain else "'" + to.replace("\\", "\\\\").replace("'", "\\'") + "'"
     return shlex.quote(f"data.source={value}")
-
-
-def some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
-
-
-def note(text: str) -> None:
-    print(f"images: {text}".replace("\n", "\\n"), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,7 @@ from stages.params import PARAMS_FILE, load_params
 from stages.search import checked_search
 from stages.training.architecture import NAME
 from stages.training.files import write_text
-from stages.trials.search_summary import summarize
-from stages.trials.table import read_trials
+from stages.trials.trial import read_trials, summarize
 from tools.benchmark import machine
 from tools.document_tables import markdown, numbers_of, study_of
 from tools.pipeline import SEARCH, STUDY, stages_behind

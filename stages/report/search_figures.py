@@ -70,7 +70,7 @@ def progress_figure(trials: list[Trial], search: Search) -> Figure:
     so_far = [
         [trial for trial in trials if trial.round <= number] for number in sorted({trial.round for trial in trials})
     ]
-    trained = [sum(trial.epochs for trial in before) for before in so_far]
+    trained = [sum(trial.last.epochs for trial in before) for before in so_far]
     with own_style():
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.subplots()

@@ -1,21 +1,36 @@
-"""The search: round after round of trials, each by successive halving (Jamieson and Talwalkar, 2016)."""
+"""The search: rounds of architectures that Optuna proposes, each by successive halving (Jamieson and Talwalkar, 2016).
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from math import ceil
+Proposals are a function of the seed and of the trials before. Optuna stores nothing: every round creates a new study
+with all trials before it, and a sampler with a seed of its own. So a search that is started again proposes the same.
+"""
 
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from math import ceil, log
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState, create_trial
+
+from stages.flops import parameter_count, training_flops
 from stages.jobs import Job
-from stages.params import Search
+from stages.params import FLOATS, PARAMS_FILE, Range, Search, Space
 from stages.pareto import crowding_distances, ranks
-from stages.training.architecture import Train
+from stages.training.architecture import Architecture, CustomArchitecture, Train
 from stages.training.dataset import Dataset
-from stages.training.files import DECIMALS
+from stages.training.files import DECIMALS, InputError
 from stages.training.results import EPOCH_COLUMNS, State, epochs_to_learn
-from stages.trials.sampler import Sampler, check_space
 from stages.trials.trial import Rung, Trial
 
 Trainer = Callable[[Sequence[Job]], list[State]]  # trains jobs to their ends; the states come in the jobs' order
-LOSS, VALIDATION_LOSS, VALIDATION_ACCURACY = map(EPOCH_COLUMNS.index, ("loss", "val_loss", "val_accuracy"))
+
+# Optuna's proposals depend on the names of its parameters, so these stay the names of the committed search
+OPTUNA_NAMES = {"kernel_size": "kernel", "pool_stride": "stride", "ema_momentum": "average"}
+LOGARITHMIC = ("filters", "dense_units", "learning_rate")  # without a step, doubling is equally likely everywhere
+UNFIT = 1.0  # the violation of an architecture that does not fit the image
+DECIDE_SIZE = ("blocks", "kernel_size", "pool_stride", "head")  # FLOPs are least not always at the least of these
 
 
 def run_rounds(
@@ -27,39 +42,168 @@ def run_rounds(
     rung. Raises InputError if no architecture of the space can be trained.
     """
     check_space(search, dataset)
-    sampler, trials = Sampler(search, dataset), list[Trial]()
+    optuna.logging.set_verbosity(logging.WARNING)
+    trials: list[Trial] = []
     for number in range(search.trials // search.trials_per_round):
-        new = sampler.propose(number, trials)
+        new = propose(search, dataset, number, trials)
         racing = [trial for trial in new if not trial.unfit]
         for epochs in search.rungs:
             _train_rung(racing, epochs, train, settings, dataset.chance_loss)
             racing = promote(racing, search.reduction_factor)
         trials += new
         after_round(trials)
-        if sampler.exhausted:
+        if len(new) < search.trials_per_round:
             break
     return trials
 
 
+def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Trial]) -> list[Trial]:
+    """Return the trials of round `number`, of architectures that `before` has not.
+
+    They are fewer than `trials_per_round` if hardly any architecture is left: after `trials` repeats of known ones.
+    """
+    seed = (search.seed + number * 1_000_003) % 2**32
+    sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed)
+    if search.sampler == "tpe":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of `multivariate` and `group`
+            sampler = optuna.samplers.TPESampler(
+                n_startup_trials=search.trials_per_round, multivariate=True, group=True, seed=seed
+            )
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)  # accuracy; size
+    study.add_trials([_frozen_trial(trial) for trial in before])
+    tried, new = [trial.architecture for trial in before], list[Trial]()
+    for _ in range(search.trials_per_round + search.trials):
+        proposal = study.ask()  # stays open, so that the sampler avoids what is already in this round
+        architecture = sample_architecture(proposal, search.space)
+        if architecture not in tried:
+            tried.append(architecture)
+            flops = flops_if_it_fits(architecture, dataset)
+            new.append(
+                Trial(
+                    number=len(before) + len(new),
+                    round=number,
+                    architecture=architecture,
+                    parameters=flops and parameter_count(architecture, dataset.image_shape, dataset.classes),
+                    training_flops=flops,
+                    unfit=max(0.0, log(flops / search.max_training_flops)) if flops else UNFIT,
+                    params=dict(proposal.params),
+                    distributions=dict(proposal.distributions),
+                )
+            )
+        if len(new) == search.trials_per_round:
+            break
+    return new
+
+
+def _frozen_trial(trial: Trial) -> optuna.trial.FrozenTrial:
+    """Return the trial in Optuna's form: without values if it is unfit or did not learn."""
+    size, accuracy = trial.point
+    return create_trial(
+        state=TrialState.PRUNED if trial.violation else TrialState.COMPLETE,
+        params=trial.params,
+        distributions=trial.distributions,
+        values=None if trial.violation else [accuracy, size],
+        constraints={"within bounds": trial.violation},
+    )
+
+
+def sample_architecture(trial: optuna.Trial, space: Space) -> CustomArchitecture:
+    """Return the architecture that Optuna's trial proposes."""
+
+    def suggest(key: str) -> Any:
+        return _suggest(trial, OPTUNA_NAMES.get(key, key), key, getattr(space, key))
+
+    values = {key: suggest(key) for key in Space.model_fields if key not in ("filters", "dense_units")}
+    values["dense_units"] = suggest("dense_units") if values["head"] == "dense" else None
+    filters = [
+        _suggest(trial, f"filters of block {block}, {number}", "filters", _block_choice(space.filters, block))
+        for block in range(1, values["blocks"] + 1)
+        for number in (1, 2)
+    ]
+    return CustomArchitecture(**values, filters=filters)
+
+
+def _block_choice(choice: Any, block: int) -> Any:
+    """Return the range of a block, from 1: ranges are those of the blocks in order, the last is for all others."""
+    ranges = isinstance(choice, list) and isinstance(choice[0], Range)
+    return choice[min(block, len(choice)) - 1] if ranges else choice
+
+
+def _suggest(trial: optuna.Trial, name: str, key: str, choice: Any) -> Any:
+    if choice is None:
+        return None
+    if isinstance(choice, list):
+        return choice[0] if len(choice) == 1 else trial.suggest_categorical(name, choice)
+    logarithmic = key in LOGARITHMIC and not choice.step
+    if key in FLOATS:
+        value = trial.suggest_float(name, choice.low, choice.high, step=choice.step, log=logarithmic)
+        return float(f"{value:g}")  # six digits are enough for a search, and all of them stand in params.yaml
+    return trial.suggest_int(name, choice.low, choice.high, step=choice.step or 1, log=logarithmic)
+
+
+def flops_if_it_fits(architecture: Architecture, dataset: Dataset) -> int:
+    """Return the FLOPs per image of a training step; 0 if the blocks leave nothing of the image."""
+    fits = min(architecture.image_sizes(*dataset.image_shape[:2])[-1]) >= 1
+    return training_flops(architecture, dataset.image_shape, dataset.classes) if fits else 0
+
+
+def check_space(search: Search, dataset: Dataset) -> None:
+    """Raise InputError, with the least that the space needs, if no architecture of it could be trained."""
+    image = "x".join(map(str, dataset.image_shape))
+    flops = [flops_if_it_fits(one, dataset) for one in _smallest_architectures(search.space)]
+    if not any(flops):
+        raise InputError(f"{PARAMS_FILE}: search.space: no architecture fits images of {image}. Allow fewer blocks.")
+    if (least := min(filter(None, flops))) > search.max_training_flops:
+        raise InputError(
+            f"{PARAMS_FILE}: search.max_training_flops: expected at least {least}, which the smallest architecture of "
+            f"search.space needs for images of {image}, got {search.max_training_flops}"
+        )
+
+
+class _LeastTrial:
+    """Stand in for Optuna's trial: suggest the least of every choice."""
+
+    def suggest_categorical(self, _name: str, choices: list[Any]) -> Any:
+        return min(choices)
+
+    def suggest_int(self, _name: str, low: Any, *_: Any, **__: Any) -> Any:
+        return low
+
+    suggest_float = suggest_int
+
+
+def _smallest_architectures(space: Space) -> Iterator[Architecture]:
+    """Yield the architecture of fewest FLOPs for each combination of the keys DECIDE_SIZE."""
+    choices = [getattr(space, key) for key in DECIDE_SIZE]
+    for values in product(*(_values(choice) for choice in choices)):
+        narrowed = space.model_copy(update={key: [value] for key, value in zip(DECIDE_SIZE, values, strict=True)})
+        trial: Any = _LeastTrial()
+        yield sample_architecture(trial, narrowed)
+
+
+def _values(choice: Any) -> Any:
+    return choice if isinstance(choice, list) else range(choice.low, choice.high + 1, choice.step or 1)
+
+
 def _train_rung(trials: list[Trial], epochs: int, train: Trainer, settings: Train, chance_loss: float) -> None:
+    """Train the trials to `epochs`, and add the results to their rungs."""
     costliest_first = sorted(trials, key=lambda trial: -trial.training_flops)  # no long job is left at the end
-    states = train([_job(trial, epochs, settings) for trial in costliest_first])
-    for trial, state in zip(costliest_first, states, strict=True):
+    jobs = []
+    for trial in costliest_first:
+        ends = settings.with_overrides({**trial.architecture.overrides, "epochs": epochs})
+        architecture = trial.architecture.architecture
+        jobs.append(Job(f"trial-{trial.number}", architecture, ends, settings.seeds[0], tested=False))
+    for trial, state in zip(costliest_first, train(jobs), strict=True):
         trial.rungs.append(_rung(state, chance_loss))
-
-
-def _job(trial: Trial, epochs: int, settings: Train) -> Job:
-    overrides = trial.architecture.overrides
-    ends = settings.with_overrides(overrides).model_copy(update={"epochs": epochs})
-    return Job(f"trial-{trial.number}", trial.architecture.architecture, ends, settings.seeds[0], tested=False)
 
 
 def _rung(state: State, chance_loss: float) -> Rung:
     if state.diverged_epoch:
         return Rung(state.diverged_epoch, None, None, learned=False)
-    last = state.history[-1]
-    learned = epochs_to_learn([row[LOSS] for row in state.history], chance_loss) is not None
-    return Rung(len(state.history), last[VALIDATION_ACCURACY], last[VALIDATION_LOSS], learned)
+    last = dict(zip(EPOCH_COLUMNS, state.history[-1], strict=True))
+    learned = epochs_to_learn([loss for loss, *_ in state.history], chance_loss) is not None
+    return Rung(len(state.history), last["val_accuracy"], last["val_loss"], learned)
 
 
 def promote(trials: Sequence[Trial], reduction_factor: float) -> list[Trial]:
@@ -69,15 +213,13 @@ def promote(trials: Sequence[Trial], reduction_factor: float) -> list[Trial]:
     one of the lower number.
     """
     learned = [trial for trial in trials if trial.learned]
-    by_rank: dict[int, list[Trial]] = defaultdict(list)
-    for rank, trial in zip(ranks([trial.point for trial in learned]), learned, strict=True):
-        by_rank[rank].append(trial)
-    order = []
-    for _, equals in sorted(by_rank.items()):
+    rank_of = ranks([trial.point for trial in learned])
+    order: list[tuple[float, Trial]] = []
+    for rank in sorted(set(rank_of)):
+        equals = [trial for one, trial in zip(rank_of, learned, strict=True) if one == rank]
         distances = crowding_distances([trial.point for trial in equals])
-        by_distance = sorted(
+        order += sorted(
             zip(distances, equals, strict=True), key=lambda pair: (-pair[0], pair[1].training_flops, pair[1].number)
         )
-        order += [trial for _, trial in by_distance]
     most = ceil(round(len(trials) / reduction_factor, DECIMALS))
-    return sorted(order[:most], key=lambda trial: trial.number)
+    return sorted((trial for _, trial in order[:most]), key=lambda trial: trial.number)

@@ -24,12 +24,17 @@ SPACE: dict[str, Any] = {
     "head": ["dense", "global_average"],
     "dense_units": {"low": 8, "high": 128},
     "activation": ["relu", "sigmoid"],
-    "normalization": ["none", "batch"],
     "dropout": {"low": 0, "high": 0.3, "step": 0.1},
-    "learning_rate": {"low": 0.001, "high": 0.01},
+    "learning_rate": {"low": 0.001, "high": 0.016},
     "ema_momentum": [0, 0.998],
 }
-SMALL_SPACE = {"filters": [4, 8], "blocks": [1], "pooling": ["max"], "dense_units": [16], "activation": ["relu"]}
+SMALL_SPACE: dict[str, Any] = {
+    "filters": [4, 8],
+    "blocks": [1],
+    "pooling": ["max"],
+    "dense_units": [16],
+    "activation": ["relu"],
+}
 SEARCH: dict[str, Any] = {
     "trials": 16,
     "trials_per_round": 4,
@@ -73,15 +78,8 @@ def searched_trials(
 
 
 def made_architecture(**changed: Any) -> CustomArchitecture:
-    keys: dict[str, Any] = {
-        "filters": [4, 8],
-        "blocks": 1,
-        "pooling": "max",
-        "dense_units": 16,
-        "activation": "relu",
-        "ema_momentum": 0.0,
-    }
-    return CustomArchitecture.model_validate(keys | changed)
+    keys = {key: choices[0] for key, choices in SMALL_SPACE.items()}
+    return CustomArchitecture.model_validate(keys | {"filters": [4, 8], "ema_momentum": 0.0} | changed)
 
 
 def made_trial(number: int, parameters: int, *accuracies: float | None, **changed: Any) -> Trial:

@@ -8,8 +8,7 @@ import pytest
 from stages.common import TRIALS, read_yaml
 from stages.params import read_params
 from stages.training.files import write_text
-from stages.trials.table import trials_text
-from stages.trials.trial import Trial
+from stages.trials.trial import Trial, trials_text
 from tests.conftest import ROOT, documented, run
 from tests.in_process import called
 from tests.trials.conftest import write_params

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shlex
 import shutil
 import subprocess
 import sys
@@ -11,12 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dvc.utils.hydra import apply_overrides
 
 from stages.common import read_yaml, yaml_text
-from stages.params import read_params
 from stages.search import main
-from tests.conftest import ENVIRONMENT, ROOT, STORE, documented, documented_commands, ran_stages, run
+from tests.conftest import ENVIRONMENT, STORE, documented, ran_stages, run
 from tests.in_process import called
 from tests.processes import processes_below, until
 from tests.trials.conftest import OUTPUTS, checkpoints, rows, written
@@ -91,17 +88,6 @@ def test_the_study_neither_runs_nor_waits_for_the_search(searched: Path) -> None
     behind = run(sys.executable, "-m", "tools.check", cwd=searched, status=1)
     assert "train@width" in behind
     assert "search" not in behind
-
-
-def test_the_documented_space_is_one_of_params(project: Path) -> None:
-    (command,) = [line for line in documented_commands() if "search.budgets.notebook=" in line]
-    words = shlex.split(command)
-    shutil.copy(ROOT / "params.yaml", project)
-    apply_overrides(project / "params.yaml", [words[place + 1] for place, word in enumerate(words) if word == "-S"])
-    search = read_params((project / "params.yaml").read_text()).search
-    assert search is not None
-    assert search.budgets == {"notebook": 780_570}
-    assert (search.space.pool_stride, search.space.learning_rate) == ([1], None)
 
 
 def test_it_needs_a_section_images_that_are_held_out_and_a_space_that_fits(project: Path) -> None:
