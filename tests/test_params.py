@@ -67,10 +67,9 @@ def study(content: Any) -> dict[str, StudyArchitecture]:
 
 def test_the_committed_file_has_two_baselines_and_nine_architectures() -> None:
     assert {name: (one.architecture.filters, one.architecture.blocks) for name, one in study(TEXT).items()} == {
-        "w2-4": ([2, 4], 1), "w5-10": ([5, 10], 1), "w8-16": ([8, 16], 1), "w10-20": ([10, 20], 1),
-        "w15-30": ([15, 30], 1), "depth-1": ([6, 6], 1), "depth-2": ([6, 6], 2), "depth-3": ([6, 6], 3),
-        "depth-4": ([6, 6], 4),
-    }  # fmt: skip
+        **{f"w{first}-{2 * first}": ([first, 2 * first], 1) for first in (2, 5, 8, 10, 15)},
+        **{f"depth-{blocks}": ([6, 6], blocks) for blocks in (1, 2, 3, 4)},
+    }
     first = load_params().architectures()[:3]
     assert [(one.name, one.is_baseline, one.key, one.label) for one in first] == [
         ("width", True, "width", "(8, 16)"), ("depth", True, "depth", "1 block"), ("w2-4", False, "w2-4", "(2, 4)"),
@@ -78,28 +77,26 @@ def test_the_committed_file_has_two_baselines_and_nine_architectures() -> None:
 
 
 WRONG: dict[str, tuple[Any, ...]] = {
-    "data.validation": (-1, 2**32, "2", 2.0, True, None, [5]),
-    "data.seed": (-1, 2**32),
-    "data.source": ("", "/etc", "../outside", "a/../../b", "a\0b", "link", 3, ".", "data", "data/raw/x", "metrics"),
-    "train.epochs": (0, 100_001, "20", 20.0, True, None),
-    "train.batch_size": (0, 1_000_001),
-    "train.learning_rate": (0, float("nan"), float("inf"), 2.0**53 + 2, 10**400, "1e-3", True),
+    "data.validation": (-1, 2**32, "2", 2.0, True, None),
+    "data.source": ("", "/etc", "../outside", "a\0b", "link", 3, ".", "data", "data/raw/x", "metrics"),
+    "train.epochs": (0, 100_001),
+    "train.learning_rate": (0, float("nan"), float("inf"), 2.0**53 + 2, 10**400, "1e-3"),
     "train.threads": (0, 65),
-    "train.seeds": ([], [0, 0], 0, {0: 1}, [True], [0.0], [-1], [2**32]),
+    "train.seeds": ([], [0, 0], 0, [True], [-1], [2**32]),
     "train.ema_momentum": (-0.1, 1),
-    "width.filters": ([], [8], [8, 16, 32], [0, 8], [8, 1025], 8, [8, 16.0]),
-    "depth.blocks": (0, 65, 1.0, True),
-    "width.pooling": ("min", "Max", ["max"]),
-    "width.dense_units": (0, 65_537, 80.0, None),
+    "width.filters": ([8], [8, 16, 32], [0, 8], [8, 1025], [8, 16.0]),
+    "depth.blocks": (0, 65),
+    "width.pooling": ("min",),
+    "width.dense_units": (0, None),
     "width.kernel_size": (4, 3.0, True),
-    "width.pool_stride": (0, 3),
+    "width.pool_stride": (3,),
     "width.head": ("mean",),
-    "width.normalization": ("layer", False),
+    "width.normalization": ("layer",),
     "depth.dropout": (-0.1, 1),
     "depth.activation": ("softmax",),
-    "study.width": (None, [], "w2-4"),
-    "study.depth": ([1, 1], [0], [65], 1, {1: 2}),
-    "study.custom": (None, [], {"small": None}, {"small": [2, 4]}, {"small": {}}),
+    "study.width": (None, []),
+    "study.depth": ([1, 1], [0], 1),
+    "study.custom": (None, {"small": None}, {"small": [2, 4]}, {"small": {}}),
 }
 
 
@@ -115,9 +112,6 @@ def test_a_wrong_value_is_refused_by_its_key(key: str, value: Any) -> None:
         ({"train__epochs": 0, "train__threads": 65},
          "train.epochs: expected greater than or equal to 1, got 0; train.threads: expected less than or equal to 64, "
          "got 65."),
-        ({"data__source": "link"},
-         "data.source: expected the path of a folder inside the project, relative to it, got 'link'."),
-        ({"data__source": "."}, "data.source: expected a folder that the pipeline does not write to, got '.'."),
         ({"train__x": 1}, "train.x: unknown key."),
         ({"width__head": "global_average"},
          "width.dense_units: expected null, as a global_average head has no hidden layer, got 80."),
@@ -129,20 +123,12 @@ def test_a_wrong_value_is_refused_by_its_key(key: str, value: Any) -> None:
         ({"study__width": {"c": [2, 4, 4, 4]}}, "study.width.c: expected two numbers, got [2, 4, 4, 4]."),
         ({"study__custom": {"w2-4": MINE}},
          "study.custom.w2-4: expected a name that study.width does not have, got [4, 8]."),
-        *(({"study__custom": {"mine": MINE | wrong}}, f"study.custom.mine.{key}: expected {rule}.")
-          for key, wrong, rule in (
-              ("blocks", {"blocks": 0}, "greater than or equal to 1, got 0"),
-              ("ema_momentum", {"ema_momentum": 1}, "less than 1, got 1"),
-              ("filters", {"filters": [4, 8, 16, 16]}, "two numbers, got [4, 8, 16, 16]"))),
-        *(({"search__budgets": {name: 1000}},
-           f"search.budgets.{name}: expected a name other than width, depth, custom and depth-N, which are taken, got "
-           f"'{name}'.") for name in ("width", "depth-3")),
-        ({"search__trials": 15}, "search.trials: expected a multiple of trials_per_round, 4, got 15."),
-        ({"search__rungs": [3, 3]}, "search.rungs: expected numbers that ascend, got [3, 3]."),
-        ({"search__reduction_factor": 0.5}, "search.reduction_factor: expected greater than or equal to 1, got 0.5."),
+        ({"study__custom": {"mine": MINE | {"ema_momentum": 1}}},
+         "study.custom.mine.ema_momentum: expected less than 1, got 1."),
+        ({"search__budgets": {"depth-3": 1000}},
+         "search.budgets.depth-3: expected a name other than width, depth, custom and depth-N, which are taken, got "
+         "'depth-3'."),
         ({"search__space": {"kernel_size": [3, 7]}}, "search.space.kernel_size.1: expected 3 or 5, got 7."),
-        ({"search__space": {"blocks": {"low": 4, "high": 2}}},
-         "search.space.blocks: expected low at most high, got {'high': 2, 'low': 4}."),
     ],
 )  # fmt: skip
 def test_a_refusal_names_what_is_expected_and_what_is_there(values: dict[str, Any], line: str) -> None:

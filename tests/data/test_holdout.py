@@ -50,12 +50,10 @@ def test_images_in_colour_are_held_out_alike(tmp_path: Path) -> None:
 
 def test_an_image_that_occurs_twice_is_never_held_out_whatever_its_labels() -> None:
     train = numbered([6, 6])
-    twice = np.flatnonzero(train.labels == 0)[:4]
-    images = train.images.copy()
-    images[twice[1]] = images[twice[0]]
-    images[np.flatnonzero(train.labels == 1)[0]] = images[twice[2]]
+    (first, second, third), other = np.flatnonzero(train.labels == 0)[:3], np.flatnonzero(train.labels == 1)[0]
+    train.images[[second, other]] = train.images[[first, third]]
     for seed in range(50):
-        assert not set(held_out(Split(images, train.labels), 4, seed)) & set(twice[:3])
+        assert not set(held_out(train, 4, seed)) & {first, second, third, other}
 
 
 def test_the_seed_decides_which_are_held_out() -> None:
