@@ -57,6 +57,7 @@ def refusal(content: Any = None) -> str:
     line = CONTROL.sub(" ", str(caught.value))  # as stages print it
     assert line.startswith("params.yaml: ")
     assert len(line.splitlines()) == 1
+    assert len(line) < 3_000
     return line
 
 

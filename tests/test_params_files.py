@@ -33,7 +33,7 @@ LAUGHS = "a: &a [x, y]\n" + "".join(
     [
         (TEXT.replace("w5-10:", "w2-4:"), 'not YAML: line 44: found duplicate key "w2-4"'),
         (TEXT + "a: &a {k: 1}\nb: {<<: *a, <<: *a}\n", "duplicate merge key"),
-        (TEXT + LAUGHS, "unknown key"),
+        (LAUGHS + TEXT.replace("seed: 0 ", "seed: *i ", 1), "data.seed: expected a valid integer, got [["),
         (TEXT + '"a\\nb": 1\n', "a b: unknown key"),
         (TEXT + "1: 1\n", "1: expected keys should be strings, got 1"),
         (TEXT + "? {a: 1}\n: 1\n", "not YAML"),
