@@ -1,9 +1,9 @@
-"""The pipeline's stages: on top the commands that dvc.yaml runs, below them a folder a concern.
+"""The pipeline's stages: on top the commands that dvc.yaml runs, below them one folder per concern.
 
-Imports between folders run one way: common, data, network, training, then `params`, analysis, page, and the commands.
+Imports run one way: training, data, params, checkpoints, jobs, trials, analysis, report, then the commands.
 
-Every stage and every tool comes by here first, so this is where what they say becomes UTF-8, whatever the locale, and
-where no character of it can end a run.
+Every stage and every tool imports this first. It makes their output UTF-8 whatever the locale, so that no character
+ends a run.
 """
 
 import io

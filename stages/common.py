@@ -8,7 +8,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -19,9 +18,6 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import ConstructorError, SafeConstructor
-from ruamel.yaml.error import YAMLWarning
-from ruamel.yaml.nodes import MappingNode
 
 from stages.training.files import InputError
 
@@ -38,9 +34,13 @@ LIBRARIES = Path("stages/libraries/training.txt")  # the data set file and train
 REPORT_LIBRARIES = Path("stages/libraries/report.txt")  # tables, pictures and the page depend on these as well
 SEARCH_LIBRARIES = Path("stages/libraries/search.txt")  # the proposals of a search depend on these as well
 
+PROBLEMS_SHOWN = 10
+_brief = reprlib.Repr()
+_brief.maxlevel = 2  # of six items each: an alias of an alias of an alias is short to write and endless to show
 
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MISREAD = re.compile("%[0-9A-Fa-f]{2}|[#?]")  # DVC reads a path with these as an address, and loses experiments
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # a key or a file's name may have line ends
 _scratch: set[Path] = set()
 
 
@@ -87,20 +87,26 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
         _check_place()
         yield
     except InputError as error:
-        sys.exit(f"{stage}: {error}".replace("\n", "\\n"))  # a file's name may contain a line break
+        sys.exit(CONTROL.sub(" ", f"{stage}: {error}"))
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         sys.exit(f"{stage}: {name}{error.strerror or error}. Correct this and run the same command again.")
 
 
+def read_text(path: Path) -> str:
+    """Read UTF-8, with or without a byte order mark. Raises InputError if the file is not UTF-8, OSError."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: expected text in UTF-8") from None
+
+
 def read_libraries(path: Path) -> dict[str, str]:
     """Read versions by the libraries' names. Raises InputError if a line is not NAME==VERSION, OSError."""
-    libraries = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not (found := re.fullmatch(r"([a-z0-9][a-z0-9-]*)==(\S+)", line)):
-            raise InputError(f"{path}: expected NAME==VERSION, got {line[:80]!r}. `make lock` writes the file")
-        libraries[found[1]] = found[2]
-    return libraries
+    lines = read_text(path).splitlines()
+    if wrong := [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==\S+", line)]:
+        raise InputError(f"{path}: expected NAME==VERSION, got {wrong[0]!r}. `make lock` writes the file")
+    return dict(line.split("==", 1) for line in lines)
 
 
 def check_libraries(*more: Path) -> None:
@@ -124,43 +130,19 @@ def _installed(name: str) -> str:
 
 def _check_versions(path: Path, here: dict[str, str]) -> None:
     required = read_libraries(path)
-    if others := [
-        f"{name}: expected {required[name]}, got {here[name]}" for name in here if here[name] != required[name]
-    ]:
+    others = [f"{name}: expected {required[name]}, got {here[name]}" for name in here if here[name] != required[name]]
+    if others:
         raise InputError(f"{path}: {'; '.join(others)}. Results depend on these versions: run `make setup`")
-
-
-MERGED_KEYS = 10_000  # per mapping, at most: nine lines that merge the line before nine times ask for 86 million
-PROBLEMS_SHOWN = 10  # per file: a list can have any number of them
-_brief = reprlib.Repr()
-_brief.maxlevel = 2  # of six items each: an alias of an alias of an alias is short to write and endless to show
-
-
-class _NoRepeatedKeys(SafeConstructor):
-    """The library's safe constructor, which misses a repeated key if the mapping also merges others."""
-
-    def flatten_mapping(self, node: MappingNode) -> None:
-        seen = set[str]()
-        for key in [] if node.merge else [key for key, _ in node.value if isinstance(key.value, str)]:
-            if key.value in seen and key.value != "<<":
-                raise ConstructorError(None, None, f"key {key.value!r} repeats", key.start_mark)
-            seen.add(key.value)
-        super().flatten_mapping(node)
-        if len(node.value) > MERGED_KEYS:
-            raise ConstructorError(None, None, f"merges more than {MERGED_KEYS} keys", node.start_mark)
 
 
 def read_yaml(text: str, name: str) -> Any:
     """Read YAML 1.2 as DVC does. Raises InputError, which begins with `name`, if it is not YAML or a key repeats."""
-    yaml = YAML(typ="safe")
-    yaml.Constructor = _NoRepeatedKeys
     try:
-        with warnings.catch_warnings(action="ignore", category=YAMLWarning):  # an anchor's name may be used again
-            return yaml.load(text)
+        return YAML(typ="safe").load(text)
     except Exception as error:  # also other kinds than ruamel.yaml's own, if a value is not what its tag says
-        mark, reason = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise InputError(f"{name}: not YAML: {place}{_one_line(reason)}") from None
+        mark, reason = getattr(error, "problem_mark", None), getattr(error, "problem", None) or error
+        place = f"line {mark.line + 1}: " if mark else ""
+        raise InputError(f"{name}: not YAML: {place}{reason}") from None
 
 
 def yaml_text(content: dict[str, Any]) -> str:
@@ -172,28 +154,19 @@ def yaml_text(content: dict[str, Any]) -> str:
 
 
 def problems(error: ValidationError) -> str:
-    """Return what is wrong, on one line: `KEY: expected X, got Y`, joined by semicolons."""
-    phrases = [_problem(item) for item in error.errors()[:PROBLEMS_SHOWN]]
-    more = error.error_count() - PROBLEMS_SHOWN
-    return "; ".join([*phrases, *([f"and {more} more"] if more > 0 else [])]) + "."
+    """Return what is wrong, on one line: `KEY: expected X, got Y`, joined by semicolons; ten problems at most."""
+    return "; ".join(map(_problem, error.errors()[:PROBLEMS_SHOWN])) + "."
 
 
 def _problem(item: ErrorDetails) -> str:
-    key = _one_line(".".join(str(part) for part in item["loc"] if not str(part).startswith("["))) or "the file"
+    key = ".".join(str(part) for part in item["loc"] if not str(part).startswith("[")) or "the file"
     if item["type"] == "extra_forbidden":
         return f"{key}: unknown key"
-    rule = re.sub("(?i)^(value error, )?(input should be )?", "", item["msg"]).replace(" should", " to")
+    rule = re.sub("(?i)^(value error, )?(input should be )?| or instance of .*", "", item["msg"])
     rule = rule[:1].lower() + rule[1:]
     if item["type"] == "missing":
         return f"{key}: missing; {rule}"
     try:
-        got = _brief.repr(item["input"])
-    except ValueError:  # from Python's limit on the digits of a number that it writes out
-        got = "a number of thousands of digits"
-    return f"{key}: expected {rule}, got {got}"
-
-
-def _one_line(text: str) -> str:
-    """Return the text without line ends and control characters, 80 characters at most."""
-    text = " ".join(text.split())
-    return reprlib.repr(text) if len(text) > 80 or not text.isprintable() else text
+        return f"{key}: expected {rule}, got {_brief.repr(item['input'])}"
+    except ValueError:  # Python writes out no number of thousands of digits
+        return f"{key}: expected {rule}"

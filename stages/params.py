@@ -4,15 +4,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Generic, Literal, NamedTuple, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
-    Discriminator,
     Field,
     PositiveInt,
     StringConstraints,
-    Tag,
     TypeAdapter,
     ValidationError,
     ValidationInfo,
@@ -28,15 +26,16 @@ from stages.common import (
     RAW,
     InputError,
     problems,
+    read_text,
     read_yaml,
     reported_in_one_line,
 )
 from stages.training.architecture import (
     NAME,
+    OVERRIDES,
     Architecture,
     Blocks,
     CustomArchitecture,
-    FilterCount,
     Filters,
     Section,
     Seed,
@@ -52,11 +51,6 @@ Family = Literal["width", "depth", "custom"]
 BASELINES: tuple[Family, ...] = ("width", "depth")  # each has a section with its baseline
 FAMILIES: tuple[Family, ...] = (*BASELINES, "custom")
 DEPTH_PREFIX = "depth-"
-
-
-def depth_name(blocks: int) -> str:
-    """Return the name of the study's architecture with this number of blocks."""
-    return f"{DEPTH_PREFIX}{blocks}"
 
 
 def _no_reserved_name(name: str) -> str:
@@ -92,14 +86,15 @@ class Study(Section):
 
 FLOATS = ("dropout", "learning_rate", "ema_momentum")
 NUMBERS = ("filters", "blocks", "dense_units", *FLOATS)  # only these can have a range
+Number = TypeVar("Number", bound=float)
 
 
-class Range(Section):
+class Range(Section, Generic[Number]):
     """Numbers from `low` to `high`, inclusive: all of them, or those that are `step` apart."""
 
-    low: int | float
-    high: int | float
-    step: Annotated[int | float, Field(gt=0)] | None = None
+    low: Number
+    high: Number
+    step: Number | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -110,18 +105,7 @@ class Range(Section):
         return self
 
 
-def _form(value: Any) -> str:
-    parts = value if isinstance(value, list) else [value]
-    ranges = any(isinstance(part, dict | Range) for part in parts)
-    return ("[ranges]" if isinstance(value, list) else "[range]") if ranges else "[choices]"
-
-
-Choice = Annotated[
-    Annotated[list[Any], Field(min_length=1), Tag("[choices]")]
-    | Annotated[Range, Tag("[range]")]
-    | Annotated[list[Range], Tag("[ranges]")],
-    Discriminator(_form),
-]
+Choice = Any  # a list of choices, a Range, or a list of Ranges
 
 
 def _only(value: Any) -> Any:
@@ -137,37 +121,27 @@ class Space(Section):
     pooling: Choice
     pool_stride: Choice = _only(1)
     head: Choice = _only("dense")
-    dense_units: Choice | None = None  # of architectures whose head is dense
+    dense_units: Choice = None  # of architectures whose head is dense
     activation: Choice
     normalization: Choice = _only("none")
     dropout: Choice = _only(0)
-    learning_rate: Choice | None = None  # None: that of `train`
+    learning_rate: Choice = None  # None: that of `train`
     ema_momentum: Choice = _only(0)
 
     @field_validator("*")
     @classmethod
     def _values_fit_key(cls, choice: Any, info: ValidationInfo) -> Any:
         key = str(info.field_name)
-        parts = choice if isinstance(choice, list) else [] if choice is None else [choice]
-        ranges = [part for part in parts if isinstance(part, Range)]
-        if ranges and key not in NUMBERS:
-            raise ValueError("a list of choices")
-        if ranges and isinstance(choice, list) and key != "filters":
-            raise ValueError("a list of choices, or one range")
-        if key not in FLOATS and any(type(value) is float for one in ranges for value in (one.low, one.high, one.step)):
-            raise ValueError("whole numbers as low, high and step")
-        if not ranges and any(value in parts[:place] for place, value in enumerate(parts)):
-            raise ValueError("each choice once")
-        if None in parts:
-            raise ValueError("values other than null")
         field = CustomArchitecture.model_fields[key]
-        kind: Any = FilterCount if key == "filters" else Annotated[(field.annotation, Field(), *field.metadata)]
-        try:
-            for value in [end for one in ranges for end in (one.low, one.high)] or parts:
-                TypeAdapter(kind).validate_python(value, strict=True)
-        except ValidationError as error:
-            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
-        return choice
+        one: Any = Annotated[(field.annotation, Field(), *field.metadata)]
+        if key in ("filters", "dense_units", *OVERRIDES):  # of a list of numbers, or of a number or null: the number
+            one = get_args(field.annotation)[0]
+        form: Any = Annotated[list[one], Field(min_length=1), AfterValidator(no_repeats)]
+        if key in NUMBERS and isinstance(choice, dict):
+            form = Range[one]
+        elif key == "filters" and choice and isinstance(choice, list) and isinstance(choice[0], dict):
+            form = list[Range[one]]
+        return TypeAdapter(form).validate_python(choice, strict=True)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -184,7 +158,7 @@ class Search(Section):
     seed: Seed
     sampler: Literal["tpe", "random"]
     max_training_flops: PositiveInt  # per image and training step
-    budgets: Annotated[dict[Annotated[str, StringConstraints(pattern=NAME)], PositiveInt], Field(min_length=1)]
+    budgets: Annotated[dict[StudyName, PositiveInt], Field(min_length=1)]  # of parameters
     space: Space
 
     @model_validator(mode="after")
@@ -221,16 +195,13 @@ class StudyArchitecture(NamedTuple):
         return f"{blocks} block{'s' if blocks > 1 else ''}"
 
     def check_fits(self, image_shape: tuple[int, int, int]) -> None:
-        """Raise InputError, with the sizes in pixels after each block, if the blocks leave nothing of the image."""
-        architecture = self.architecture
+        """Raise InputError if the blocks leave nothing of the image."""
         height, width, _ = image_shape
-        sizes = architecture.image_sizes(height, width)
-        if min(sizes[-1]) < 1:
-            path = " -> ".join(f"{h}x{w}" for h, w in sizes if min(h, w) >= 1)
-            effect = "halves" if architecture.pool_stride == 2 else f"takes {architecture.block_shrinks} pixels off"
+        most = self.architecture.most_blocks(height, width)
+        if self.architecture.blocks > most:
             raise InputError(
-                f"{PARAMS_FILE}: {self.name}: expected at most {architecture.most_blocks(height, width)} blocks, got "
-                f"{architecture.blocks}: a block {effect} each side, so the image goes {path} -> nothing left"
+                f"{PARAMS_FILE}: {self.name}: expected at most {most} blocks, as each makes images of {height}x{width} "
+                f"pixels smaller, got {self.architecture.blocks}"
             )
 
 
@@ -243,38 +214,16 @@ class Params(Section):
     search: Search | None = None
 
     @model_validator(mode="after")
-    def _filters_fit_blocks(self) -> Self:
+    def _consistent(self) -> Self:
         if self.study.depth and len(self.depth.filters) > 2:
             raise refusal(("depth", "filters"), self.depth.filters, "two numbers, as study.depth varies the blocks")
         for key, filters in self.study.width.items():
             if len(filters) not in (2, 2 * self.width.blocks):
                 raise refusal(("study", "width", key), filters, filters_rule(self.width.blocks))
-        return self
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
         for key, custom in self.study.custom.items():
             if key in self.study.width:
                 raise refusal(("study", "custom", key), custom.filters, "a name that study.width does not have")
-        for name, parameters in (self.search.budgets if self.search else {}).items():
-            if name in (*self.study.width, *FAMILIES) or name.startswith(DEPTH_PREFIX):
-                raise refusal(("search", "budgets", name), parameters, "a name that is free in study.custom")
         return self
-
-    @model_validator(mode="after")
-    def _architectures_differ(self) -> Self:
-        """Refuse two names for one training within a family."""
-        names: dict[tuple[str, ...], str] = {}
-        for one in self.study_architectures():
-            training = (one.family, one.architecture.model_dump_json(), self.settings(one).model_dump_json())
-            if (known := names.setdefault(training, one.key)) != one.key:
-                rule = f"another architecture than study.{one.family}.{known}"
-                raise refusal(("study", one.family, one.key), one.architecture.filters, rule)
-        return self
-
-    def baseline(self, family: Family) -> Architecture:
-        """Return the section of a family of BASELINES, which its architectures in the study share but for one key."""
-        return self.width if family == "width" else self.depth
 
     def settings(self, one: StudyArchitecture) -> Train:
         """Return the settings of its training."""
@@ -282,7 +231,7 @@ class Params(Section):
 
     def baselines(self) -> list[StudyArchitecture]:
         """Return the baselines of the families of BASELINES."""
-        return [StudyArchitecture(family, family, family, self.baseline(family)) for family in BASELINES]
+        return [StudyArchitecture(family, family, family, getattr(self, family)) for family in BASELINES]
 
     def architectures(self) -> list[StudyArchitecture]:
         """Return the baselines, then the study's architectures."""
@@ -295,7 +244,7 @@ class Params(Section):
             for key, filters in self.study.width.items()
         ]
         depth = [
-            StudyArchitecture(depth_name(blocks), "depth", str(blocks), _with(self.depth, blocks=blocks))
+            StudyArchitecture(f"{DEPTH_PREFIX}{blocks}", "depth", str(blocks), _with(self.depth, blocks=blocks))
             for blocks in self.study.depth
         ]
         custom = [
@@ -311,10 +260,7 @@ def _with(architecture: Architecture, **changes: Any) -> Architecture:
 
 def load_params() -> Params:
     """Read and check params.yaml. Raises InputError, one line, if it is anything else than the schema allows."""
-    try:
-        return read_params(PARAMS_FILE.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{PARAMS_FILE}: not YAML: not UTF-8, {error.reason}") from None
+    return read_params(read_text(PARAMS_FILE))
 
 
 def read_params(text: str) -> Params:

@@ -24,9 +24,8 @@ def test_what_is_said_is_utf_8_and_no_character_ends_a_run(stream: str) -> None:
 
 @pytest.mark.parametrize("file", sources("stages", "tools"))
 def test_text_of_files_and_processes_is_read_and_written_in_an_encoding_that_is_named(file: str) -> None:
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        named = {keyword.arg for keyword in call.keywords}
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-        of_text = name in ("read_text", "write_text") or (name in ("run", "Popen") and "text" in named)
-        assert "encoding" in named or not of_text, ast.unparse(call)
+    for call in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            text = ast.unparse(call)
+            of_text = call.func.attr in ("read_text", "write_text") or "text=True" in text
+            assert "utf-8" in text or not of_text, text

@@ -1,24 +1,19 @@
 """The schema of params.yaml, and the line that refuses everything else."""
 
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages.common import InputError, read_yaml, yaml_text
-from stages.params import PARAMS_FILE, StudyArchitecture, load_params
+from stages.common import CONTROL, InputError, read_yaml, yaml_text
+from stages.params import PARAMS_FILE, Params, StudyArchitecture, load_params
 from stages.training.architecture import Architecture
 from tests.conftest import ROOT
 
 TEXT = (ROOT / PARAMS_FILE).read_text(encoding="utf-8")
 CONTENT = read_yaml(TEXT, "params.yaml")
-DEFAULTS = {
-    "ema_momentum": 0, "kernel_size": 5, "pool_stride": 1, "head": "dense", "normalization": "none", "dropout": 0,
-    "dense_units": None, "custom": {},
-}  # fmt: skip
-EITHER = ("learning_rate", "ema_momentum", "dropout")  # an integer or a float
+OPTIONAL = {"kernel_size", "pool_stride", "head", "normalization", "dropout", "ema_momentum", "custom"}
 MINE = {"filters": [4, 8], "blocks": 1, "pooling": "max", "dense_units": 16, "activation": "relu"}
 
 
@@ -49,15 +44,8 @@ def changed(**values: Any) -> dict[str, Any]:
 
 
 def plain(content: dict[str, Any]) -> str:
-    """Return content, without defaults and `search`, as text that tells true, 1 and 1.0 apart except in EITHER."""
-
-    def normal(value: Any, key: str = "") -> Any:
-        if isinstance(value, dict):
-            given = {name: normal(item, name) for name, item in value.items()}
-            return {name: item for name, item in given.items() if name not in DEFAULTS or item != DEFAULTS[name]}
-        return float(value) if key in EITHER and value is not None else value
-
-    return json.dumps(normal({name: section for name, section in content.items() if name != "search"}), sort_keys=True)
+    """Return content, as the schema reads it, as text that tells true, 1 and 1.0 apart."""
+    return Params.model_validate(content).model_dump_json(exclude={"search"})
 
 
 def refusal(content: Any = None) -> str:
@@ -66,9 +54,9 @@ def refusal(content: Any = None) -> str:
         write(content)
     with pytest.raises(InputError) as caught:
         load_params()
-    line = str(caught.value)
+    line = CONTROL.sub(" ", str(caught.value))  # as stages print it
     assert line.startswith("params.yaml: ")
-    assert line.isprintable()  # it is one line and has no control characters of the terminal
+    assert len(line.splitlines()) == 1
     assert len(line) < 3_000
     return line
 
@@ -80,54 +68,36 @@ def study(content: Any) -> dict[str, StudyArchitecture]:
 
 def test_the_committed_file_has_two_baselines_and_nine_architectures() -> None:
     assert {name: (one.architecture.filters, one.architecture.blocks) for name, one in study(TEXT).items()} == {
-        "w2-4": ([2, 4], 1), "w5-10": ([5, 10], 1), "w8-16": ([8, 16], 1), "w10-20": ([10, 20], 1),
-        "w15-30": ([15, 30], 1), "depth-1": ([6, 6], 1), "depth-2": ([6, 6], 2), "depth-3": ([6, 6], 3),
-        "depth-4": ([6, 6], 4),
-    }  # fmt: skip
-    params = load_params()
-    assert [(one.name, one.is_baseline) for one in params.architectures()[:3]] == [
-        ("width", True), ("depth", True), ("w2-4", False),
+        **{f"w{first}-{2 * first}": ([first, 2 * first], 1) for first in (2, 5, 8, 10, 15)},
+        **{f"depth-{blocks}": ([6, 6], blocks) for blocks in (1, 2, 3, 4)},
+    }
+    first = load_params().architectures()[:3]
+    assert [(one.name, one.is_baseline, one.key, one.label) for one in first] == [
+        ("width", True, "width", "(8, 16)"), ("depth", True, "depth", "1 block"), ("w2-4", False, "w2-4", "(2, 4)"),
     ]  # fmt: skip
-    assert [one.label for one in params.architectures()[:3]] == ["(8, 16)", "1 block", "(2, 4)"]
-    assert [one.key for one in params.study_architectures()][-2:] == ["3", "4"]
 
 
 WRONG: dict[str, tuple[Any, ...]] = {
-    "data.validation": (-1, 2**32, "2", 2.0, True, None, [5], {"a": 1}),
-    "data.seed": (-1, 2**32, False),
-    "data.source": (
-        "",
-        "/etc",
-        "../outside",
-        "a/../../b",
-        "a\0b",
-        "link",
-        3,
-        None,
-        ".",
-        "data",
-        "data/raw/x",
-        "metrics",
-    ),
-    "train.epochs": (0, 100_001, "20", 20.0, True, None, [20]),
-    "train.batch_size": (0, 1_000_001),
-    "train.learning_rate": (0, -1, float("nan"), float("inf"), 2.0**53 + 2, 10**400, "1e-3", True, None),
+    "data.validation": (-1, 2**32, "2", 2.0, True, None),
+    "data.source": ("", "/etc", "../outside", "a\0b", "link", 3, ".", "data", "data/raw/x", "metrics"),
+    "train.epochs": (0, 100_001),
+    "train.learning_rate": (0, float("nan"), float("inf"), 2.0**53 + 2, 10**400, "1e-3"),
     "train.threads": (0, 65),
-    "train.seeds": ([], [0, 0], 0, None, {0: 1}, [True], [0.0], [-1], [2**32]),
-    "train.ema_momentum": (-0.1, 1, "0.9", True, None, float("nan")),
-    "width.filters": ([], [8], [8, 16, 32], [0, 8], [8, 1025], 8, [8, 16.0], None),
-    "depth.blocks": (0, 65, 1.0, True),
-    "width.pooling": ("min", "Max", None, ["max"]),
-    "width.dense_units": (0, 65_537, 80.0, None),
-    "width.kernel_size": (4, "3", 3.0, True),
-    "width.pool_stride": (0, 3),
-    "width.head": ("mean", None),
-    "width.normalization": ("layer", False),
-    "depth.dropout": (-0.1, 1, "0.1"),
-    "depth.activation": ("softmax", ""),
-    "study.width": (None, [], "w2-4"),
-    "study.depth": ([1, 1], [0], [65], [True], 1, None, {1: 2}),
-    "study.custom": (None, [], {"small": None}, {"small": [2, 4]}, {"small": {}}),
+    "train.seeds": ([], [0, 0], 0, [True], [-1], [2**32]),
+    "train.ema_momentum": (-0.1, 1),
+    "width.filters": ([8], [8, 16, 32], [0, 8], [8, 1025], [8, 16.0]),
+    "depth.blocks": (0, 65),
+    "width.pooling": ("min",),
+    "width.dense_units": (0, None),
+    "width.kernel_size": (4, 3.0, True),
+    "width.pool_stride": (3,),
+    "width.head": ("mean",),
+    "width.normalization": ("layer",),
+    "depth.dropout": (-0.1, 1),
+    "depth.activation": ("softmax",),
+    "study.width": (None, []),
+    "study.depth": ([1, 1], [0], 1),
+    "study.custom": (None, {"small": None}, {"small": [2, 4]}, {"small": {}}),
 }
 
 
@@ -143,9 +113,6 @@ def test_a_wrong_value_is_refused_by_its_key(key: str, value: Any) -> None:
         ({"train__epochs": 0, "train__threads": 65},
          "train.epochs: expected greater than or equal to 1, got 0; train.threads: expected less than or equal to 64, "
          "got 65."),
-        ({"data__source": "link"},
-         "data.source: expected the path of a folder inside the project, relative to it, got 'link'."),
-        ({"data__source": "."}, "data.source: expected a folder that the pipeline does not write to, got '.'."),
         ({"train__x": 1}, "train.x: unknown key."),
         ({"width__head": "global_average"},
          "width.dense_units: expected null, as a global_average head has no hidden layer, got 80."),
@@ -155,27 +122,14 @@ def test_a_wrong_value_is_refused_by_its_key(key: str, value: Any) -> None:
         ({"depth": {"blocks": 2, "filters": [6, 6, 8, 8]}},
          "depth.filters: expected two numbers, as study.depth varies the blocks, got [6, 6, 8, 8]."),
         ({"study__width": {"c": [2, 4, 4, 4]}}, "study.width.c: expected two numbers, got [2, 4, 4, 4]."),
-        ({"study__width": {"again": [8, 16]}},
-         "study.width.again: expected another architecture than study.width.w8-16, got [8, 16]."),
         ({"study__custom": {"w2-4": MINE}},
          "study.custom.w2-4: expected a name that study.width does not have, got [4, 8]."),
-        *(({"study__custom": {"mine": MINE, "again": MINE | same}},
-           "study.custom.again: expected another architecture than study.custom.mine, got [4, 8].")
-          for same in ({}, {"kernel_size": 5}, {"ema_momentum": 0}, {"learning_rate": 0.001})),
-        *(({"study__custom": {"mine": MINE | wrong}}, f"study.custom.mine.{key}: expected {rule}.")
-          for key, wrong, rule in (
-              ("blocks", {"blocks": 0}, "greater than or equal to 1, got 0"),
-              ("ema_momentum", {"ema_momentum": 1}, "less than 1, got 1"),
-              ("filters", {"filters": [4, 8, 16, 16]}, "two numbers, got [4, 8, 16, 16]"))),
-        *(({"search__budgets": {name: 1000}},
-           f"search.budgets.{name}: expected a name that is free in study.custom, got 1000.")
-          for name in ("w2-4", "width", "custom", "depth-3")),
-        ({"search__trials": 15}, "search.trials: expected a multiple of trials_per_round, 4, got 15."),
-        ({"search__rungs": [3, 3]}, "search.rungs: expected numbers that ascend, got [3, 3]."),
-        ({"search__reduction_factor": 0.5}, "search.reduction_factor: expected greater than or equal to 1, got 0.5."),
-        ({"search__space": {"kernel_size": [3, 7]}}, "search.space.kernel_size: expected 3 or 5, got [3, 7]."),
-        ({"search__space": {"blocks": {"low": 4, "high": 2}}},
-         "search.space.blocks: expected low at most high, got {'high': 2, 'low': 4}."),
+        ({"study__custom": {"mine": MINE | {"ema_momentum": 1}}},
+         "study.custom.mine.ema_momentum: expected less than 1, got 1."),
+        ({"search__budgets": {"depth-3": 1000}},
+         "search.budgets.depth-3: expected a name other than width, depth, custom and depth-N, which are taken, got "
+         "'depth-3'."),
+        ({"search__space": {"kernel_size": [3, 7]}}, "search.space.kernel_size.1: expected 3 or 5, got 7."),
     ],
 )  # fmt: skip
 def test_a_refusal_names_what_is_expected_and_what_is_there(values: dict[str, Any], line: str) -> None:
@@ -184,8 +138,7 @@ def test_a_refusal_names_what_is_expected_and_what_is_there(values: dict[str, An
 
 @pytest.mark.parametrize(
     "name",
-    ["w1; touch x", "$(touch x)", "../x", "a/b", "width", "depth", "custom", "depth-1", "1w", "-w", "", "w.1", "w" * 41,
-     "w1\n", "ẃ"],
+    ["w1; touch x", "$(touch x)", "../x", "width", "custom", "depth-1", "1w", "-w", "", "w.1", "w" * 41, "w1\n", "ẃ"],
 )  # fmt: skip
 def test_a_study_s_name_that_is_no_safe_word_is_refused(name: str) -> None:
     assert "study.width." in refusal(changed(study__width={name: [2, 4]}))
@@ -195,22 +148,21 @@ def test_a_study_s_name_that_is_no_safe_word_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("data.validation", 0), ("data.source", "tests/../tests/sample"), ("train.learning_rate", 10**6),
-        ("train.seeds", [2**32 - 1, 0]), ("train.ema_momentum", 0.999), ("width.kernel_size", 3),
-        ("width.pool_stride", 2), ("width.normalization", "batch"), ("width.dropout", 0.999), ("study.width", {}),
-        ("study.width", {"A" + 39 * "z": [1, 1024]}), ("study.depth", [64]), ("study.custom", {}),
+        ("data.validation", 0), ("data.source", "tests/../tests/sample"), ("train.seeds", [2**32 - 1, 0]),
+        ("width.kernel_size", 3), ("width.dropout", 0.999), ("study.width", {}),
+        ("study.depth", [64]),
     ],
 )  # fmt: skip
 def test_the_ends_of_a_range_are_accepted(key: str, value: Any) -> None:
-    content = changed(**{key.replace(".", "__"): value})
-    write(content)
-    assert plain(load_params().model_dump(exclude_none=True)) == plain(content)
+    write(changed(**{key.replace(".", "__"): value}))
+    section, _, name = key.partition(".")
+    assert getattr(getattr(load_params(), section), name) == value
 
 
 @pytest.mark.parametrize("section", ["data", "train", "width", "depth", "study"])
 def test_each_section_and_key_is_required(section: str) -> None:
     assert f"{section}: missing" in refusal({name: CONTENT[name] for name in CONTENT if name != section})
-    for key in CONTENT[section].keys() - DEFAULTS.keys() | ({"dense_units"} & CONTENT[section].keys()):
+    for key in CONTENT[section].keys() - OPTIONAL:
         content = changed()
         del content[section][key]
         assert f"{section}.{key}: missing" in refusal(content)
@@ -224,8 +176,6 @@ def test_filters_per_block_have_one_form() -> None:
     content = changed(width={"blocks": 2})
     content["study"]["width"] = {"a": [2, 4, 2, 4], "b": [2, 4, 4, 4]}
     assert [one.architecture.filters for one in study(content).values()][:2] == [[2, 4], [2, 4, 4, 4]]
-    content["study"]["width"]["b"] = [2, 4]
-    assert "study.width.b: expected another architecture than study.width.a" in refusal(content)
 
 
 def test_a_custom_architecture_is_complete_and_may_override_settings() -> None:
@@ -240,6 +190,4 @@ def test_a_custom_architecture_is_complete_and_may_override_settings() -> None:
     assert [params.settings(found[name]) for name in ("mine", "zero", "own")] == [
         params.train, params.train.model_copy(update={"ema_momentum": 0}), params.train.model_copy(update=overrides),
     ]  # fmt: skip
-    del content["study"]["custom"]
-    assert len(study(content)) == 9, "the key is younger than the others"
     assert len(study(changed(study__custom={"mine": CONTENT["width"], "other": CONTENT["depth"]}))) == 11

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stages.common import InputError
+from stages.common import InputError, read_text
 from stages.training.files import write_text
 
 CLASS_NAMES = "classes.txt"
@@ -18,39 +18,29 @@ def class_names(folder: Path, labels: Iterable[int]) -> list[str]:
     Raises InputError if the number of names is not that of the labels, and as `read_class_names` does.
     """
     path, default = folder / CLASS_NAMES, [f"class {label}" for label in labels]
-    if not path.exists():
-        return default
-    names = read_class_names(path)
+    names = read_class_names(path) if path.exists() else default
     if len(names) != len(default):
         raise InputError(f"{path}: expected {len(default)} names, one per class, got {len(names)}")
     return names
 
 
 def copy_class_names(source: Path, folder: Path) -> None:
-    """Copy the names of `source`, or remove those of `folder`. Raises InputError as `read_class_names` does."""
+    """Copy the names of `source` if it has any. Raises InputError as `read_class_names` does."""
     if (source / CLASS_NAMES).exists():
-        names = read_class_names(source / CLASS_NAMES)
-        write_text(folder / CLASS_NAMES, "".join(f"{name}\n" for name in names))
-    else:
-        (folder / CLASS_NAMES).unlink(missing_ok=True)
+        write_text(folder / CLASS_NAMES, "".join(f"{name}\n" for name in read_class_names(source / CLASS_NAMES)))
 
 
 def read_class_names(path: Path) -> list[str]:
     """Read one name per line. Raises InputError if the file is not UTF-8, and as `check_class_names` does."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file of UTF-8") from None
-    check_class_names(lines, str(path))
-    return lines
+    names = read_text(path).removesuffix("\n").split("\n")
+    check_class_names(names, str(path))
+    return names
 
 
 def check_class_names(names: Sequence[str], where: str) -> None:
     """Raise InputError, which begins with `where`, if a name is empty, repeated or not one line of text."""
     for number, name in enumerate(names):
-        if not name.strip():
-            raise InputError(f"{where}: class {number} has no name")
-        if any(unicodedata.category(character) in NO_TEXT for character in name):
+        if not name.strip() or any(unicodedata.category(character) in NO_TEXT for character in name):
             raise InputError(f"{where}: class {number}: expected a name on one line of UTF-8, got {name!r}")
         if name in names[:number]:
             raise InputError(f"{where}: classes {names.index(name)} and {number} have the same name, {name!r}")

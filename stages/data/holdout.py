@@ -31,8 +31,7 @@ def check_parts(train: Split, test: Split) -> None:
             f"got {test.images.shape[1:]}"
         )
     known = np.unique(train.labels)
-    unknown = np.setdiff1d(test.labels, known)
-    if len(unknown):
+    if len(unknown := np.setdiff1d(test.labels, known)):
         raise InputError(f"{RAW / TEST_LABELS}: no training image has label {unknown[0]}")
     if len(known) < 2:
         raise InputError(f"{RAW / TRAIN_LABELS}: expected at least two classes, got one, label {known[0]}")
@@ -48,11 +47,6 @@ def held_out(train: Split, count: int, seed: int) -> np.ndarray:
     pixels = pd.Series([image.tobytes() for image in train.images])
     unique = ~pixels.duplicated(keep=False).to_numpy()
     classes, sizes = np.unique(train.labels, return_counts=True)
-    if count > len(train.labels) - len(classes):
-        raise InputError(
-            f"params.yaml: data.validation: expected at most {len(train.labels) - len(classes)}, got {count}: there "
-            f"are {len(train.labels)} training images, and each of {len(classes)} classes keeps one"
-        )
     exact = count * sizes / len(train.labels)
     counts = np.floor(exact).astype(int)
     counts[np.argsort(counts - exact, kind="stable")[: count - counts.sum()]] += 1
@@ -63,8 +57,8 @@ def held_out(train: Split, count: int, seed: int) -> np.ndarray:
         candidates = np.flatnonzero((train.labels == label) & unique)
         if number > min(len(candidates), size - 1):
             raise InputError(
-                f"params.yaml: data.validation: {count} needs {number} images of class {label}, which has {size}, "
-                f"{len(candidates)} of them only once, and keeps one"
+                f"params.yaml: data.validation: {count} of {len(train.labels)} images needs {number} of class {label}, "
+                f"which has {size}, {len(candidates)} of them only once, and keeps one"
             )
         drawn.append(generator.choice(candidates, size=number, replace=False))
     return np.sort(np.concatenate(drawn))

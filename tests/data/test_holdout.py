@@ -31,7 +31,6 @@ def test_a_tenth_of_the_sample_is_ten_images_of_each_class_in_their_order() -> N
     chosen = held_out(TRAIN, 100, 0)
     np.testing.assert_array_equal(validation.images, TRAIN.images[chosen])
     np.testing.assert_array_equal(validation.labels, TRAIN.labels[chosen])
-    np.testing.assert_array_equal(train.images, np.delete(TRAIN.images, chosen, axis=0))
     np.testing.assert_array_equal(train.labels, np.delete(TRAIN.labels, chosen))
     np.testing.assert_array_equal(test.images, TEST.images)
 
@@ -51,12 +50,10 @@ def test_images_in_colour_are_held_out_alike(tmp_path: Path) -> None:
 
 def test_an_image_that_occurs_twice_is_never_held_out_whatever_its_labels() -> None:
     train = numbered([6, 6])
-    twice = np.flatnonzero(train.labels == 0)[:4]
-    images = train.images.copy()
-    images[twice[1]] = images[twice[0]]
-    images[np.flatnonzero(train.labels == 1)[0]] = images[twice[2]]
+    (first, second, third), other = np.flatnonzero(train.labels == 0)[:3], np.flatnonzero(train.labels == 1)[0]
+    train.images[[second, other]] = train.images[[first, third]]
     for seed in range(50):
-        assert not set(held_out(Split(images, train.labels), 4, seed)) & set(twice[:3])
+        assert not set(held_out(train, 4, seed)) & {first, second, third, other}
 
 
 def test_the_seed_decides_which_are_held_out() -> None:
@@ -75,31 +72,26 @@ def test_nothing_held_out_leaves_an_empty_part_and_the_test_images_to_monitor() 
 @pytest.mark.parametrize(
     ("train", "count", "reason"),
     [
-        (TRAIN, 991, "expected at most 990, got 991"),
-        (TRAIN, 2**32 - 1, "expected at most 990, got 4294967295"),
-        (numbered([1, 9]), 8, "8 needs 1 images of class 0, which has 1"),
+        (TRAIN, 991, "991 of 1000 images needs 100 of class 0, which has 100"),
+        (TRAIN, 2**32 - 1, "4294967295 of 1000"),
+        (numbered([1, 9]), 8, "8 of 10 images needs 1 of class 0, which has 1"),
         (Split(np.repeat(TRAIN.images, 2, axis=0), np.repeat(TRAIN.labels, 2)), 100, "200, 0 of them only once"),
     ],
 )
 def test_more_than_there_is_to_hold_out_is_refused_by_key(train: Split, count: int, reason: str) -> None:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=f"^params.yaml: data.validation: .*{reason}"):
         held_out(train, count, 0)
-    assert str(caught.value).startswith("params.yaml: data.validation: ")
-    assert reason in str(caught.value)
-    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_counts_are_rounded_by_largest_remainder_and_first_classes_first() -> None:
     train = numbered([10, 25, 65])
     assert np.bincount(train.labels[held_out(train, 7, 0)]).tolist() == [1, 2, 4]  # 0.7, 1.75 and 4.55 exactly
     assert np.bincount(train.labels[held_out(train, 30, 0)]).tolist() == [3, 8, 19]  # 3, 7.5 and 19.5: the first
-    train = numbered([3, 5] * 30)
-    chosen = np.bincount(train.labels[held_out(train, 40, 0)], minlength=60)
-    assert chosen[1::2].tolist() == [1] * 30, "5 of 240, of 40 images: 0.83"
-    assert chosen[::2].tolist() == [1] * 10 + [0] * 20, "0.5"
+    train = numbered([3, 5] * 3)  # 0.5 and 0.83 exactly
+    assert np.bincount(train.labels[held_out(train, 4, 0)], minlength=6).tolist() == [1, 1, 0, 1, 0, 1]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8), data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_any_count_is_held_out_exactly_or_refused(sizes: list[int], data: st.DataObject, seed: int) -> None:
     train = numbered(sizes)
@@ -110,26 +102,16 @@ def test_any_count_is_held_out_exactly_or_refused(sizes: list[int], data: st.Dat
     except InputError:
         assert np.any(np.ceil(exact) >= sizes)  # some class would have had to give all its images
         return
-    assert len(chosen) == count
-    assert np.all(np.diff(chosen) > 0)
-    assert np.all((chosen >= 0) & (chosen < sum(sizes)))
+    assert (len(chosen), sorted(set(chosen))) == (count, chosen.tolist())
     assert np.all(np.abs(np.bincount(train.labels[chosen], minlength=len(sizes)) - exact) < 1)
 
 
 @pytest.mark.parametrize(
     ("train", "test", "reason"),
     [
-        (
-            TRAIN,
-            Split(TEST.images[:, 1:], TEST.labels),
-            f"{TEST_IMAGES}: expected images of shape .28, 28.,.* got .27, 28",
-        ),
+        (TRAIN, Split(TEST.images[:, 1:], TEST.labels), f"{TEST_IMAGES}: expected images of shape .28, 28.,.* .27, 28"),
         (TRAIN, Split(TEST.images, TEST.labels + np.uint8(1)), f"{TEST_LABELS}: no training image has label 10"),
-        (
-            Split(TRAIN.images, TRAIN.labels * 0),
-            Split(TEST.images, TEST.labels * 0),
-            f"{TRAIN_LABELS}: expected at least",
-        ),
+        (Split(TRAIN.images, TRAIN.labels * 0), Split(TEST.images, TEST.labels * 0), f"{TRAIN_LABELS}: expected at"),
     ],
 )
 def test_parts_that_make_no_data_set_are_refused_by_file(train: Split, test: Split, reason: str) -> None:
@@ -138,8 +120,6 @@ def test_parts_that_make_no_data_set_are_refused_by_file(train: Split, test: Spl
         check_parts(train, test)
 
 
-def test_another_number_of_labels_than_of_images_is_refused(tmp_path: Path) -> None:
-    write_idx(tmp_path / TRAIN_IMAGES, TRAIN.images)
-    write_idx(tmp_path / TRAIN_LABELS, TEST.labels)
-    with pytest.raises(InputError, match=f"{TRAIN_LABELS}: expected 1000 labels, one per image, got 200"):
-        read_split(tmp_path, TRAIN_IMAGES, TRAIN_LABELS)
+def test_another_number_of_labels_than_of_images_is_refused() -> None:
+    with pytest.raises(InputError, match=f"{TEST_LABELS}: expected 1000 labels, one per image, got 200"):
+        read_split(SAMPLE, TRAIN_IMAGES, TEST_LABELS)

