@@ -131,7 +131,7 @@ def test_errors_are_shown_with_escaped_names_of_classes(tmp_path: Path) -> None:
         "learned": "1 of 1",
         "validation": "92.00",
         "parameters": "5,000",
-        "FLOPs per image": "0.9 M",
+        "FLOPs per image": "1.9 M",
         "family": "width",
     }
     captions = re.findall(r"<figcaption>([^<]*, predicted [^<]*)</figcaption>", text)
