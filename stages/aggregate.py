@@ -6,16 +6,23 @@ study), `metrics/steps.json` (neighbours compared), `metrics/verdicts.json`, for
 `plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page `plots/report.html`. Prints the results in a table.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
-
-import pandas as pd
 
 from stages.analysis.comparisons import steps_by_label, steps_table, summarize_runs
 from stages.analysis.reference import is_fashion_mnist
 from stages.analysis.reference_verdicts import reference_verdicts
-from stages.analysis.runs import Training, load_results, read_epochs
-from stages.analysis.tables import accuracy_table, best_run, family_members, summarize, table_text
+from stages.analysis.runs import (
+    Training,
+    accuracy_table,
+    best_run,
+    in_order,
+    load_results,
+    read_epochs,
+    summarize,
+    table_text,
+)
 from stages.analysis.verdicts import judge
 from stages.common import (
     DATA,
@@ -30,17 +37,8 @@ from stages.common import (
 from stages.flops import training_flops
 from stages.params import BASELINES, FAMILIES, Params, load_params
 from stages.report.figures import accuracy_figure, curves_figure, write_png
-from stages.report.page import render_page
-from stages.report.summary import (
-    ACCURACY,
-    PAGE,
-    STUDY,
-    SUMMARY,
-    VERDICTS,
-    accuracy_csv,
-    compared_numbers,
-    summarize_run,
-)
+from stages.report.page import chart_scripts, render_page
+from stages.report.summary import PAGE, STUDY, SUMMARY, VERDICTS, accuracy_csv, read_numbers, summarize_run
 from stages.training.dataset import Dataset, read_dataset
 from stages.training.files import write_json, write_text
 from stages.training.results import HISTORY_COLUMNS, LAYER_COLUMNS
@@ -62,49 +60,57 @@ def set_aside_unlisted(names: set[str]) -> None:
             print(f"aggregate: {folder} is not in params.yaml; moved to {place}", flush=True)
 
 
-def write_metrics(params: Params, trainings: list[Training], dataset: Dataset) -> None:
-    """Write the numbers of the baselines and of the study, and those of them that DVC compares."""
-    summary: dict[str, Any] = {family: {} for family in BASELINES}
+def write_metrics(trainings: list[Training], dataset: Dataset) -> None:
+    """Write the numbers of the baselines and of the study, and those that `dvc metrics` and `dvc exp show` compare.
+
+    The latter are three numbers per baseline and the test accuracy of every other architecture, means over all runs,
+    failed ones included. A number that does not exist is left out.
+    """
+    summary: dict[str, Any] = {}
     study: dict[str, Any] = {family: {} for family in BASELINES}
+    compared: dict[str, Any] = {}
     for described, results in trainings:
         flops = training_flops(described.architecture, dataset.image_shape, dataset.classes)
         numbers = summarize(results, flops)
         if described.is_baseline:
             summary[described.family] = numbers
+            names = ("validation_accuracy", "test_accuracy", "learned")
+            compared[described.name] = {name: numbers[name] for name in names if name in numbers}
         else:
             study.setdefault(described.family, {})[described.key] = numbers
+            compared[described.name] = numbers.get("test_accuracy")
     write_json(SUMMARY, summary)
     write_json(STUDY, study)
-    write_json(ACCURACY, compared_numbers(params, summary, study))
+    write_json(METRICS / "accuracy.json", {name: known for name, known in compared.items() if known is not None})
 
 
 def write_comparison(params: Params, dataset: Dataset, trainings: list[Training]) -> None:
     """Write the steps, the verdicts, the tables and pictures of each family, and the page."""
+    scripts = ThreadPoolExecutor().submit(chart_scripts)
     monitored = "validation" if params.data.validation else "test"
-    members = {family: family_members(family, trainings) for family in FAMILIES}
-    runs = {family: [summarize_runs(one, dataset, params) for one in members[family]] for family in FAMILIES}
+    known = {one.described.name: one for one in trainings}
+    shown = [known[one.name] for one in in_order(params, {name: one.results.parameters for name, one in known.items()})]
+    compared = [summarize_runs(one, dataset, params) for one in shown]
+    runs = {family: [one for one in compared if one.family == family] for family in FAMILIES}
     steps = {family: steps_table(runs[family]) for family in BASELINES}
     verdicts = judge(runs, steps, len(dataset.validation.labels))
     write_json(METRICS / "steps.json", {family: steps_by_label(steps[family]) for family in BASELINES})
     write_json(VERDICTS, {key: verdict._asdict() for key, verdict in verdicts.items()})
 
-    tables: dict[str, list[pd.DataFrame]] = {"accuracy": [], "curves": [], "layers": []}
+    tables = {
+        "accuracy": accuracy_table(shown, is_fashion_mnist(dataset.test)),
+        "curves": read_epochs(shown, HISTORY_COLUMNS),
+        "layers": read_epochs(shown, LAYER_COLUMNS),
+    }
     for family in FAMILIES:
-        accuracy = accuracy_table(members[family], is_fashion_mnist(dataset.test))
-        curves = read_epochs(members[family], HISTORY_COLUMNS)
+        accuracy, curves = (table[table["family"] == family] for table in (tables["accuracy"], tables["curves"]))
         write_text(accuracy_csv(family), table_text(accuracy))
         write_text(PLOTS / f"{family}_curves.csv", table_text(curves))
         write_png(PLOTS / f"{family}_accuracy.png", accuracy_figure(accuracy, family))
         write_png(PLOTS / f"{family}_curves.png", curves_figure(curves, family, dataset, monitored))
-        if members[family]:
-            tables["accuracy"].append(accuracy.assign(family=family))
-            tables["curves"].append(curves.assign(family=family))
-            tables["layers"].append(read_epochs(members[family], LAYER_COLUMNS))
-
-    together = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
-    compared = [architecture for family in FAMILIES for architecture in runs[family]]
     on_record = reference_verdicts(params, verdicts)
-    write_text(PAGE, render_page(params, dataset, compared, verdicts, on_record, together, best_run(trainings)))
+    numbers, best = read_numbers(params), best_run(trainings)
+    write_text(PAGE, render_page(params, dataset, numbers, verdicts, on_record, tables, best, scripts.result()))
 
 
 def main() -> None:
@@ -114,7 +120,7 @@ def main() -> None:
         dataset = read_dataset(DATASET_FILE)
         trainings = [load_results(described, params) for described in params.architectures()]
         set_aside_unlisted({described.name for described, _ in trainings})
-        write_metrics(params, trainings, dataset)
+        write_metrics(trainings, dataset)
         write_comparison(params, dataset, trainings)
         print(f"\n{summarize_run(params)}", flush=True)
 

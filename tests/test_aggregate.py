@@ -75,7 +75,6 @@ def test_baselines_are_in_the_summary_and_all_others_in_the_study_under_their_ke
 @pytest.mark.parametrize(
     ("family", "key", "flops"),
     [
-        ("depth", "1", [2 * 14**2 * 25 * 6, 2 * 8**2 * 25 * 36, 2 * 8**2 * 6 * 84, 2 * 84 * 3]),
         (
             "depth",
             "2",

@@ -1,6 +1,7 @@
 """What the statistics need of an architecture's runs, and the steps from one architecture of a family to the next."""
 
 import math
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -51,10 +52,11 @@ def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Comp
     """Collect what the statistics need of one architecture. Raises InputError if its predictions cannot be read."""
     described, results = training
     runs = list(results.seeds.values())
-    first = next((seed for seed, run in results.seeds.items() if run.learned), None)
+    learned = [run for run in runs if run.learned]
+    first = next((int(seed) for seed, run in results.seeds.items() if run.learned), None)
     correct = None
     if first is not None:
-        correct = read_predictions(described.name, int(first)).argmax(axis=1) == dataset.indexed(dataset.test).labels
+        correct = read_predictions(described.name, first).argmax(axis=1) == dataset.indexed(dataset.test).labels
     return Compared(
         name=described.name,
         label=described.label,
@@ -62,13 +64,17 @@ def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Comp
         parameters=results.parameters,
         training_flops=training_flops(described.architecture, dataset.image_shape, dataset.classes),
         runs=len(runs),
-        learned=sum(run.learned for run in runs),
-        accuracies=[run.test_accuracy for run in runs if run.learned and run.test_accuracy is not None],
-        overall=[run.test_accuracy for run in runs if run.test_accuracy is not None],
-        validation=[run.validation_accuracy for run in runs if run.validation_accuracy is not None],
+        learned=len(learned),
+        accuracies=_known(run.test_accuracy for run in learned),
+        overall=_known(run.test_accuracy for run in runs),
+        validation=_known(run.validation_accuracy for run in runs),
         correct=correct,
         notebooks_kind=is_of_the_notebooks_kind(described.architecture, params.settings(described), params.train),
     )
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
 
 
 P_VALUES = ["p", "mcnemar_p", "equivalence_p"]
@@ -95,28 +101,26 @@ def steps_table(compared: list[Compared]) -> pd.DataFrame:
 
 def _step(before: Compared, after: Compared) -> dict[str, Any]:
     welch = difference(before.accuracies, after.accuracies)
-    both = before.correct is not None and after.correct is not None
-    return {
+    numbers = {
+        **(welch._asdict() if welch else {}),
         "from": before.name,
         "to": after.name,
         "from_label": before.label,
         "to_label": after.label,
         "difference": mean(after.accuracies) - mean(before.accuracies),
-        "low": welch.low if welch else np.nan,
-        "high": welch.high if welch else np.nan,
-        "p": welch.p if welch else np.nan,
         "superiority": superiority(before.accuracies, after.accuracies),
         "equivalence_p": equivalence(before.accuracies, after.accuracies, MARGIN),
-        "mcnemar_p": mcnemar(before.correct, after.correct) if both else np.nan,  # type: ignore[arg-type]
     }
+    if before.correct is not None and after.correct is not None:
+        numbers["mcnemar_p"] = mcnemar(before.correct, after.correct)
+    return numbers
 
 
-def steps_by_label(steps: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def steps_by_label(steps: pd.DataFrame) -> dict[str, Any]:
     """Return each step's numbers under "FROM to TO", the labels of its sides, without numbers that do not exist."""
-    keys = steps["from_label"] + " to " + steps["to_label"]
     numbers = steps.drop(columns=["from", "to", "from_label", "to_label"])
-    rows = (row.dropna() for _, row in numbers.iterrows())
-    return {key: {str(name): value for name, value in row.items()} for key, row in zip(keys, rows, strict=True)}
+    numbers.index = pd.Index(steps["from_label"] + " to " + steps["to_label"])
+    return {str(key): row.dropna().to_dict() for key, row in numbers.iterrows()}
 
 
 class Contrast(NamedTuple):

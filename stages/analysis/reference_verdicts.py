@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.analysis.tables import in_order
 from stages.analysis.verdicts import OPEN, Verdict
 from stages.common import InputError
 from stages.params import FAMILIES, Family, Params, read_params
-from stages.training.architecture import OVERRIDES, Architecture
+from stages.training.architecture import OVERRIDES
 
 RECORD = Path("records/study")
 PARAMS, VERDICTS = RECORD / "params.yaml", RECORD / "metrics/verdicts.json"
@@ -64,10 +63,10 @@ def _protocol(params: Params) -> tuple[Any, ...]:
     return params.data, params.train.model_copy(update={"seeds": [], "threads": 0})
 
 
-def _architectures(family: Family, params: Params) -> list[tuple[Architecture, dict[str, float]]]:
-    """Return a family's architectures, each with the settings that it may override, in any fixed order."""
-    trained = [
-        (described.architecture, params.settings(described).model_dump(include=set(OVERRIDES)))
-        for described in in_order(family, params.architectures())
-    ]
-    return sorted(trained, key=repr)
+def _architectures(family: Family, params: Params) -> set[str]:
+    """Return a family's architectures, each with the settings that it may override."""
+    return {
+        f"{one.architecture} {params.settings(one).model_dump(include=set(OVERRIDES))}"
+        for one in params.architectures()
+        if one.family == family
+    }

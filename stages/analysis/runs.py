@@ -1,15 +1,22 @@
-"""Read what trainings left in data/models/NAME, and check it against params.yaml."""
+"""Read what trainings left in data/models/NAME, check it against params.yaml, and collect the numbers that are shown.
+
+In memory an architecture is identified by its `name`, the folder below data/models; files have its label alone.
+"""
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from stages.common import MODELS, InputError
-from stages.params import Params, StudyArchitecture
-from stages.training.files import read_npz
+from stages.analysis.reference import reference_accuracy
+from stages.analysis.statistics import deviation, mean_interval, proportion_interval
+from stages.common import MODELS, InputError, problems
+from stages.params import FAMILIES, Params, StudyArchitecture
+from stages.training.files import FRACTIONS, read_npz
 from stages.training.results import HISTORY, LAYERS, PREDICTIONS, RESULTS, Results
 
 
@@ -22,65 +29,160 @@ class Training(NamedTuple):
 
 def load_results(described: StudyArchitecture, params: Params) -> Training:
     """Read the results. Raises InputError if they are missing, damaged, of another architecture or of other seeds."""
-    folder, results = MODELS / described.name, read_results(described.name)
-    expected, seeds = described.architecture, [str(seed) for seed in params.train.seeds]
-    if results.architecture != expected:
-        raise InputError(f"{folder}: expected results of {expected}, got {results.architecture}. Run `dvc repro`.")
-    if list(results.seeds) != seeds:
-        got = ", ".join(results.seeds)
-        raise InputError(f"{folder}: expected results of seeds {', '.join(seeds)}, got {got}. Run `dvc repro`.")
+    path = MODELS / described.name / RESULTS
+    try:
+        results = Results.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise _refusal(path, problems(error)[:-1]) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise _refusal(path, error) from None
+    seeds = [str(seed) for seed in params.train.seeds]
+    for expected, got in ((described.architecture, results.architecture), (seeds, list(results.seeds))):
+        if got != expected:
+            raise InputError(f"{path}: expected results of {expected}, got {got}. Run `dvc repro`.")
     return Training(described, results)
 
 
-def read_results(name: str) -> Results:
-    """Read a training's results.json. Raises InputError, with the command that helps, if it is missing or damaged."""
-    path = MODELS / name / RESULTS
-    try:
-        return Results.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise InputError(f"{path}: missing. {_repair(name)}") from None
-    except ValidationError as error:
-        key = ".".join(map(str, error.errors()[0]["loc"])) or "the file"
-        raise InputError(f"{path}: {key}: {error.errors()[0]['msg']}. {_repair(name)}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON ({error}). {_repair(name)}") from None
-
-
 def read_epochs(trainings: list[Training], columns: list[str]) -> pd.DataFrame:
-    """Read the epochs of all trainings, columns `name`, `architecture` (the label) and `columns`.
+    """Read the epochs of one training or more, columns `name`, `family`, `architecture` (the label) and `columns`.
 
-    `columns` are HISTORY_COLUMNS, or LAYER_COLUMNS for what happened inside the layers. Raises InputError as
-    `read_results` does.
+    `columns` are HISTORY_COLUMNS, or LAYER_COLUMNS for what happened inside the layers. Raises InputError if a table is
+    missing or damaged.
     """
-    tables = [pd.DataFrame(columns=["name", "architecture", *columns])]
-    if trainings:
-        tables = [_read_table(described, columns) for described, _ in trainings]
-    return pd.concat(tables, ignore_index=True)
-
-
-def _read_table(described: StudyArchitecture, columns: list[str]) -> pd.DataFrame:
-    path = MODELS / described.name / (LAYERS if "layer" in columns else HISTORY)
-    try:
-        table = pd.read_csv(path)[columns].astype({"seed": int, "epoch": int})
-    except FileNotFoundError:
-        raise InputError(f"{path}: missing. {_repair(described.name)}") from None
-    except (ValueError, KeyError) as error:
-        expected = f"expected a table of {', '.join(columns)}"
-        raise InputError(f"{path}: {expected}: {error}. {_repair(described.name)}") from None
-    table.insert(0, "name", described.name)
-    table.insert(1, "architecture", described.label)
-    return table
+    tables = []
+    for described, _ in trainings:
+        path = MODELS / described.name / (LAYERS if "layer" in columns else HISTORY)
+        try:
+            table = pd.read_csv(path)[columns].astype({"seed": int, "epoch": int})
+        except (OSError, ValueError, KeyError) as error:
+            raise _refusal(path, error) from None
+        tables.append(table.assign(name=described.name, family=described.family, architecture=described.label))
+    return pd.concat(tables, ignore_index=True)[["name", "family", "architecture", *columns]]
 
 
 def read_predictions(name: str, seed: int) -> np.ndarray:
-    """Read class probabilities of the test images, float32 `[N, classes]`. Raises InputError as `read_results` does."""
+    """Read class probabilities of the test images, float32 `[N, classes]`. Raises InputError if it cannot."""
     path = MODELS / name / PREDICTIONS
-    arrays = read_npz(path, _repair(name))
+    arrays = read_npz(path, _repair(path))
     if f"seed-{seed}" not in arrays:
-        raise InputError(f"{path}: expected seed-{seed}, got {', '.join(arrays) or 'nothing'}. {_repair(name)}")
+        raise _refusal(path, f"expected seed-{seed}, got {', '.join(arrays) or 'nothing'}")
     return arrays[f"seed-{seed}"]
 
 
-def _repair(name: str) -> str:
-    folder = MODELS / name
-    return f"Run `dvc checkout --force {folder}`, or `rm -r {folder}` and `dvc repro`."
+def _refusal(path: Path, reason: object) -> InputError:
+    missing = isinstance(reason, FileNotFoundError)
+    return InputError(f"{path}: {'missing' if missing else ' '.join(str(reason).split())}. {_repair(path)}")
+
+
+def _repair(path: Path) -> str:
+    return f"Run `dvc checkout --force {path.parent}`, or `rm -r {path.parent}` and `dvc repro`."
+
+
+MEANS = [
+    "test_accuracy",
+    "test_accuracy_learned",
+    "test_loss",
+    "test_loss_learned",
+    "validation_accuracy",
+    "validation_loss",
+    "epochs_to_learn",
+]
+
+
+def summarize(results: Results, flops: int) -> dict[str, float]:
+    """Return the numbers of one architecture: accuracies as fractions, losses in nats, `flops` per image and step.
+
+    `test_accuracy` is the mean over all runs, `test_accuracy_learned` over those that learned. A run that diverged has
+    no accuracy and is counted in `diverged`. A number that does not exist is left out: a mean over no run, a standard
+    deviation or 95 % interval (`_low`, `_high`) of one run.
+    """
+    seeds = pd.DataFrame([result.model_dump() for result in results.seeds.values()]).astype(float)
+    learned = seeds[seeds["learned"] == 1].add_suffix("_learned")
+    fraction = proportion_interval(len(learned), len(seeds))
+    numbers = {
+        "parameters": results.parameters,
+        "training_flops": flops,
+        "seeds": len(seeds),
+        "learned": len(learned),
+        "learned_fraction_low": fraction.low,
+        "learned_fraction_high": fraction.high,
+        "diverged": int(seeds["diverged_epoch"].count()),
+        **seeds.join(learned)[MEANS].mean().dropna(),
+    }
+    for name in ("test_accuracy_learned", "test_loss_learned"):
+        values = list(learned[name].dropna())
+        if interval := mean_interval(values):
+            numbers[f"{name}_deviation"] = deviation(values)
+            numbers |= {f"{name}_{end}": value for end, value in interval._asdict().items()}
+    return numbers
+
+
+class BestRun(NamedTuple):
+    """The run whose errors the page shows."""
+
+    label: str
+    seed: int
+    probabilities: np.ndarray  # of the test images, float32 `[N, classes]`
+
+
+def best_run(trainings: list[Training]) -> BestRun | None:
+    """Return the run of highest validation accuracy, or test accuracy if no images are held out; None if none learned.
+
+    The first of equals. Raises InputError if its predictions cannot be read.
+    """
+    runs = [
+        (run.test_accuracy if run.validation_accuracy is None else run.validation_accuracy, described, int(seed))
+        for described, results in trainings
+        for seed, run in results.seeds.items()
+        if run.learned and run.test_accuracy is not None
+    ]
+    if not runs:
+        return None
+    _, described, seed = max(runs, key=lambda run: run[0] or 0)
+    return BestRun(described.label, seed, read_predictions(described.name, seed))
+
+
+ACCURACY_COLUMNS = ["name", "family", "architecture", "parameters", "seed", "test_accuracy", "learned", "reference"]
+
+
+def accuracy_table(trainings: list[Training], fashion_mnist: bool) -> pd.DataFrame:
+    """Return one row per run, columns ACCURACY_COLUMNS; accuracies are fractions.
+
+    `reference` is the notebook's accuracy; NaN if it had no such architecture, or the data are not Fashion-MNIST.
+    """
+    rows = [
+        (
+            described.name,
+            described.family,
+            described.label,
+            results.parameters,
+            int(seed),
+            run.test_accuracy,
+            run.learned,
+            reference_accuracy(described.architecture) if fashion_mnist else None,
+        )
+        for described, results in trainings
+        for seed, run in results.seeds.items()
+    ]
+    return pd.DataFrame(rows, columns=ACCURACY_COLUMNS).astype({"test_accuracy": float, "reference": float})
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """Return the table as CSV with rounded fractions, without `name` and `family`."""
+    return table.drop(columns=["name", "family"]).to_csv(index=False, float_format=FRACTIONS, lineterminator="\n")
+
+
+def in_order(params: Params, parameters: Mapping[str, int]) -> list[StudyArchitecture]:
+    """Return the architectures that are shown: family by family, by blocks and filters, custom ones by parameters.
+
+    A baseline is shown only if the study lacks it. `parameters` are those of the models, by `name`.
+    """
+    study = params.study_architectures()
+    known = [(one.family, one.architecture) for one in study]
+    shown = study + [one for one in params.baselines() if (one.family, one.architecture) not in known]
+
+    def place(one: StudyArchitecture) -> tuple[int, ...]:
+        size = parameters[one.name] if one.family == "custom" else 0
+        return FAMILIES.index(one.family), size, one.architecture.blocks, sum(one.architecture.filters)
+
+    return sorted(shown, key=place)

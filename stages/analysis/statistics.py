@@ -1,18 +1,16 @@
-"""Statistics of a few seeds: intervals at LEVEL, and tests that a p-value below SIGNIFICANT decides.
+"""Statistics of a few seeds: 95 % intervals, and tests that a p-value below SIGNIFICANT decides.
 
 Values are test accuracies as fractions, one per seed. Too few values give None.
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import bdtr, betaincinv, stdtr, stdtrit  # scipy.stats takes a second to import
 
 SIGNIFICANT = 0.05
-LEVEL = 1 - SIGNIFICANT
 MOST_SEEDS = 1000  # that `seeds_to_settle` counts up to
 
 
@@ -32,8 +30,10 @@ class Difference(NamedTuple):
 
 def proportion_interval(successes: int, trials: int) -> Interval:
     """Return the exact interval of the probability behind `successes` of `trials` (Clopper and Pearson, 1934)."""
-    interval = stats.binomtest(successes, trials).proportion_ci(LEVEL, method="exact")
-    return Interval(float(interval.low), float(interval.high))
+    failures, tail = trials - successes, SIGNIFICANT / 2
+    low = betaincinv(successes, failures + 1, tail) if successes else 0
+    high = betaincinv(successes + 1, failures, 1 - tail) if failures else 1
+    return Interval(float(low), float(high))
 
 
 def deviation(values: Sequence[float]) -> float | None:
@@ -47,7 +47,7 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     if spread is None:
         return None
     mean = float(np.mean(values))
-    half = _t_quantile(len(values) - 1) * spread / math.sqrt(len(values))
+    half = float(_t_quantile(len(values) - 1)) * spread / math.sqrt(len(values))
     return Interval(mean - half, mean + half)
 
 
@@ -56,12 +56,12 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference | 
 
     None if a side has fewer than two values, or if neither side has values that differ: the spread is unknown then.
     """
-    if not _spread_is_known(first, second):
+    if not (welch := _welch(first, second)):
         return None
-    result = _welch(first, second, "two-sided")
-    interval = result.confidence_interval(LEVEL)
-    estimate = float(np.mean(second) - np.mean(first))
-    return Difference(estimate, float(interval.low), float(interval.high), float(result.pvalue))
+    estimate, error, freedom = welch
+    half = float(_t_quantile(freedom)) * error
+    p = 2 * stdtr(freedom, -abs(estimate) / error)
+    return Difference(estimate, estimate - half, estimate + half, float(p))
 
 
 def equivalence(first: Sequence[float], second: Sequence[float], margin: float) -> float | None:
@@ -70,21 +70,25 @@ def equivalence(first: Sequence[float], second: Sequence[float], margin: float) 
     The greater of two one-sided tests, of the mean of the second against either end (Schuirmann, 1987). None if
     `difference` is.
     """
-    if not _spread_is_known(first, second):
+    if not (welch := _welch(first, second)):
         return None
-    above_low = _welch(np.subtract(first, margin), second, "greater")
-    below_high = _welch(np.add(first, margin), second, "less")
-    return float(max(above_low.pvalue, below_high.pvalue))
+    estimate, error, freedom = welch
+    return float(stdtr(freedom, (abs(estimate) - margin) / error))
 
 
-def _spread_is_known(first: Sequence[float], second: Sequence[float]) -> bool:
-    return min(len(first), len(second)) >= 2 and bool(np.ptp(first) or np.ptp(second))
+def _welch(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float] | None:
+    """Return the difference of the means, its standard error and degrees of freedom; None as in `difference`."""
+    if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
+        return None
+    variances = [np.var(side, ddof=1) for side in (first, second)]
+    error, freedom = _error_and_freedom(variances, [len(first), len(second)])
+    return float(np.mean(second) - np.mean(first)), float(error), float(freedom)
 
 
-def _welch(first: Sequence[float] | np.ndarray, second: Sequence[float], alternative: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Precision loss")  # one side may be constant: failed runs are at 10 %
-        return stats.ttest_ind(second, first, equal_var=False, alternative=alternative)
+def _error_and_freedom(variances: Sequence[Any], counts: Sequence[Any]) -> tuple[Any, Any]:
+    of_means = [variance / count for variance, count in zip(variances, counts, strict=True)]
+    parts = [variance**2 / (count - 1) for variance, count in zip(of_means, counts, strict=True)]
+    return np.sqrt(sum(of_means)), sum(of_means) ** 2 / sum(parts)
 
 
 def superiority(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -94,7 +98,7 @@ def superiority(first: Sequence[float], second: Sequence[float]) -> float | None
     """
     if not len(first) or not len(second):
         return None
-    return float(stats.mannwhitneyu(second, first).statistic) / (len(first) * len(second))
+    return float(np.mean(1 + np.sign(np.subtract.outer(second, first)))) / 2
 
 
 def mcnemar(first_correct: np.ndarray, second_correct: np.ndarray) -> float:
@@ -102,26 +106,25 @@ def mcnemar(first_correct: np.ndarray, second_correct: np.ndarray) -> float:
 
     Exact: of the n images that one model alone gets right, the first's number is binomial with probability 1/2.
     """
-    first_alone = int(np.sum(first_correct & ~second_correct))
-    second_alone = int(np.sum(~first_correct & second_correct))
-    if first_alone + second_alone == 0:
-        return 1.0
-    return float(stats.binomtest(first_alone, first_alone + second_alone).pvalue)
+    alone = int(np.sum(first_correct & ~second_correct)), int(np.sum(~first_correct & second_correct))
+    return min(1.0, 2 * float(bdtr(min(alone), sum(alone), 0.5)))
 
 
 def same_learned_fraction(first: tuple[int, int], second: tuple[int, int]) -> float:
-    """Return the p-value of two (learned, runs) having one probability of learning (Fisher, 1922, exact)."""
-    table = [[learned, runs - learned] for learned, runs in (first, second)]
-    return float(stats.fisher_exact(table).pvalue)
+    """Return the p-value of two (learned, runs) having one probability of learning (Fisher, 1922, exact).
+
+    Of all ways to distribute the runs that learned over both sides: the fraction of divisions no likelier than this.
+    """
+    (learned, runs), (others, more) = first, second
+    ways = [math.comb(runs, k) * math.comb(more, learned + others - k) for k in range(learned + others + 1)]
+    return sum(number for number in ways if number <= ways[learned]) / math.comb(runs + more, learned + others)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return the p-values of a family of tests, in the given order, corrected for their number (Holm, 1979)."""
-    order = sorted(range(len(p_values)), key=lambda k: p_values[k])
-    corrected, highest = [0.0] * len(p_values), 0.0
-    for rank, k in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[k]))
-        corrected[k] = highest
+    order = np.argsort(p_values, kind="stable")
+    scaled = np.arange(len(order), 0, -1) * np.asarray(p_values, dtype=float)[order]
+    corrected: list[float] = np.maximum.accumulate(np.minimum(1, scaled))[np.argsort(order)].tolist()
     return corrected
 
 
@@ -130,13 +133,11 @@ def seeds_to_settle(effect: float, first_deviation: float, second_deviation: flo
 
     The standard deviations are assumed to stay. None if MOST_SEEDS are not enough.
     """
-    for count in range(2, MOST_SEEDS + 1):
-        variances = first_deviation**2 / count, second_deviation**2 / count
-        freedom = sum(variances) ** 2 * (count - 1) / (variances[0] ** 2 + variances[1] ** 2)
-        if _t_quantile(freedom) * math.sqrt(sum(variances)) <= abs(effect):
-            return count
-    return None
+    counts = np.arange(2, MOST_SEEDS + 1)
+    error, freedom = _error_and_freedom([first_deviation**2, second_deviation**2], [counts, counts])
+    enough = counts[_t_quantile(freedom) * error <= abs(effect)]
+    return int(enough[0]) if len(enough) else None
 
 
-def _t_quantile(freedom: float) -> float:
-    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+def _t_quantile(freedom: Any) -> Any:
+    return stdtrit(freedom, 1 - SIGNIFICANT / 2)

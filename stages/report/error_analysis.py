@@ -33,12 +33,11 @@ def confused_pairs(probabilities: np.ndarray, test: Split, names: list[str]) -> 
 
     Labels of `test` are indices of classes, the columns of `probabilities` `[N, classes]` and of `names`.
     """
-    predicted = probabilities.argmax(axis=1)
-    table = pd.DataFrame({"truth": test.labels, "predicted": predicted})
+    classes = np.array(names)
+    table = pd.DataFrame({"truth": classes[test.labels], "predicted": classes[probabilities.argmax(axis=1)]})
     counts = table[table["truth"] != table["predicted"]].value_counts(sort=False).reset_index(name="images")
     counts["fraction"] = counts["images"] / counts["truth"].map(table["truth"].value_counts())
-    worst = counts.sort_values(["images", "fraction"], ascending=False, kind="stable").head(PAIRS_SHOWN)
-    return worst.assign(**{side: [names[k] for k in worst[side]] for side in ("truth", "predicted")})
+    return counts.sort_values(["images", "fraction"], ascending=False, kind="stable").head(PAIRS_SHOWN)
 
 
 def confident_errors(probabilities: np.ndarray, test: Split, names: list[str]) -> list[dict[str, Any]]:
@@ -54,8 +53,8 @@ def confident_errors(probabilities: np.ndarray, test: Split, names: list[str]) -
             "png": _png(test.images[k]),
             "truth": names[test.labels[k]],
             "predicted": names[predicted[k]],
-            "probability": float(surest[k]),
-            "number": int(k),
+            "probability": surest[k],
+            "number": k,
         }
         for k in worst
     ]

@@ -56,15 +56,16 @@ def accuracy_figure(table: pd.DataFrame, family: Family) -> Figure:
     """
     if table.empty:
         return _empty_figure()
+    groups = table.groupby("name", sort=False)["seed"]
+    seeds, number = groups.transform("size"), groups.cumcount()
+    places = groups.ngroup() + (number - (seeds - 1) / 2) * (0.5 / seeds).clip(upper=0.08)  # seeds side by side
     architectures = table.drop_duplicates("name").reset_index(drop=True)
-    places = table["name"].map(dict(zip(architectures["name"], architectures.index, strict=True)))
-    places += _side_by_side(table)
     percent, reference = 100 * table["test_accuracy"], 100 * architectures["reference"].dropna()
     learned, diverged = table["learned"], percent.isna()
     learnt = percent[learned]
     broken = bool(len(learnt)) and min([learnt.min(), *percent.fillna(0), *reference]) < learnt.min() - 10
-    kinds: list[tuple[pd.Series, pd.Series, dict[str, Any], str]] = [
-        (reference.index.to_series(), reference, {"marker": "_", "ms": 34, "mew": 2, "color": REFERENCE},
+    kinds: list[tuple[Any, pd.Series, dict[str, Any], str]] = [
+        (reference.index, reference, {"marker": "_", "ms": 34, "mew": 2, "color": REFERENCE},
          "the notebook's single run"),
         (places[learned], learnt, {"marker": "o", "color": LEARNED}, "one seed"),
         (places[~learned & ~diverged], percent[~learned & ~diverged], {"marker": "X", "ms": 9, "color": FAILED},
@@ -142,13 +143,6 @@ def _empty_figure() -> Figure:
     figure = Figure(figsize=(7, 1))
     figure.text(0.5, 0.5, NOTHING, ha="center", va="center")
     return figure
-
-
-def _side_by_side(table: pd.DataFrame) -> pd.Series:
-    """Return an offset per row, so that the seeds of one architecture do not hide one another."""
-    groups = table.groupby("name")["seed"]
-    count, number = groups.transform("size"), groups.cumcount()
-    return (number - (count - 1) / 2) * (0.5 / count).clip(upper=0.08)
 
 
 @own_style()

@@ -1,18 +1,12 @@
-"""Neighbours compared, number by number, and the record judged again."""
+"""Neighbours compared, number by number."""
 
-import json
-import warnings
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from stages.analysis.comparisons import Compared, mean, steps_by_label, steps_table
-from stages.analysis.verdicts import judge
-from stages.params import BASELINES, Family
+from stages.analysis.comparisons import steps_by_label, steps_table
 from tests.analysis.made_up import around, runs
-from tests.conftest import ROOT
 
 
 def right(*images: int) -> np.ndarray:
@@ -80,50 +74,3 @@ def test_steps_that_cannot_be_compared_do_not_count_in_the_correction() -> None:
     later = steps_table([runs("a", [0.9]), runs("b", around(0.88)), runs("c", around(0.8835))])
     assert later["p_holm"].iloc[1] == pytest.approx(later["p"].iloc[1])
     assert list(later["direction"]) == ["open", "up"]
-
-
-def test_mean_of_nothing_is_nan_and_no_warning() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert np.isnan(mean([]))
-    assert mean([1, 2]) == 1.5
-
-
-def recorded(family: Family) -> list[Compared]:
-    """Return the runs of records/study; which images are classified correctly is not on record and decides nothing."""
-    place = ROOT / "records/study"
-    accuracy, curves = (pd.read_csv(place / f"plots/{family}_{table}.csv") for table in ("accuracy", "curves"))
-    numbers = json.loads((place / "metrics/study.json").read_text())[family]
-    accuracy = accuracy.rename(columns={"started": "learned"})  # the record is older than the word
-    members = []
-    for (label, group), (key, known) in zip(accuracy.groupby("architecture", sort=False), numbers.items(), strict=True):
-        last = curves[curves["architecture"] == label].groupby("seed")["val_accuracy"].last()
-        members.append(
-            Compared(
-                name=key,
-                label=str(label),
-                family=family,
-                parameters=known["parameters"],
-                training_flops=known["training_flops"],
-                runs=len(group),
-                learned=int(group["learned"].sum()),
-                accuracies=list(group[group["learned"]]["test_accuracy"]),
-                overall=list(group["test_accuracy"]),
-                validation=list(last),
-                correct=None,
-                notebooks_kind=True,
-            )
-        )
-    return members
-
-
-def test_rules_give_the_record_s_verdicts_and_its_directions() -> None:
-    families: dict[Family, list[Compared]] = {family: recorded(family) for family in BASELINES}
-    steps = {family: steps_table(members) for family, members in families.items()}
-    known = json.loads((ROOT / "records/study/metrics/verdicts.json").read_text())
-    said = {claim: verdict.verdict for claim, verdict in judge(families | {"custom": []}, steps, 5000).items()}
-    assert said | {claim: entry["verdict"] for claim, entry in known.items()} == said
-    in_record = json.loads((ROOT / "records/study/metrics/steps.json").read_text())
-    for family in BASELINES:
-        directions = [entry["direction"] for entry in in_record[family].values()]
-        assert list(steps[family]["direction"]) == directions

@@ -1,11 +1,9 @@
-"""The statistics: against published worked examples, and by simulation."""
+"""The statistics, against published worked examples."""
 
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stages.analysis.statistics import (
     difference,
@@ -89,14 +87,6 @@ def test_holm_is_that_of_a_worked_example() -> None:
     assert holm([]) == []
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_holm_keeps_the_order_and_never_lowers_a_p_value(p_values: list[float]) -> None:
-    corrected = holm(p_values)
-    assert all(p <= c <= 1 for p, c in zip(p_values, corrected, strict=True))
-    by_p = sorted(range(len(p_values)), key=lambda k: p_values[k])
-    assert [corrected[k] for k in by_p] == sorted(corrected)
-
-
 @pytest.mark.parametrize(
     ("effect", "deviations", "count"),
     [
@@ -123,22 +113,6 @@ def test_side_that_is_constant_is_compared_without_a_warning() -> None:
     assert between.estimate == pytest.approx(0.8)
 
 
-@pytest.mark.parametrize("seeds", [2, 5, 20])
-def test_intervals_of_means_and_differences_cover_the_truth_as_often_as_they_say(seeds: int) -> None:
-    rng = np.random.default_rng(2)
-    means = differences = 0
-    draws = 1000
-    for _ in range(draws):
-        first, second = list(rng.normal(0.90, 0.004, seeds)), list(rng.normal(0.89, 0.012, seeds))
-        interval, between = mean_interval(first), difference(first, second)
-        assert interval is not None
-        assert between is not None
-        means += interval.low <= 0.90 <= interval.high
-        differences += between.low <= -0.01 <= between.high
-    assert 0.93 <= means / draws <= 0.97
-    assert 0.93 <= differences / draws <= 0.985  # Welch's is a little wide for two values a side
-
-
 def moments(mean: float, deviation: float, count: int) -> list[float]:
     """Values of just that mean and standard deviation."""
     values = np.random.default_rng(0).standard_normal(count)
@@ -160,13 +134,3 @@ def test_equivalence_needs_two_values_a_side_and_some_spread() -> None:
     one_side = equivalence([0.9, 0.9], [0.9, 0.901], 0.01)
     assert one_side is not None
     assert one_side < 0.05
-
-
-def test_means_that_are_the_margin_apart_are_called_equivalent_as_seldom_as_it_says() -> None:
-    rng = np.random.default_rng(3)
-    draws = 1000
-    wrong = 0
-    for _ in range(draws):
-        first, second = list(rng.normal(0.900, 0.002, 5)), list(rng.normal(0.905, 0.003, 5))
-        wrong += (equivalence(first, second, margin=0.005) or 0) < 0.05
-    assert 0.03 <= wrong / draws <= 0.06
