@@ -223,6 +223,12 @@ class Params(Section):
         for key, custom in self.study.custom.items():
             if key in self.study.width:
                 raise refusal(("study", "custom", key), custom.filters, "a name that study.width does not have")
+        names: dict[str, str] = {}
+        for one in self.study_architectures():
+            training = f"{one.family} {one.architecture.model_dump_json()} {self.settings(one).model_dump_json()}"
+            if (known := names.setdefault(training, one.key)) != one.key:
+                rule = f"an architecture other than study.{one.family}.{known}"
+                raise refusal(("study", one.family, one.key), one.architecture.filters, rule)
         return self
 
     def settings(self, one: StudyArchitecture) -> Train:

@@ -124,6 +124,8 @@ def test_a_wrong_value_is_refused_by_its_key(key: str, value: Any) -> None:
         ({"study__width": {"c": [2, 4, 4, 4]}}, "study.width.c: expected two numbers, got [2, 4, 4, 4]."),
         ({"study__custom": {"w2-4": MINE}},
          "study.custom.w2-4: expected a name that study.width does not have, got [4, 8]."),
+        ({"study__width": {"same": [2, 4]}},
+         "study.width.same: expected an architecture other than study.width.w2-4, got [2, 4]."),
         ({"study__custom": {"mine": MINE | {"ema_momentum": 1}}},
          "study.custom.mine.ema_momentum: expected less than 1, got 1."),
         ({"search__budgets": {"depth-3": 1000}},
