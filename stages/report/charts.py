@@ -71,7 +71,7 @@ def cost_chart(costs: pd.DataFrame, cost: str, title: str) -> alt.LayerChart:
     """
     table = costs[["architecture", cost]].join(100 * costs["validation_accuracy"])
     front = [rank == 0 for rank in ranks(list(zip(table[cost], table["validation_accuracy"], strict=True)))]
-    x = alt.X(f"{cost}:Q").title(title).scale(type="log", nice=False, padding=20).axis(format="~s", tickCount=5)
+    x = alt.X(f"{cost}:Q").title(title).scale(type="log", nice=False, padding=20).axis(format="~s", tickCount=3)
     scale = _scale(table["validation_accuracy"])
     y = alt.Y("validation_accuracy:Q").title("validation accuracy, %").scale(scale)
     points = alt.Chart(table).mark_point(filled=True, size=90, opacity=1)
