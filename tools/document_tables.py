@@ -16,6 +16,7 @@ import pandas as pd
 from stages.analysis.reference import reference_accuracy
 from stages.common import reported_in_one_line
 from stages.params import StudyArchitecture, load_params
+from stages.report.summary import summarize_run
 from stages.training.files import write_text
 
 TABLE = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
@@ -86,6 +87,7 @@ def benchmark(record: str) -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "summary": lambda: f"```\n{summarize_run(load_params())}\n```",
     "study": lambda: nine(study, "records/study"),
     "protocols": lambda: nine(protocols, ".", "records/notebook", "records/study"),
     "adopted": lambda: custom("records/adopted"),
