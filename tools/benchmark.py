@@ -182,10 +182,7 @@ def machine() -> dict[str, str]:
         "processor": f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, {cpu_kind()}",
         "system": platform.platform(),
         "python": platform.python_version(),
-        **{
-            name: version(name) if find_spec(name) else "not installed"
-            for name in ("tensorflow", "keras", "numpy", "torch")
-        },
+        **{name: version(name) if find_spec(name) else "not installed" for name in PACKAGES},
         "revision": git("describe", "--always").strip() + suffix,
     }
 
@@ -206,11 +203,8 @@ def main() -> None:
         ways = [way for way in WAYS if way != "PyTorch" or find_spec("torch")]
         times = [measure(known[n], dataset, ROUNDS, params.settings(known[n]), ways) for n in options.names]
         facts["epoch"] = f"{len(dataset.train.labels):,} images and an evaluation of {len(test.labels):,}"
-        print(
-            summarize(pd.concat(times, ignore_index=True)),
-            *(f"- {key}: {value}" for key, value in facts.items()),
-            sep="\n",
-        )
+        lines = (f"- {key}: {value}" for key, value in facts.items())
+        print(summarize(pd.concat(times, ignore_index=True)), "", *lines, sep="\n")
 
 
 if __name__ == "__main__":
