@@ -28,7 +28,7 @@ def add(path: Path, line: str, chapter: str, language: str) -> None:
 
 
 def test_way_to_a_parameter_is_checked_and_known_to_dvc(project: Path) -> None:
-    add(project / "params.yaml", "\ntrain:\n", "A parameter", "yaml")
+    add(project / "params.yaml", "\n  epochs: 20\n", "A parameter", "yaml")
     assert "train.label_smoothing: unknown key" in run("python", "-m", "stages.params", cwd=project, status=1)
     line = "    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(no_repeats)]\n"
     add(project / "stages/training/architecture.py", line, "A parameter", "python")

@@ -176,6 +176,7 @@ def machine() -> dict[str, str]:
     """Return processor, system, versions and commit of a measurement. Raises InputError without a commit."""
     cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     model = re.search(r"^model name\s*: (.*)$", cpuinfo, flags=re.MULTILINE)
+    revision = git("describe", "--always").strip()
     changed = git("diff", "--name-only", "--relative", "HEAD", "--", ".", *(f":!{path}" for path in RESULTS))
     suffix = {"": "", f"{PARAMS_FILE}\n": f", with another {PARAMS_FILE}"}.get(changed, "-dirty")
     return {
@@ -183,7 +184,7 @@ def machine() -> dict[str, str]:
         "system": platform.platform(),
         "python": platform.python_version(),
         **{name: version(name) if find_spec(name) else "not installed" for name in PACKAGES},
-        "revision": git("describe", "--always").strip() + suffix,
+        "revision": revision + suffix,
     }
 
 

@@ -18,7 +18,7 @@ from stages.common import InputError, reported_in_one_line
 from stages.jobs import Job, Trainings, usable_cores
 from stages.params import Params, load_params
 from stages.runner import JobFailedError, Runner, ended_by_exception, local_slots, tell
-from tools.pipeline import stages_to_run
+from tools.pipeline import opened, stages_to_run
 
 
 def study_jobs(params: Params, stages: Collection[str]) -> list[Job]:
@@ -49,7 +49,9 @@ def missing_jobs(params: Params) -> list[Job]:
 
     Exits as `dvc repro prepare` does if that fails.
     """
-    if status := run_dvc("repro", "--quiet", "prepare"):
+    with opened():  # if DVC cannot read the project, this says so in one line
+        pass
+    if status := run_dvc("repro", "prepare"):
         sys.exit(status)
     return Trainings().missing(study_jobs(params, stages_to_run()))
 

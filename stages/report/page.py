@@ -136,7 +136,7 @@ def architecture_table(numbers: pd.DataFrame, one_seed: bool) -> pd.DataFrame:
         }
     )
     known = table.loc[:, (table != "-").any()]
-    return known.drop(columns=["learned, 95 %", "of those that learned"]) if one_seed else known
+    return known.drop(columns=["learned, 95 %", "of those that learned"], errors="ignore") if one_seed else known
 
 
 def _interval(numbers: pd.DataFrame, name: str, decimals: int) -> pd.Series:
