@@ -67,7 +67,7 @@ def another_numpy(path: Path) -> None:
         ("metrics/study.json", Path.unlink, "aggregate"),  # which `dvc repro --dry --allow-missing` lets pass
         ("tests/sample", shutil.rmtree, "fetch"),
         ("stages/prepare.py", append_line, "prepare"),
-        ("stages/training/loop.py", append_line, TRAININGS),
+        ("stages/training/loop.py", append_line, f"aggregate, {TRAININGS}"),
         ("stages/libraries/training.txt", another_numpy, f"aggregate, prepare, {TRAININGS}"),
     ],
 )
