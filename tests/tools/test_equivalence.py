@@ -86,7 +86,7 @@ def test_shuffle_that_differs_from_the_third_epoch_on_is_named(project: Path) ->
     replace(project, LOOP, "seed=[seed, epoch]", later)
     before = (project / "dvc.lock").read_bytes()
     said = called(main, project, status=1)
-    assert "data/models/w2-4/history.csv" in said
+    assert "data/models/depth/history.csv" in said
     assert (project / "dvc.lock").read_bytes() == before
 
 

@@ -66,7 +66,7 @@ def test_make_quick_shows_the_study_in_small_and_ends_with_it(project: Path) -> 
     output = run(*documented("make quick"), cwd=project)
     assert quick_copy(output) == project / COPY
     assert (project / COPY / "plots/report.html").exists()
-    rows = re.findall(r"^. (.+?) +[\d,]+ +(\d) of 1 +([\d.]+)", output, flags=re.MULTILINE)
+    rows = re.findall(r"^(.+?)(?: \*)? +[\d,]+ +(\d) of 1 +([\d.]+)$", output, flags=re.MULTILINE)
     accuracy = {label: float(percent) for label, _, percent in rows}
     assert len(accuracy) == 9
     assert [learned for label, learned, _ in rows if label in ("(2, 4)", "(5, 10)", "(15, 30)")] == ["1", "1", "0"]
