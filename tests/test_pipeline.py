@@ -141,10 +141,10 @@ def test_next_experiments_train_only_what_is_new(small: Path, tmp_path: Path) ->
     assert set(ran_stages(output)) == {"train@depth", "train_depth@1", "aggregate"}
     edit_params(small, "  - 0\n", "  - 0\n  - 1\n")
     seeds = Counter(seed for _, seed, _ in trained(run("dvc", "repro", cwd=small)))
-    assert seeds == {1: 2}, "one epoch of each of two architectures"
+    assert seeds == {1: 3}, "one epoch of each of three architectures: (8, 16), (2, 4) and 1 block"
     edit_params(small, "epochs: 1\n", "epochs: 3\n")
     epochs = Counter((seed, epoch) for _, seed, epoch in trained(run("dvc", "repro", cwd=small)))
-    assert epochs == {(seed, epoch): 2 for seed in (0, 1) for epoch in (2, 3)}
+    assert epochs == {(seed, epoch): 3 for seed in (0, 1) for epoch in (2, 3)}
     scratch = Path(shutil.copytree(small, tmp_path / "scratch", symlinks=True))
     for folder in (STORE, Path(".dvc/cache/runs"), Path("data/models")):
         shutil.rmtree(scratch / folder)
