@@ -104,7 +104,7 @@ def test_packages_come_from_the_index_of_pip_unless_uv_has_one(bare: Path, way: 
     assert f"{index}/six/" in run("env", *clean, *alone, "make", "setup", cwd=bare, status=2)
 
 
-@pytest.mark.parametrize("command", ["make --silent quick QUICK=--none", f"{sys.executable} -m tools.quick --none"])
+@pytest.mark.parametrize("command", ["make --silent quick QUICK=--none", f"'{sys.executable}' -m tools.quick --none"])
 def test_alias_of_git_in_a_linked_worktree_changes_no_repository(fresh: Path, tmp_path: Path, command: str) -> None:
     """Git exports GIT_DIR there, which every Git below obeys."""
     clone, tree = tmp_path / "clone", tmp_path / "tree"
