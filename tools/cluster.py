@@ -166,7 +166,7 @@ class Cluster:
         self.client, self.threads, self.kind = client, threads, kind
         self.libraries = read_libraries(LIBRARIES)
         self.code, self.data = zipped(Path("stages")), DATASET_FILE.read_bytes()
-        self.key = hashlib.sha256(self.code + self.data).hexdigest()[:16]  # of what is installed
+        self.key = hashlib.sha256(self.code + self.data).hexdigest()[:16]  # of the installed files
         self.known: set[str] = set()
         self.refused: dict[str, str] = {}
         self.trainings: Trainings | None = None

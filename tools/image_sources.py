@@ -58,7 +58,7 @@ class Source(NamedTuple):
     table: pd.DataFrame  # a row per image, with COLUMNS
     classes: set[str]  # also of empty folders
     names_file: Path  # names of the classes if these are numbers; need not exist
-    others: Sequence[Path] = ()  # files beside the classes' folders
+    others: Sequence[Path] = ()  # files next to the class folders
 
 
 def read_source(source: Path, labels: str | None) -> Source:

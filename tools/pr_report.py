@@ -105,8 +105,12 @@ def architectures(pair: Comparison) -> str:
 def _runs(text: str) -> dict[str, pd.DataFrame]:
     """Return a table of runs by architecture. Raises ValueError if it lacks a column."""
     empty = {"test_accuracy": [""]}  # of a run that diverged; an architecture may be called nan
-    table = pd.read_csv(StringIO(text), usecols=RUNS, na_values=empty, keep_default_na=False)
-    return {str(label): group.reset_index(drop=True) for label, group in table.groupby("architecture", sort=False)}
+    table = pd.read_csv(StringIO(text), na_values=empty, keep_default_na=False)
+    if missing := [column for column in RUNS if column not in table.columns]:
+        raise ValueError(f"no column {', '.join(missing)}")
+    return {
+        str(label): group.reset_index(drop=True) for label, group in table[RUNS].groupby("architecture", sort=False)
+    }
 
 
 def _cells(runs: list[pd.DataFrame]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ ACCURACY = pd.DataFrame(
 
 
 def drawn(axes: Axes) -> dict[str, tuple[list[float], list[float], str]]:
-    """Return x, y and colour of what is drawn, by its label."""
+    """Return x, y and colour of each drawn line, by its label."""
     return {
         str(line.get_label()): (
             np.asarray(line.get_xdata(), dtype=float).round(2).tolist(),

@@ -137,7 +137,7 @@ def test_base_that_moved_on_is_no_change_and_uncommitted_work_is_named(project: 
     ("path", "content", "note"),
     [
         ("plots/custom_accuracy.csv", None, "absent on the base"),
-        ("plots/custom_accuracy.csv", "architecture,started\n", "`"),
+        ("plots/custom_accuracy.csv", "architecture,started\n", "no column parameters, seed, test_accuracy, learned"),
         ("dvc.lock", "stages: [", "`dvc.lock: not YAML"),
         ("params.yaml", "- 1", "`"),
         ("metrics/verdicts.json", "[", "`"),
