@@ -284,5 +284,5 @@ def counted(number: int, noun: str) -> str:
 
 def listed(items: Iterable[str]) -> str:
     """Join the items with commas and "and"."""
-    *first, last = items
+    *first, last = [*items] or [""]
     return " and ".join(filter(None, [", ".join(first), last]))
