@@ -69,7 +69,7 @@ def write_metrics(trainings: list[Training], dataset: Dataset) -> None:
     summary: dict[str, Any] = {}
     study: dict[str, Any] = {family: {} for family in BASELINES}
     compared: dict[str, Any] = {}
-    for described, results in trainings:
+    for described, results, _ in trainings:
         flops = training_flops(described.architecture, dataset.image_shape, dataset.classes)
         numbers = summarize(results, flops)
         if described.is_baseline:
@@ -118,8 +118,8 @@ def main() -> None:
         params = load_params()
         check_libraries(REPORT_LIBRARIES)
         dataset = read_dataset(DATASET_FILE)
-        trainings = [load_results(described, params) for described in params.architectures()]
-        set_aside_unlisted({described.name for described, _ in trainings})
+        trainings = load_results(params)
+        set_aside_unlisted({training.described.name for training in trainings})
         write_metrics(trainings, dataset)
         write_comparison(params, dataset, trainings)
         print(f"\n{summarize_run(params)}", flush=True)

@@ -50,7 +50,7 @@ class Compared(NamedTuple):
 
 def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Compared:
     """Collect what the statistics need of one architecture. Raises InputError if its predictions cannot be read."""
-    described, results = training
+    described, results, label = training
     runs = list(results.seeds.values())
     learned = [run for run in runs if run.learned]
     first = next((int(seed) for seed, run in results.seeds.items() if run.learned), None)
@@ -59,7 +59,7 @@ def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Comp
         correct = read_predictions(described.name, first).argmax(axis=1) == dataset.indexed(dataset.test).labels
     return Compared(
         name=described.name,
-        label=described.label,
+        label=label,
         family=described.family,
         parameters=results.parameters,
         training_flops=training_flops(described.architecture, dataset.image_shape, dataset.classes),

@@ -1,6 +1,6 @@
 """Read what trainings left in data/models/NAME, check it against params.yaml, and collect the numbers that are shown.
 
-In memory an architecture is identified by its `name`, the folder below data/models; files have its label alone.
+A training is identified by its `name`, the folder below data/models, and a network by its label (`network_labels`).
 """
 
 import json
@@ -21,14 +21,23 @@ from stages.training.results import HISTORY, LAYERS, PREDICTIONS, RESULTS, Resul
 
 
 class Training(NamedTuple):
-    """An architecture of params.yaml and the results of its training."""
+    """An architecture of params.yaml, the results of its training, and its label, see `network_labels`."""
 
     described: StudyArchitecture
     results: Results
+    label: str
 
 
-def load_results(described: StudyArchitecture, params: Params) -> Training:
-    """Read the results. Raises InputError if they are missing, damaged, of another architecture or of other seeds."""
+def load_results(params: Params) -> list[Training]:
+    """Read the results of all architectures.
+
+    Raises InputError if results are missing, damaged, of another architecture or of other seeds.
+    """
+    labels = network_labels(params)
+    return [Training(one, _read_results(one, params), labels[one.name]) for one in params.architectures()]
+
+
+def _read_results(described: StudyArchitecture, params: Params) -> Results:
     path = MODELS / described.name / RESULTS
     try:
         results = Results.model_validate(json.loads(path.read_text(encoding="utf-8")))
@@ -40,7 +49,7 @@ def load_results(described: StudyArchitecture, params: Params) -> Training:
     for expected, got in ((described.architecture, results.architecture), (seeds, list(results.seeds))):
         if got != expected:
             raise InputError(f"{path}: expected results of {expected}, got {got}. Run `dvc repro`.")
-    return Training(described, results)
+    return results
 
 
 def read_epochs(trainings: list[Training], columns: list[str]) -> pd.DataFrame:
@@ -50,13 +59,13 @@ def read_epochs(trainings: list[Training], columns: list[str]) -> pd.DataFrame:
     missing or damaged.
     """
     tables = []
-    for described, _ in trainings:
+    for described, _, label in trainings:
         path = MODELS / described.name / (LAYERS if "layer" in columns else HISTORY)
         try:
             table = pd.read_csv(path)[columns].astype({"seed": int, "epoch": int})
         except (OSError, ValueError, KeyError) as error:
             raise _refusal(path, error) from None
-        tables.append(table.assign(name=described.name, family=described.family, architecture=described.label))
+        tables.append(table.assign(name=described.name, family=described.family, architecture=label))
     return pd.concat(tables, ignore_index=True)[["name", "family", "architecture", *columns]]
 
 
@@ -131,15 +140,15 @@ def best_run(trainings: list[Training]) -> BestRun | None:
     The first of equals. Raises InputError if its predictions cannot be read.
     """
     runs = [
-        (run.test_accuracy if run.validation_accuracy is None else run.validation_accuracy, described, int(seed))
-        for described, results in trainings
-        for seed, run in results.seeds.items()
+        (run.test_accuracy if run.validation_accuracy is None else run.validation_accuracy, training, int(seed))
+        for training in trainings
+        for seed, run in training.results.seeds.items()
         if run.learned and run.test_accuracy is not None
     ]
     if not runs:
         return None
-    _, described, seed = max(runs, key=lambda run: run[0] or 0)
-    return BestRun(described.label, seed, read_predictions(described.name, seed))
+    _, best, seed = max(runs, key=lambda run: run[0] or 0)
+    return BestRun(best.label, seed, read_predictions(best.described.name, seed))
 
 
 ACCURACY_COLUMNS = ["name", "family", "architecture", "parameters", "seed", "test_accuracy", "learned", "reference"]
@@ -154,14 +163,14 @@ def accuracy_table(trainings: list[Training], fashion_mnist: bool) -> pd.DataFra
         (
             described.name,
             described.family,
-            described.label,
+            label,
             results.parameters,
             int(seed),
             run.test_accuracy,
             run.learned,
             reference_accuracy(described.architecture) if fashion_mnist else None,
         )
-        for described, results in trainings
+        for described, results, label in trainings
         for seed, run in results.seeds.items()
     ]
     return pd.DataFrame(rows, columns=ACCURACY_COLUMNS).astype({"test_accuracy": float, "reference": float})
@@ -172,17 +181,41 @@ def table_text(table: pd.DataFrame) -> str:
     return table.drop(columns=["name", "family"]).to_csv(index=False, float_format=FRACTIONS, lineterminator="\n")
 
 
+def network_labels(params: Params) -> dict[str, str]:
+    """Return by `name` what charts and tables call an architecture: all labels of its network, joined by " = ".
+
+    A network is an architecture with the settings of its training; several families may name it. A baseline that
+    repeats a network of the study adds "FAMILY baseline", unless the study has the network in the same family.
+    """
+    labels: dict[str, str] = {}
+    for network in _networks(params):
+        studied = [one.family for one in network if not one.is_baseline]
+        parts = [
+            f"{one.family} baseline" if one.is_baseline and studied else one.label
+            for one in network
+            if not (one.is_baseline and one.family in studied)
+        ]
+        labels |= dict.fromkeys([one.name for one in network], " = ".join(parts))
+    return labels
+
+
 def in_order(params: Params, parameters: Mapping[str, int]) -> list[StudyArchitecture]:
     """Return the architectures that are shown: family by family, by blocks and filters, custom ones by parameters.
 
-    A baseline is shown only if the study lacks it. `parameters` are those of the models, by `name`.
+    A baseline is shown only if the study lacks its network. `parameters` are those of the models, by `name`.
     """
-    study = params.study_architectures()
-    known = [(one.family, one.architecture) for one in study]
-    shown = study + [one for one in params.baselines() if (one.family, one.architecture) not in known]
+    shown = [one for network in _networks(params) for one in network if not one.is_baseline or network[0].is_baseline]
 
     def place(one: StudyArchitecture) -> tuple[int, ...]:
         size = parameters[one.name] if one.family == "custom" else 0
         return FAMILIES.index(one.family), size, one.architecture.blocks, sum(one.architecture.filters)
 
     return sorted(shown, key=place)
+
+
+def _networks(params: Params) -> list[list[StudyArchitecture]]:
+    """Return the architectures of each network, the study's before the baselines."""
+    networks: dict[str, list[StudyArchitecture]] = {}
+    for one in [*params.study_architectures(), *params.baselines()]:
+        networks.setdefault(f"{one.architecture!r} {params.settings(one)!r}", []).append(one)
+    return list(networks.values())

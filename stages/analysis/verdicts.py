@@ -77,8 +77,9 @@ def judge(
     """Return a verdict per claim.
 
     `families` are in order of filters, blocks or parameters; `steps` are those of BASELINES, from `steps_table`;
-    `held_out` is the number of validation images.
+    `held_out` is the number of validation images. A network that several families name counts once.
     """
+    networks = {one.label: one for family in FAMILIES for one in families[family]}
     return {
         "more_filters_raise_accuracy": _judge_steps(
             "More filters raise accuracy", families["width"], steps["width"], "up"
@@ -89,7 +90,7 @@ def judge(
         ),
         "width_has_an_optimum": _judge_optimum("The number of filters has an optimum", families["width"]),
         "depth_has_an_optimum": _judge_optimum("The number of blocks has an optimum", families["depth"]),
-        BEST: _best_for_its_cost([one for family in FAMILIES for one in families[family]], held_out),
+        BEST: _best_for_its_cost(list(networks.values()), held_out),
         "together_beats_either_alone": _judge_together(families, held_out),
     }
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.analysis.runs import MEANS, in_order
+from stages.analysis.runs import MEANS, in_order, network_labels
 from stages.analysis.verdicts import BEST, OPEN
 from stages.common import METRICS, PLOTS, RAW, InputError, reported_in_one_line
 from stages.data.class_names import CLASS_NAMES, read_class_names
@@ -33,10 +33,11 @@ def accuracy_csv(family: Family) -> Path:
 
 
 def read_numbers(params: Params) -> pd.DataFrame:
-    """Return what `runs.summarize` counts, a row per architecture that is shown, in order, by its label.
+    """Return the numbers of `runs.summarize`, one row per network that is shown, in order, by its label.
 
-    With columns `architecture` (the label), `family` and `reference` (the notebook's accuracy). A number that does not
-    exist is NaN. Raises OSError if a file is missing, ValueError or KeyError if it is damaged or lacks an architecture.
+    Further columns: `architecture` (the label), `family` (the first that names it), `reference` (the notebook's
+    accuracy) and `accuracies` (a list: test accuracies of all runs that did not diverge). A number that does not exist
+    is NaN. Raises OSError if a file is missing, ValueError or KeyError if it is damaged or lacks an architecture.
     """
     summary, study = (json.loads(path.read_text(encoding="utf-8")) for path in (SUMMARY, STUDY))
     numbers = {
@@ -44,11 +45,14 @@ def read_numbers(params: Params) -> pd.DataFrame:
         for one in params.architectures()
     }
     shown = in_order(params, {name: known["parameters"] for name, known in numbers.items()})
-    labels = [one.label for one in shown]
-    runs = pd.concat([pd.read_csv(accuracy_csv(family)) for family in FAMILIES], ignore_index=True)
-    references = runs.drop_duplicates("architecture").set_index("architecture")["reference"].astype(float)
-    table = pd.DataFrame([numbers[one.name] for one in shown], index=labels)
-    table = table.assign(architecture=labels, family=[one.family for one in shown], reference=references)
+    labels = network_labels(params)
+    names = [labels[one.name] for one in shown]
+    runs = pd.concat([pd.read_csv(accuracy_csv(family)) for family in FAMILIES]).astype({"reference": float})
+    runs = runs.drop_duplicates(["architecture", "seed"]).groupby("architecture")
+    table = pd.DataFrame([numbers[one.name] for one in shown], index=names)
+    table = table.assign(architecture=names, family=[one.family for one in shown]).drop_duplicates("architecture")
+    table["reference"] = runs["reference"].first()
+    table["accuracies"] = runs["test_accuracy"].agg(lambda accuracies: list(accuracies.dropna()))
     return table.reindex(columns=table.columns.union([*MEANS, *SPREAD], sort=False))
 
 
