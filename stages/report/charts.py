@@ -15,7 +15,7 @@ from stages.pareto import ranks
 
 VARIES = {"width": "width: filters", "depth": "depth: blocks", "custom": "custom architectures"}
 MEANS = ["test_accuracy_learned", "test_accuracy_learned_low", "test_accuracy_learned_high"]
-HEIGHT, ROW = 220, 30  # pixels of a chart, and of a row of one
+HEIGHT, ROW = 220, 34  # pixels of a chart, and of a row of one
 LINE = 14  # pixels between labels
 FAR_BELOW = 10  # percentage points below the runs that learned: there the axis breaks
 BREAK = 14  # percent of the width, in front of which the broken part of the axis is
@@ -95,11 +95,11 @@ def accuracy_chart(runs: pd.DataFrame, numbers: pd.DataFrame) -> Chart:
 
     marks, rows, top = [], [], 0
     for family, members in numbers.groupby("family", sort=False):
-        marks.append(Mark("heading", [0], [top + ROW * 0.7], VARIES[str(family)]))
+        marks.append(Mark("heading", [0], [top + ROW * 0.75], VARIES[str(family)]))
         for name, row in members.iterrows():
             top += ROW
             middle = top + ROW / 2
-            rows.append((middle, str(name)))
+            rows.append((middle, shortened(str(name), 24)))
             mean, low, high = 100 * row[MEANS]
             if not pd.isna(low):
                 marks.append(Mark("line", axis([low, high]), [middle] * 2, role="interval"))
@@ -108,7 +108,7 @@ def accuracy_chart(runs: pd.DataFrame, numbers: pd.DataFrame) -> Chart:
                 marks.append(Mark("diamond", [place(reference[name])], [middle], title, role="reference"))
             its = runs[runs["architecture"] == name]
             for number, (run, value) in enumerate(percent[its.index].items()):
-                apart = (number - (len(its) - 1) / 2) * min(5, 20 / len(its))
+                apart = (number - (len(its) - 1) / 2) * min(5, 14 / len(its))
                 learned, known = its.loc[run, "learned"], not pd.isna(its.loc[run, "test_accuracy"])
                 result = f"{value:.2f} %{'' if learned else ', never learned'}" if known else "loss NaN or infinite"
                 title = f"{name}, seed {its.loc[run, 'seed']}: {result}"
@@ -117,11 +117,13 @@ def accuracy_chart(runs: pd.DataFrame, numbers: pd.DataFrame) -> Chart:
                 marks.append(Mark("tick", [float(axis(mean))], [middle], f"{name}, mean: {mean:.2f} %"))
             count = f"{row['learned']} of {row['seeds']}"
             result = f"{mean:.2f}" + (f" ({count})" if row["learned"] < row["seeds"] else "")
-            marks.append(Mark("label", [100], [middle], f"{count} learned" if pd.isna(mean) else result))
+            marks.append(Mark("label", [100], [middle], count if pd.isna(mean) else result, role="" if row["learned"] else "failed"))
         top += ROW
     ticks = axis.ticks()
     if len(below):
         ticks = [(float(lower(lower.high / 2)), f"{lower.high / 2:.0f}"), *ticks]
+        edges = [BREAK - 3, BREAK - 1]
+        marks.insert(0, Mark("band", [*edges, *edges[::-1]], [0, 0, top, top], role="cut"))
         marks.append(Mark("gap", [BREAK - 2], [top]))
     return Chart("", "Test accuracy of every run, a row per network", marks, ticks, rows, "test accuracy, %", top)
 
@@ -177,7 +179,7 @@ def layers_chart(layers: pd.DataFrame, measure: str, title: str, axis: Scale) ->
     vanished = last[last[measure] < VANISHED * first[measure]]
     if logarithmic and len(vanished):
         text = f"gradient vanished: {power(vanished[measure].min())}"
-        marks.append(Mark("note", [100], [vanished["place"].min() - 8], text, role="failed"))
+        marks.append(Mark("note", [100], [vanished["place"].min() - 12], text, role="failed"))
     y = log_ticks(axis, [1], power) if logarithmic else axis.ticks()
     return Chart(title, f"{title} of every layer against epoch", marks, x.ticks(whole=True), y, "epoch")
 
@@ -200,9 +202,16 @@ def cost_chart(numbers: pd.DataFrame, cost: str, title: str) -> Chart:
         text = f"{name}: {accuracy[name]:.2f} %, {row[cost]:,} {title}"
         marks.append(Mark("dot", [float(x(places[name]))], [float(axis(accuracy[name]))], text, role=str(row["family"])))
     for name in edge:
-        marks.append(Mark("note", [float(x(places[name])) - 1], [float(axis(accuracy[name])) - 6], str(name)))
+        marks.append(Mark("note", [float(x(places[name])) - 1], [float(axis(accuracy[name])) - 6], shortened(str(name), 14), role="named"))
     description = f"Validation accuracy against {title}; the Pareto front is a line"
     return Chart("validation accuracy, %", description, marks, log_ticks(x, [1, 2, 5], short), axis.ticks(), title)
+
+
+def shortened(label: str, length: int) -> str:
+    """Return a network's label; if it is too long, its first name, cut off."""
+    if len(label) > length:
+        label = label.split(" = ")[0]
+    return label if len(label) <= length else f"{label[: length - 1]}…"
 
 
 def log_ticks(axis: Scale, factors: list[int], text: Any) -> Ticks:
@@ -210,7 +219,7 @@ def log_ticks(axis: Scale, factors: list[int], text: Any) -> Ticks:
     powers = range(math.floor(axis.low), math.ceil(axis.high) + 1)
     places = [(factor, power, math.log10(factor) + power) for power in powers for factor in factors]
     inside = [(float(axis(place)), text(factor * 10.0**power)) for factor, power, place in places if axis.low <= place <= axis.high]
-    return inside[:: math.ceil(len(inside) / 7)]
+    return inside[:: math.ceil(len(inside) / 5)]
 
 
 def power(value: float) -> str:
@@ -238,4 +247,4 @@ def _end_labels(ends: dict[str, float], shades: dict[str, float], height: float)
     places[-1] = min(places[-1], height)
     for k in reversed(range(len(names) - 1)):
         places[k] = min(places[k], places[k + 1] - apart)
-    return [Mark("label", [100], [place], name, shades[name]) for name, place in zip(names, places, strict=True)]
+    return [Mark("label", [100], [place], shortened(name, 14), shades[name]) for name, place in zip(names, places, strict=True)]

@@ -19,7 +19,7 @@ from stages.analysis.runs import BestRun
 from stages.analysis.verdicts import BEST, Verdict
 from stages.common import DATASET_FILE, yaml_text
 from stages.params import Params
-from stages.report.charts import VARIES, Chart, Scale, accuracy_chart, cost_chart, curves_chart, layers_chart
+from stages.report.charts import HEIGHT, VARIES, Chart, Scale, accuracy_chart, cost_chart, curves_chart, layers_chart
 from stages.report.error_analysis import confident_errors, confused_pairs, confusion_matrix, names_of_classes
 from stages.training.dataset import Dataset
 from stages.training.files import sha256
@@ -33,7 +33,7 @@ SECTIONS = {
     "why": "Why training fails",
     "cost": "Accuracy against cost",
     "table": "All networks",
-    "errors": "What the best network gets wrong",
+    "errors": "Wrong predictions",
     "provenance": "Provenance",
 }
 CHIPS = {
@@ -120,7 +120,6 @@ def render_page(
         chips=defaultdict(lambda: ("pick", "★"), CHIPS),
         plain={claim: PLAIN[claim].get(verdict.verdict, PICKED) for claim, verdict in verdicts.items()},
         failed=not tables["accuracy"]["learned"].all(),
-        label_width=f"{min(max(map(len, numbers.index)), 16) * 0.5 + 1}rem",
         numbers=numbers,
         accuracy=accuracy_chart(tables["accuracy"], numbers),
         curves=_curves(tables["curves"], dataset.chance_loss, monitored),
@@ -141,11 +140,12 @@ def render_page(
 def _curves(curves: pd.DataFrame, chance_loss: float, monitored: str) -> dict[str, list[Chart]]:
     """Return the charts of loss and accuracy by family, on axes that all families share."""
     accuracy = 100 * curves["val_accuracy"]
+    axis = Scale(accuracy.min(), min(accuracy.max() + 2, 100), HEIGHT, 0)
     curves = curves.assign(val_accuracy=accuracy)
     return {
         VARIES[str(family)]: [
-            curves_chart(its, "loss", "training loss", Scale(0, 1.2 * chance_loss, 220, 0), chance_loss),
-            curves_chart(its, "val_accuracy", f"{monitored} accuracy, %", Scale(accuracy.min(), 100, 220, 0)),
+            curves_chart(its, "loss", "training loss", Scale(0, 1.2 * chance_loss, HEIGHT, 0), chance_loss),
+            curves_chart(its, "val_accuracy", f"{monitored} accuracy, %", axis),
         ]
         for family, its in curves.groupby("family", sort=False)
     }
@@ -159,7 +159,7 @@ def _contrast(accuracy: pd.DataFrame, layers: pd.DataFrame) -> list[tuple[str, s
         for outcome, run in contrast.items()
     }
     norms = np.log10(pd.concat([layers.iloc[:0], *inside.values()])["gradient_norm"].replace(0, np.nan))
-    gradient = Scale(np.floor(norms.min()), np.ceil(norms.max()), 220, 0)
+    gradient = Scale(np.floor(norms.min()), np.ceil(norms.max()), HEIGHT, 0)
     columns = []
     for outcome, title, absent in (
         ("learned", "A run that learned", "No run learned."),
@@ -169,7 +169,7 @@ def _contrast(accuracy: pd.DataFrame, layers: pd.DataFrame) -> list[tuple[str, s
             title += f": {contrast[outcome]['architecture']}, seed {contrast[outcome]['seed']}"
         charts = [
             layers_chart(inside[outcome], "gradient_norm", "gradient norm", gradient),
-            layers_chart(inside[outcome], "saturated", "fraction of saturated units", Scale(0, 1, 220, 0)),
+            layers_chart(inside[outcome], "saturated", "fraction of saturated units", Scale(0, 1, HEIGHT, 0)),
         ] if outcome in contrast and len(inside[outcome]) else []  # fmt: skip
         columns.append((title, absent, charts))
     return columns
