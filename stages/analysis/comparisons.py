@@ -29,8 +29,7 @@ MARGIN = 0.005  # of accuracy, either way: a difference below half a point count
 class Compared(NamedTuple):
     """An architecture and the numbers of its runs; accuracies are fractions."""
 
-    name: str
-    label: str
+    label: str  # of its network, see `runs.network_labels`
     family: Family
     parameters: int
     training_flops: int  # per image and step
@@ -58,7 +57,6 @@ def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Comp
     if first is not None:
         correct = read_predictions(described.name, first).argmax(axis=1) == dataset.indexed(dataset.test).labels
     return Compared(
-        name=described.name,
         label=label,
         family=described.family,
         parameters=results.parameters,
@@ -78,49 +76,40 @@ def _known(values: Iterable[float | None]) -> list[float]:
 
 
 P_VALUES = ["p", "mcnemar_p", "equivalence_p"]
-NUMBERS = ["difference", "low", "high", "p", "superiority", "mcnemar_p", "equivalence_p"]
-STEP_COLUMNS = ["from", "to", "from_label", "to_label", *NUMBERS]
+STEP_COLUMNS = ["difference", "low", "high", "p", "superiority", "mcnemar_p", "equivalence_p"]
 
 
 def steps_table(compared: list[Compared]) -> pd.DataFrame:
-    """Return one row per step from an architecture to the next in `compared`, which is one family in order.
+    """Return one row per step from an architecture to the next in `compared`, by "FROM to TO", the labels of its sides.
 
-    Columns STEP_COLUMNS, then each of P_VALUES with `_holm` (corrected over the steps) and `direction` ("up", "down" or
-    "open"). `from` and `to` are names. Differences are fractions of accuracy, later minus earlier. `p` is that of no
-    difference, `equivalence_p` that of a difference of MARGIN or more. A number that does not exist is NaN.
+    `compared` is one family in order. Columns STEP_COLUMNS, then each of P_VALUES with `_holm` (corrected over the
+    steps) and `direction` ("up", "down" or "open"). Differences are fractions of accuracy, later minus earlier. `p` is
+    that of no difference, `equivalence_p` that of a difference of MARGIN or more. A number that does not exist is NaN.
     """
-    table = pd.DataFrame([_step(*pair) for pair in pairwise(compared)], columns=STEP_COLUMNS)
-    table = table.astype(dict.fromkeys(NUMBERS, float))
+    pairs = {f"{before.label} to {after.label}": _compare(before, after) for before, after in pairwise(compared)}
+    table = pd.DataFrame(list(pairs.values()), index=list(pairs), columns=STEP_COLUMNS, dtype=float)
     for column in P_VALUES:
         known = table[column].dropna()
         table[f"{column}_holm"] = pd.Series(holm(list(known)), index=known.index, dtype=float)
-    different = table["p_holm"] < SIGNIFICANT
     directions = np.where(table["difference"] > 0, "up", "down")
-    return table.assign(direction=np.where(different, directions, "open"))
+    return table.assign(direction=np.where(table["p_holm"] < SIGNIFICANT, directions, "open"))
 
 
-def _step(before: Compared, after: Compared) -> dict[str, Any]:
+def _compare(before: Compared, after: Compared) -> dict[str, float | None]:
     welch = difference(before.accuracies, after.accuracies)
-    numbers = {
+    correct = [one.correct for one in (before, after) if one.correct is not None]
+    return {
         **(welch._asdict() if welch else {}),
-        "from": before.name,
-        "to": after.name,
-        "from_label": before.label,
-        "to_label": after.label,
         "difference": mean(after.accuracies) - mean(before.accuracies),
         "superiority": superiority(before.accuracies, after.accuracies),
+        "mcnemar_p": mcnemar(*correct) if len(correct) == 2 else None,
         "equivalence_p": equivalence(before.accuracies, after.accuracies, MARGIN),
     }
-    if before.correct is not None and after.correct is not None:
-        numbers["mcnemar_p"] = mcnemar(before.correct, after.correct)
-    return numbers
 
 
 def steps_by_label(steps: pd.DataFrame) -> dict[str, Any]:
-    """Return each step's numbers under "FROM to TO", the labels of its sides, without numbers that do not exist."""
-    numbers = steps.drop(columns=["from", "to", "from_label", "to_label"])
-    numbers.index = pd.Index(steps["from_label"] + " to " + steps["to_label"])
-    return {str(key): row.dropna().to_dict() for key, row in numbers.iterrows()}
+    """Return the numbers of each step that exist, by its label."""
+    return {str(label): numbers.dropna().to_dict() for label, numbers in steps.iterrows()}
 
 
 class Contrast(NamedTuple):

@@ -1,13 +1,13 @@
 """What came out, in a title, two sentences and three tiles: the first lines of the page and of the terminal."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from stages.analysis.explanations import counted, percent, points
 from stages.analysis.runs import network_labels
 from stages.analysis.statistics import SIGNIFICANT, difference, holm
+from stages.analysis.verdicts import counted, listed, percent
 from stages.params import Params
 
 WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
@@ -65,7 +65,7 @@ def _kind(params: Params, numbers: pd.DataFrame) -> str:
     shown = {labels[one.name]: one.architecture for one in params.architectures() if labels[one.name] in numbers.index}
     activations = [one.activation.replace("_", " ").replace("relu", "ReLU") for one in shown.values()]
     normalized = sum(one.normalization == "batch" for one in shown.values())
-    kind = f"{_listed(list(dict.fromkeys(activations)))} CNN{'' if len(shown) == 1 else 's'}"
+    kind = f"{listed(dict.fromkeys(activations))} CNN{'' if len(shown) == 1 else 's'}"
     if normalized in (0, len(shown)):
         return kind + (" with batch normalization" if normalized else "")
     return f"{kind}, {_number(normalized)} with batch normalization,"
@@ -107,7 +107,7 @@ def _ahead(numbers: pd.DataFrame, first: str, other: str) -> str:
         return ""
     p = dict(zip(known, holm([test.p for test in known.values()]), strict=True))
     if p[other] < SIGNIFICANT:
-        return f", {points(known[other].estimate)} points above {other}, more than seed noise"
+        return f", {percent(known[other].estimate, 2)} points above {other}, more than seed noise"
     fraction = flops[other] / flops[first]
     cost = f", which needs {percent(fraction)} % of its training FLOPs" if fraction < 1 else ""
     return f", within seed noise of {other}{cost}"
@@ -132,7 +132,7 @@ def _accuracy_tile(learned: pd.DataFrame) -> Tile:
     title = "Highest accuracy"
     if not len(learned):
         return Tile(title, "none", "no run learned")
-    first = learned.iloc[0]
+    first: Any = learned.iloc[0]
     equal = list(learned.index[learned["test_accuracy"] == first["test_accuracy"]])
     low, high = (percent(first[f"test_accuracy_learned_{end}"], 2) for end in ("low", "high"))
     spread = f"95 % interval {low} to {high} %" if low != "nan" else "one run, no interval"
@@ -144,7 +144,7 @@ def _accuracy_tile(learned: pd.DataFrame) -> Tile:
 def _cost_tile(numbers: pd.DataFrame, best: str, reason: str) -> Tile:
     if best not in numbers.index:
         return Tile("Best for its cost", best, reason)
-    its = numbers.loc[best]
+    its: Any = numbers.loc[best]
     cost = f"{its['training_flops'] / 1e6:.1f} M training FLOPs per image"
     return Tile("Best for its cost", best, f"{percent(its['test_accuracy'], 2)} % accuracy, {cost}")
 
@@ -154,8 +154,4 @@ def _number(count: int) -> str:
 
 
 def _names(labels: Sequence[str]) -> str:
-    return _listed(labels) if len(labels) <= MOST_NAMES else f"{_number(len(labels))} networks"
-
-
-def _listed(items: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(items[:-1]), items[-1]]))
+    return listed(labels) if len(labels) <= MOST_NAMES else f"{_number(len(labels))} networks"

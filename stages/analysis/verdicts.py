@@ -17,8 +17,7 @@ undecided if all are open or none can be compared.
 *Wide networks fail to learn*: the first of these that applies. Confirmed if Fisher's exact test distinguishes the
 learned fraction of the narrowest and of the widest at 5 %, the widest learns less often, and an architecture between
 them learns sometimes. Confirmed in part if so, but all between learn always or never. Refuted if the widest learns in
-more than half of all runs, by its whole interval. Undecided otherwise. A run that diverged did not learn. The sentence
-says which of these the number of runs can reach.
+more than half of all runs, by its whole interval. Undecided otherwise. A run that diverged did not learn.
 
 *A family has an optimum* is confirmed if the architecture of highest mean test accuracy over all runs, failed ones
 included, lies between the ends and differs from both by Welch's test, corrected by Holm. It is refuted if that
@@ -38,37 +37,45 @@ candidate of highest mean validation accuracy is compared with both, by Welch's 
 failed ones included, the two p-values corrected by Holm. Confirmed if it is above both with corrected p-values below
 5 %; refuted if it is so below at least one; undecided otherwise, also if one of the p-values does not exist, or no run
 of a family learned. Not tested without a candidate. Other architectures of study.custom with no more parameters than
-the study's best are reported, but move no verdict: the sentence compares the one of highest mean validation accuracy
-with the candidate, or without a candidate with the study's best.
+the study's best are reported, but move no verdict: the one of highest mean validation accuracy is compared with the
+candidate, or without a candidate with the study's best.
 
-A claim is not tested if the study has too few architectures for it, or no validation images.
+A claim is not tested if the study has too few architectures for it, or no validation images. A network that several
+families name is an architecture of each of them.
 """
 
 import math
+from collections.abc import Iterable
+from itertools import count, pairwise
 from typing import NamedTuple
 
 import pandas as pd
 
-from stages.analysis import explanations
-from stages.analysis.comparisons import Compared, contrast, mean
+from stages.analysis.comparisons import MARGIN, Compared, Contrast, contrast, mean
 from stages.analysis.statistics import (
     SIGNIFICANT,
     deviation,
     proportion_interval,
     same_learned_fraction,
+    seeds_to_settle,
 )
 from stages.params import BASELINES, FAMILIES, Family
 
 OPEN = ("undecided", "not tested")  # verdicts that decide nothing
 BEST = "best_for_its_cost"  # the claim whose verdict is an architecture's label, or one of OPEN
 
+# The fewest runs per width with which the claim on learning can be confirmed and refuted
+CONFIRMING = next(runs for runs in count(1) if same_learned_fraction((runs, runs), (0, runs)) < SIGNIFICANT)
+REFUTING = next(runs for runs in count(1) if proportion_interval(runs, runs).low > 0.5)
+
 
 class Verdict(NamedTuple):
-    """What came out of a claim, and why."""
+    """What came out of a claim, in one plain sentence, and the statistics behind it."""
 
     claim: str
     verdict: str
     sentence: str
+    statistics: str = ""  # differences and intervals in points of accuracy; p-values corrected by Holm
 
 
 def judge(
@@ -77,9 +84,8 @@ def judge(
     """Return a verdict per claim.
 
     `families` are in order of filters, blocks or parameters; `steps` are those of BASELINES, from `steps_table`;
-    `held_out` is the number of validation images. A network that several families name counts once.
+    `held_out` is the number of validation images.
     """
-    networks = {one.label: one for family in FAMILIES for one in families[family]}
     return {
         "more_filters_raise_accuracy": _judge_steps(
             "More filters raise accuracy", families["width"], steps["width"], "up"
@@ -90,17 +96,17 @@ def judge(
         ),
         "width_has_an_optimum": _judge_optimum("The number of filters has an optimum", families["width"]),
         "depth_has_an_optimum": _judge_optimum("The number of blocks has an optimum", families["depth"]),
-        BEST: _best_for_its_cost(list(networks.values()), held_out),
+        BEST: _best_for_its_cost(families, held_out),
         "together_beats_either_alone": _judge_together(families, held_out),
     }
 
 
 def _judge_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, wanted: str) -> Verdict:
     if not len(steps):
-        return Verdict(claim, "not tested", "the study has fewer than two architectures of this family")
+        return Verdict(claim, "not tested", "The study has fewer than two architectures of this family.")
     directions = steps[steps["difference"].notna()]["direction"]
     if not len(directions):
-        return Verdict(claim, "undecided", "no two neighbours have runs that learned")
+        return Verdict(claim, "undecided", "No two neighbours have runs that learned.")
     right, wrong = (directions == wanted), ~directions.isin([wanted, "open"])
     if right.all():
         verdict = "confirmed"
@@ -108,82 +114,129 @@ def _judge_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, want
         verdict = "contradicted in part" if wrong.any() else "confirmed in part"
     else:
         verdict = "refuted" if wrong.any() else "undecided"
-    return Verdict(claim, verdict, explanations.explain_steps(steps, compared))
+    rises, falls = (int((directions == direction).sum()) for direction in ("up", "down"))
+    steps_seen = counted(len(directions), "step")
+    sentence = f"Accuracy rises by more than seed noise in {rises} of {steps_seen}, and falls in {falls}."
+    sides = zip(steps.iterrows(), pairwise(compared), strict=True)
+    return Verdict(claim, verdict, sentence, "; ".join(_describe_step(step, *pair) for (_, step), pair in sides))
+
+
+def _describe_step(step: pd.Series, before: Compared, after: Compared) -> str:
+    text = f"{step.name}: {points(step['difference'])} points"
+    if pd.isna(step["difference"]):
+        return f"{step.name}: not compared, as no run of one side learned"
+    if pd.isna(step["p"]):
+        return f"{text}, no interval; McNemar's test of two trained models: {p_value(step['mcnemar_p_holm'])}"
+    text += f" [{points(step['low'])}, {points(step['high'])}], {p_value(step['p_holm'])}"
+    if step["direction"] != "open":
+        return text
+    if step["equivalence_p_holm"] < SIGNIFICANT:
+        return f"{text}, less than {percent(MARGIN, 2)} either way ({p_value(step['equivalence_p_holm'])})"
+    spreads = (deviation(one.accuracies) or 0 for one in (before, after))
+    more = (seeds_to_settle(step["difference"], *spreads) or 0) - min(len(before.accuracies), len(after.accuracies))
+    settled = f"; {counted(more, 'more seed')} would settle a difference of that size" if more > 0 else ""
+    return f"{text}, {percent(MARGIN, 2)} not excluded{settled}"
 
 
 def _judge_learning(compared: list[Compared]) -> Verdict:
     claim = "Past some width training becomes unstable, then fails"
     if len(compared) < 2:
-        return Verdict(claim, "not tested", "the study has fewer than two widths")
+        return Verdict(claim, "not tested", "The study has fewer than two widths.")
     narrowest, *between, widest = compared
     p = same_learned_fraction((narrowest.learned, narrowest.runs), (widest.learned, widest.runs))
     interval = proportion_interval(widest.learned, widest.runs)
+    unstable = [one.label for one in between if one.learns_sometimes]
     if p < SIGNIFICANT and widest.learned / widest.runs < narrowest.learned / narrowest.runs:
-        verdict = "confirmed" if any(architecture.learns_sometimes for architecture in between) else "confirmed in part"
+        verdict = "confirmed" if unstable else "confirmed in part"
     else:
         verdict = "refuted" if interval.low > 0.5 else "undecided"
-    return Verdict(claim, verdict, explanations.explain_learning(compared, interval, p))
+    return Verdict(
+        claim,
+        verdict,
+        f"{widest.label} learned in {widest.learned} of {counted(widest.runs, 'run')}, {narrowest.label} in "
+        f"{narrowest.learned} of {narrowest.runs}; {listed(unstable) or 'no width'} between them in only some.",
+        f"learned: {', '.join(f'{one.label} {one.learned} of {one.runs}' for one in compared)}; {widest.label} learns "
+        f"in {percent(interval.low)} to {percent(interval.high)} % of all runs (95 % interval); against "
+        f"{narrowest.label}, {p_value(p)} (Fisher); {CONFIRMING} runs per width can confirm it, {REFUTING} refute it",
+    )
 
 
 def _judge_optimum(claim: str, compared: list[Compared]) -> Verdict:
     if len(compared) < 3:
-        return Verdict(claim, "not tested", "the study has fewer than three architectures of this family")
-    if not any(architecture.learned for architecture in compared):
-        return Verdict(claim, "undecided", f"no run learned{explanations.diverged(compared)}")
-    known = [place for place, architecture in enumerate(compared) if architecture.overall]
-    best = max(known, key=lambda place: mean(compared[place].overall))
-    inside = 0 < best < len(compared) - 1
-    others = [compared[0], compared[-1]] if inside else [compared[1 if best == 0 else -2]]
-    ahead = contrast(compared[best], others)
+        return Verdict(claim, "not tested", "The study has fewer than three architectures of this family.")
+    if not any(one.learned for one in compared):
+        return Verdict(claim, "undecided", "No run learned.", _diverged(compared))
+    known = [place for place, one in enumerate(compared) if one.overall]
+    place = max(known, key=lambda place: mean(compared[place].overall))
+    inside = 0 < place < len(compared) - 1
+    others = [compared[0], compared[-1]] if inside else [compared[1 if place == 0 else -2]]
+    ahead = contrast(compared[place], others)
     settled = ahead and max(other.p for other in ahead) < SIGNIFICANT
-    verdict = ("confirmed" if inside else "refuted") if settled else "undecided"
-    sentence = explanations.explain_optimum(compared[best], inside, others, ahead)
-    return Verdict(claim, verdict, sentence + explanations.diverged(compared))
+    return Verdict(
+        claim,
+        ("confirmed" if inside else "refuted") if settled else "undecided",
+        f"{_accuracy(compared[place])}, is the highest, {'between the ends' if inside else 'at an end'}; its lead over "
+        f"{listed([one.label for one in others])} {'exceeds' if settled else 'is not shown to exceed'} seed noise.",
+        _describe(ahead) + _diverged(compared),
+    )
 
 
-def _best_for_its_cost(compared: list[Compared], held_out: int) -> Verdict:
+def _best_for_its_cost(families: dict[Family, list[Compared]], held_out: int) -> Verdict:
     claim = "Which architecture is best for its cost"
     if not held_out:
-        return Verdict(claim, "not tested", "data.validation is 0: no images are held out to pick it on")
+        return Verdict(claim, "not tested", "data.validation is 0: no images are held out to choose on.")
+    compared = [one for family in FAMILIES for one in families[family]]
     known = _learned_and_validated(compared)
     if not known:
-        return Verdict(claim, "undecided", f"no run learned{explanations.diverged(compared)}")
+        return Verdict(claim, "undecided", "No run learned.", _diverged(compared))
     best = _best_on_validation(known)
-    highest, spread = mean(best.validation), deviation(best.validation)
-    if spread is None:
-        error = math.sqrt(highest * (1 - highest) / held_out)
-    else:
-        error = spread / math.sqrt(len(best.validation))
-    within = [architecture for architecture in known if mean(architecture.validation) >= highest - error]
+    highest, spread, runs = mean(best.validation), deviation(best.validation), len(best.validation)
+    error = math.sqrt(highest * (1 - highest) / held_out) if spread is None else spread / math.sqrt(runs)
+    within = [one for one in known if mean(one.validation) >= highest - error]
     cheapest = min(within, key=lambda one: (one.training_flops, one.parameters, -mean(one.validation)))
-    sentence = explanations.explain_cost(cheapest, best, error, held_out)
-    return Verdict(claim, cheapest.label, sentence + explanations.diverged(compared))
+    return Verdict(
+        claim,
+        cheapest.label,
+        f"{cheapest.label} is the cheapest network within one standard error of the highest validation accuracy, "
+        f"{percent(highest, 2)} % of {best.label}.",
+        f"standard error: {percent(error, 2)} points, of "
+        f"{f'{held_out:,} validation images' if spread is None else f'{runs} seeds'}; {cheapest.label}: "
+        f"{percent(mean(cheapest.validation), 2)} % on validation images, {percent(mean(cheapest.overall), 2)} % on "
+        f"test images, {percent(cheapest.training_flops / best.training_flops)} % of the training FLOPs of "
+        f"{best.label}{_diverged(compared)}",
+    )
 
 
 def _judge_together(families: dict[Family, list[Compared]], held_out: int) -> Verdict:
     claim = "Choosing layers and filters together beats choosing either alone"
-    if not families["custom"]:
-        return Verdict(claim, "not tested", "study.custom is empty")
-    if not held_out:
-        return Verdict(claim, "not tested", "data.validation is 0: no images are held out to choose on")
+    if not all(families.values()) or not held_out:
+        return Verdict(claim, "not tested", "It takes networks of width, depth and study.custom, and held-out images.")
     known = {family: _learned_and_validated(families[family]) for family in BASELINES}
     if not all(known.values()):
         studied = [one for family in BASELINES for one in families[family]]
-        return Verdict(claim, "undecided", f"a family has no run that learned{explanations.diverged(studied)}")
+        return Verdict(claim, "undecided", "A family has no run that learned.", _diverged(studied))
     alone = [_best_on_validation(known[family]) for family in BASELINES]
     best = _best_on_validation(alone)
     small = [one for one in families["custom"] if one.validation and one.parameters <= best.parameters]
-    candidates = [one for one in small if one.notebooks_kind]
     others = [one for one in small if not one.notebooks_kind]
+    candidates = [one for one in small if one.notebooks_kind]
     together = _best_on_validation(candidates) if candidates else None
-    more = explanations.explain_other_kind(_best_on_validation(others), together or best) if others else ""
+    more = ""
+    if others:
+        other = _best_on_validation(others)
+        more = f"; of any kind: {_accuracy(other)}, {_describe(contrast(other, [together or best]))}"
+    limit = f"no more than the {best.parameters:,} parameters of {best.label}"
     if not together:
-        return Verdict(claim, "not tested", explanations.no_candidate(best) + more)
+        none = f"study.custom has no architecture of the notebook's kind with an accuracy and {limit}."
+        return Verdict(claim, "not tested", none, more.removeprefix("; "))
     against = contrast(together, alone)
-    sentence = explanations.explain_together(together, best, alone, against) + more
     signs = [one.between.estimate > 0 for one in against or [] if one.p < SIGNIFICANT]
-    verdict = "refuted" if False in signs else "confirmed" if len(signs) == len(alone) else "undecided"
-    return Verdict(claim, verdict, sentence)
+    return Verdict(
+        claim,
+        "refuted" if False in signs else "confirmed" if len(signs) == len(alone) else "undecided",
+        f"With {limit}, {_accuracy(together)}, where the best of each family is {listed(map(_accuracy, alone))}.",
+        _describe(against) + more,
+    )
 
 
 def _learned_and_validated(compared: list[Compared]) -> list[Compared]:
@@ -192,3 +245,44 @@ def _learned_and_validated(compared: list[Compared]) -> list[Compared]:
 
 def _best_on_validation(compared: list[Compared]) -> Compared:
     return max(compared, key=lambda architecture: mean(architecture.validation))
+
+
+def _accuracy(one: Compared) -> str:
+    """Name the architecture with its parameters and its mean test accuracy over all runs."""
+    return f"{one.label}, {one.parameters:,} parameters, {percent(mean(one.overall), 2)} %"
+
+
+def _describe(contrasts: list[Contrast] | None) -> str:
+    phrases = [
+        f"{points(between.estimate)} points [{points(between.low)}, {points(between.high)}] against {other.label}, "
+        f"{p_value(p)}"
+        for other, between, p in contrasts or []
+    ]
+    return "; ".join(phrases) or "no interval"
+
+
+def _diverged(compared: list[Compared]) -> str:
+    number = sum(one.runs - len(one.overall) for one in compared)
+    return f"; {counted(number, 'run')} diverged and count in no mean" if number else ""
+
+
+def points(fraction: float) -> str:
+    return f"{100 * fraction:+.2f}"
+
+
+def percent(fraction: float, decimals: int = 0) -> str:
+    return f"{100 * fraction:.{decimals}f}"
+
+
+def p_value(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(items: Iterable[str]) -> str:
+    """Join the items with commas and "and"."""
+    *first, last = [*items] or [""]
+    return " and ".join(filter(None, [", ".join(first), last]))

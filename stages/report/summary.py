@@ -1,21 +1,21 @@
-"""The short results: the numbers per architecture, and the table with which a run ends.
+"""The short results: the numbers of every network, and the headline and the table with which a run ends.
 
     python -m stages.report.summary [FOLDER]
 
-prints the table again from params.yaml, metrics/, plots/ and the names of classes in data/raw/. FOLDER (default: here)
-is put in front of the page's path.
+prints them again from params.yaml, metrics/, plots/ and the names of classes in data/raw/. FOLDER (default: here) is
+put in front of the page's path.
 """
 
 import json
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from stages.analysis.headline import summarize_study
 from stages.analysis.runs import MEANS, in_order, network_labels
-from stages.analysis.verdicts import BEST, OPEN
+from stages.analysis.verdicts import BEST
 from stages.common import METRICS, PLOTS, RAW, InputError, reported_in_one_line
 from stages.data.class_names import CLASS_NAMES, read_class_names
 from stages.params import FAMILIES, Family, Params, load_params
@@ -44,72 +44,66 @@ def read_numbers(params: Params) -> pd.DataFrame:
         one.name: summary[one.family] if one.is_baseline else study[one.family][one.key]
         for one in params.architectures()
     }
-    shown = in_order(params, {name: known["parameters"] for name, known in numbers.items()})
     labels = network_labels(params)
-    names = [labels[one.name] for one in shown]
-    runs = pd.concat([pd.read_csv(accuracy_csv(family)) for family in FAMILIES]).astype({"reference": float})
-    runs = runs.drop_duplicates(["architecture", "seed"]).groupby("architecture")
-    table = pd.DataFrame([numbers[one.name] for one in shown], index=names)
-    table = table.assign(architecture=names, family=[one.family for one in shown]).drop_duplicates("architecture")
-    table["reference"] = runs["reference"].first()
-    table["accuracies"] = runs["test_accuracy"].agg(lambda accuracies: list(accuracies.dropna()))
+    shown = in_order(params, {name: known["parameters"] for name, known in numbers.items()})
+    rows = [numbers[one.name] | {"architecture": labels[one.name], "family": one.family} for one in shown]
+    table = pd.DataFrame(rows).drop_duplicates("architecture")
+    table.index = pd.Index(table["architecture"], name=None)
+    runs = pd.concat([pd.read_csv(accuracy_csv(family)) for family in FAMILIES])
+    of_network = runs.drop_duplicates(["architecture", "seed"]).groupby("architecture")
+    table["reference"] = of_network["reference"].first().astype(float)
+    table["accuracies"] = of_network["test_accuracy"].agg(lambda known: list(known.dropna()))
     return table.reindex(columns=table.columns.union([*MEANS, *SPREAD], sort=False))
 
 
 def summarize_run(params: Params, page: Path = PAGE) -> str:
-    """Return the table of all architectures, the decided verdicts and the page's path, as lines for a terminal.
+    """Return the headline, the table of all networks and the page's path, as lines for a terminal.
 
     Raises errors as `read_numbers` does, InputError if the names of classes cannot be read.
     """
-    numbers, verdicts = read_numbers(params), json.loads(VERDICTS.read_text(encoding="utf-8"))
-    best = numbers["architecture"] == verdicts[BEST]["verdict"]
-    gain = numbers["validation_accuracy"].fillna(numbers["test_accuracy"]).mask(best, 2)
+    numbers = read_numbers(params)
+    best = json.loads(VERDICTS.read_text(encoding="utf-8"))[BEST]
+    headline = summarize_study(params, numbers, best["verdict"], best["sentence"])
+    is_best = numbers["architecture"] == best["verdict"]
+    gain = numbers["validation_accuracy"].fillna(numbers["test_accuracy"]).mask(is_best, 2)
     shown = numbers[gain.rank(method="first", ascending=False, na_option="bottom") <= MOST_ROWS]
-    mean, low, high = (100 * shown[f"test_accuracy_learned{end}"] for end in ("", "_low", "_high"))
+    parts = [headline.title, headline.sentence, "", *_table(shown, best["verdict"])]
+    notes = ["Test accuracy in %."]
+    if len(params.train.seeds) > 1:
+        notes = ["Test accuracy in %: mean of the runs that learned, or of all if none did."]
+    if is_best.any():
+        notes.append("* best for its cost.")
+    if more := len(numbers) - len(shown):
+        notes.append(f"{more} more, of lower validation accuracy, are in {STUDY}.")
+    parts.append(" ".join(notes))
+    if (path := RAW / CLASS_NAMES).exists():
+        parts.append(textwrap.shorten(f"Classes: {', '.join(read_class_names(path))}", COLUMNS, placeholder=" ..."))
+    parts.append("")
+    if len(params.train.seeds) == 1:
+        parts.append("One seed cannot settle a claim. Six: dvc exp run -S 'train.seeds=[0,1,2,3,4,5]'")
+    lines = [line for part in parts for line in textwrap.wrap(part, COLUMNS, subsequent_indent="  ") or [""]]
+    return "\n".join([*lines, f"Full report: {page}"])
+
+
+def _table(shown: pd.DataFrame, best: str) -> list[str]:
+    """Return the lines of the table; a label that is too long for the terminal is cut."""
+    percent = 100 * shown.select_dtypes(float)
     table = pd.DataFrame(
         {
             "parameters": shown["parameters"].map("{:,}".format),
             "learned": shown["learned"].astype(str) + " of " + shown["seeds"].astype(str),
-            "accuracy": mean.fillna(100 * shown["test_accuracy"]),
-            "95 % from": low,
-            "to": high,
-            "notebook": 100 * shown["reference"],
+            "accuracy": percent["test_accuracy_learned"].fillna(percent["test_accuracy"]),
+            "95 % from": percent["test_accuracy_learned_low"],
+            "to": percent["test_accuracy_learned_high"],
+            "notebook": percent["reference"],
         }
-    )
-    table.index = shown.index + best[shown.index].map({True: " *", False: ""})
-    known = table.dropna(axis="columns", how="all").rename_axis("architecture", axis="columns")
-    widths = list(known.columns.str.len() + 2)
-    lines = known.to_string(float_format="{:.2f}".format, na_rep="-", col_space=widths)
-    parts = [_shortened(_title(params)), lines]
-    if more := len(numbers) - len(shown):
-        parts.append(f"and {more} more, of lower validation accuracy: {STUDY}")
-    seeds = len(params.train.seeds)
-    marked = "* best for its cost. " if best.any() else ""
-    parts.append(f"{marked}{'Means of the runs that learned (of all, if none did).' if seeds > 1 else ''}".rstrip())
-    if (path := RAW / CLASS_NAMES).exists():
-        parts.append(_shortened(f"Classes: {', '.join(read_class_names(path))}"))
-    return "\n".join([*filter(None, parts), "", *_decided(verdicts, seeds), "", f"Full report: {page}"])
-
-
-def _title(params: Params) -> str:
-    epochs, seeds = params.train.epochs, params.train.seeds
-    length = f"{epochs} epoch{'' if epochs == 1 else 's'}"
-    drawn = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
-    return f"Test accuracy in %, {length}, {drawn}, {params.data.source}"
-
-
-def _shortened(line: str) -> str:
-    return textwrap.shorten(line, COLUMNS, placeholder=" ...")
-
-
-def _decided(verdicts: dict[str, Any], seeds: int) -> list[str]:
-    decided = [one for key, one in verdicts.items() if key != BEST and one["verdict"] not in OPEN]
-    lines = [f"{one['claim']}: {one['verdict']}" for one in decided]
-    if not decided and seeds > 1:
-        lines = [f"{seeds} seeds settle no claim."]
-    elif not decided:
-        lines = ["One seed cannot settle a claim. Six: dvc exp run -S 'train.seeds=[0,1,2,3,4,5]'"]
-    return [part for line in lines for part in textwrap.wrap(line, COLUMNS, subsequent_indent="  ")]
+    ).dropna(axis="columns", how="all")
+    widths = list(table.columns.str.len() + 2)
+    rows = table.to_string(index=False, float_format="{:.2f}".format, na_rep="-", col_space=widths).splitlines()
+    room = COLUMNS - len(rows[0])
+    names = ["architecture", *(f"{label[: room - 2]}{' *' if label == best else ''}" for label in table.index)]
+    width = max(map(len, names))
+    return [f"{name:{width}}{row}" for name, row in zip(names, rows, strict=True)]
 
 
 def main() -> None:
