@@ -6,7 +6,6 @@ study), `metrics/steps.json` (neighbours compared), `metrics/verdicts.json`, for
 `plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page `plots/report.html`. Prints the results in a table.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -37,7 +36,7 @@ from stages.common import (
 from stages.flops import training_flops
 from stages.params import BASELINES, FAMILIES, Params, load_params
 from stages.report.figures import accuracy_figure, curves_figure, write_png
-from stages.report.page import chart_scripts, render_page
+from stages.report.page import render_page
 from stages.report.summary import PAGE, STUDY, SUMMARY, VERDICTS, accuracy_csv, read_numbers, summarize_run
 from stages.training.dataset import Dataset, read_dataset
 from stages.training.files import write_json, write_text
@@ -86,7 +85,6 @@ def write_metrics(trainings: list[Training], dataset: Dataset) -> None:
 
 def write_comparison(params: Params, dataset: Dataset, trainings: list[Training]) -> None:
     """Write the steps, the verdicts, the tables and pictures of each family, and the page."""
-    scripts = ThreadPoolExecutor().submit(chart_scripts)
     monitored = "validation" if params.data.validation else "test"
     known = {one.described.name: one for one in trainings}
     shown = [known[one.name] for one in in_order(params, {name: one.results.parameters for name, one in known.items()})]
@@ -110,7 +108,7 @@ def write_comparison(params: Params, dataset: Dataset, trainings: list[Training]
         write_png(PLOTS / f"{family}_curves.png", curves_figure(curves, family, dataset, monitored))
     on_record = reference_verdicts(params, verdicts)
     numbers, best = read_numbers(params), best_run(trainings)
-    write_text(PAGE, render_page(params, dataset, numbers, verdicts, on_record, tables, best, scripts.result()))
+    write_text(PAGE, render_page(params, dataset, numbers, verdicts, on_record, tables, best))
 
 
 def main() -> None:

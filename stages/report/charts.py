@@ -1,147 +1,250 @@
-"""The page's charts, in Vega-Lite. Accuracies are fractions in the tables, percent in the charts.
+"""The page's charts: marks in percent of a chart's width and pixels of its height, which the template draws as SVG.
 
-The page gives axes and text their colours, so that a chart follows its light, dark and printed styles. A tooltip shows
-its row of the table. What lies outside an axis is drawn at its edge.
+So a chart fits every screen, needs no script, and takes its colours from the page's light, dark and printed styles.
+Accuracies are fractions in the tables, percent in the charts. A value outside an axis is drawn at its edge.
 """
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-import altair as alt
+import numpy as np
 import pandas as pd
 
-from stages.params import FAMILIES
 from stages.pareto import ranks
 
-HEIGHT = 260  # pixels
-LEARNT = 25  # percent; accuracies above it share an axis that need not begin at 0
-alt.data_transformers.disable_max_rows()  # Altair refuses more than 5,000
-
+VARIES = {"width": "width: filters", "depth": "depth: blocks", "custom": "custom architectures"}
 MEANS = ["test_accuracy_learned", "test_accuracy_learned_low", "test_accuracy_learned_high"]
-OUTCOMES = ["learned", "never learned"]
-FAILED, MARK, QUIET = "#e0484b", "#2f86c6", "#888"
-EPOCH = alt.X("epoch:Q").axis(tickMinStep=1, format="d")
-COLOURS = (
-    "#4c78a8", "#f58518", "#e45756", "#72b7b2", "#54a24b", "#b79a20", "#b279a2", "#ff9da6", "#9d755d", "#79706e",
-    "#9ecae9", "#ffbf79", "#ff9d98", "#b2dfdb", "#88d27a", "#f2cf5b", "#d6a5c9", "#fcbfd2", "#d8b5a5", "#bab0ac",
-)  # fmt: skip
+HEIGHT, ROW = 220, 34  # pixels of a chart, and of a row of one
+LINE = 14  # pixels between labels
+FAR_BELOW = 10  # percentage points below the runs that learned: there the axis breaks
+BREAK = 14  # percent of the width, in front of which the broken part of the axis is
+EPOCHS_DRAWN = 200  # at most, so that the page stays small
+VANISHED = 1e-3  # of the gradient before training
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+Ticks = list[tuple[float, str]]  # place and text
 
 
-def accuracy_chart(runs: pd.DataFrame, numbers: pd.DataFrame, title: str) -> alt.LayerChart:
-    """Draw a point per run, mean and interval of the runs that learned, and the notebook's number.
+class Mark(NamedTuple):
+    """A line, a band, a symbol or a text. `shade` is its percent on the ramp of colour from small to large."""
 
-    `runs`: architecture, seed, test_accuracy, learned, reference. `numbers`: a row per architecture, with MEANS. A run
-    that failed stands at the lower edge.
+    kind: str
+    x: Sequence[float]
+    y: Sequence[float]
+    text: str = ""  # for a symbol: what pointing at it shows
+    shade: float = 100
+    role: str = ""
+
+    @property
+    def path(self) -> str:
+        """Return the points as an SVG path."""
+        return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in zip(self.x, self.y, strict=True))
+
+
+class Chart(NamedTuple):
+    """`x` and `y` are the ticks, `title` is above the chart, `description` is for a screen reader."""
+
+    title: str
+    description: str
+    marks: list[Mark]
+    x: Ticks
+    y: Ticks
+    x_title: str = ""
+    height: float = HEIGHT
+
+
+class Scale(NamedTuple):
+    """Values from `low` to `high` are drawn from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, values: Any) -> Any:
+        part = (np.asarray(values, dtype=float) - self.low) / ((self.high - self.low) or 1)
+        return self.start + (self.end - self.start) * part.clip(0, 1)
+
+    def ticks(self, most: int = 6, whole: bool = False) -> Ticks:
+        """Return at most so many round values and their places."""
+        steps = (factor * 10.0**power for power in range(-3, 9) for factor in (1, 2, 5))
+        step = next(step for step in steps if (self.high - self.low) / step < most and (step >= 1 or not whole))
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        return [(float(self(step * k)), f"{step * k:,.{max(0, -math.floor(math.log10(step)))}f}") for k in range(first, last + 1)]
+
+
+def accuracy_chart(runs: pd.DataFrame, numbers: pd.DataFrame) -> Chart:
+    """Draw a row per network: a symbol per run, mean and interval of those that learned, the notebook's number.
+
+    `runs`: architecture, seed, test_accuracy, learned. `numbers`: a row per network by its label, with family, learned,
+    seeds, reference and MEANS. The axis is broken if a run is FAR_BELOW those that learned. A run that diverged has no
+    accuracy and stands at 0.
     """
-    columns = ["test_accuracy", "reference"]
-    seeds = runs[["architecture", "seed", "learned"]].join(100 * runs[columns])
-    means = numbers[["architecture"]].join(100 * numbers[MEANS]).dropna()
-    seeds["shown"] = seeds["test_accuracy"].where(seeds["learned"], 0)
-    seeds["outcome"] = seeds["learned"].map(dict(zip([True, False], OUTCOMES, strict=True)))
-    scale = _scale(pd.concat([seeds["shown"], seeds["reference"], *(means[end] for end in MEANS)]))
-    names = list(seeds["architecture"].unique())
-    x = alt.X("architecture:N").sort(names).title(title).axis(labelAngle=0)
-    points = alt.Chart(seeds).mark_point(filled=True, size=55, opacity=0.8)
-    points = points.encode(
-        x,
-        alt.Y("shown:Q").title("test accuracy, %").scale(scale),
-        alt.XOffset("seed:O").scale(paddingOuter=1),
-        alt.Color("outcome:N").title(None).scale(domain=OUTCOMES, range=[MARK, FAILED]).legend(orient="top"),
-        alt.Shape("outcome:N").title(None).scale(domain=OUTCOMES, range=["circle", "cross"]),
-    )
-    known = seeds.drop_duplicates("architecture").dropna(subset="reference")
-    notebook = alt.Chart(known).mark_tick(thickness=3, size=34, color=QUIET)
-    interval = alt.Chart(means).mark_rule(strokeWidth=2, color=MARK)
-    middle = alt.Chart(means).mark_tick(thickness=2, size=22, color=MARK)
-    mean, low, high = MEANS
-    layers = [
-        notebook.encode(x, alt.Y("reference:Q").scale(scale)),
-        interval.encode(x, alt.Y(f"{low}:Q").scale(scale), alt.Y2(high)),
-        middle.encode(x, alt.Y(f"{mean}:Q").scale(scale)),
-        points,
-    ]
-    description = f"Test accuracy against {title}: a point per run, 95 % intervals of the means, the notebook's in grey"
-    return _sized(layers, description)
+    runs = runs.drop_duplicates(["architecture", "seed"]).reset_index(drop=True)
+    percent, reference = 100 * runs["test_accuracy"].fillna(0), 100 * numbers["reference"].dropna()
+    shown = pd.concat([percent, reference])
+    cut = percent[runs["learned"]].min() - FAR_BELOW if runs["learned"].any() else 0
+    above, below = shown[shown >= cut], shown[shown < cut]
+    margin = 0.3 + 0.05 * (above.max() - above.min())
+    axis = Scale(max(above.min() - margin, 0), min(above.max() + margin, 100), BREAK if len(below) else 0, 100)
+    lower = Scale(0, max(20, below.max() + 5), 0, BREAK - 4) if len(below) else axis
+
+    def place(accuracy: float) -> float:
+        return float((axis if accuracy >= cut else lower)(accuracy))
+
+    marks, rows, top = [], [], 0
+    for family, members in numbers.groupby("family", sort=False):
+        marks.append(Mark("heading", [0], [top + ROW * 0.75], VARIES[str(family)]))
+        for name, row in members.iterrows():
+            top += ROW
+            middle = top + ROW / 2
+            rows.append((middle, shortened(str(name), 24)))
+            mean, low, high = 100 * row[MEANS]
+            if not pd.isna(low):
+                marks.append(Mark("line", axis([low, high]), [middle] * 2, role="interval"))
+            if name in reference.index:
+                title = f"the notebook: {reference[name]:.2f} %"
+                marks.append(Mark("diamond", [place(reference[name])], [middle], title, role="reference"))
+            its = runs[runs["architecture"] == name]
+            for number, (run, value) in enumerate(percent[its.index].items()):
+                apart = (number - (len(its) - 1) / 2) * min(5, 14 / len(its))
+                learned, known = its.loc[run, "learned"], not pd.isna(its.loc[run, "test_accuracy"])
+                result = f"{value:.2f} %{'' if learned else ', never learned'}" if known else "loss NaN or infinite"
+                title = f"{name}, seed {its.loc[run, 'seed']}: {result}"
+                marks.append(Mark("dot" if learned else "cross", [place(value)], [middle + apart], title))
+            if not pd.isna(mean) and row["seeds"] > 1:
+                marks.append(Mark("tick", [float(axis(mean))], [middle], f"{name}, mean: {mean:.2f} %"))
+            count = f"{row['learned']} of {row['seeds']}"
+            result = f"{mean:.2f}" + (f" ({count})" if row["learned"] < row["seeds"] else "")
+            marks.append(Mark("label", [100], [middle], count if pd.isna(mean) else result, role="" if row["learned"] else "failed"))
+        top += ROW
+    ticks = axis.ticks()
+    if len(below):
+        ticks = [(float(lower(lower.high / 2)), f"{lower.high / 2:.0f}"), *ticks]
+        edges = [BREAK - 3, BREAK - 1]
+        marks.insert(0, Mark("band", [*edges, *edges[::-1]], [0, 0, top, top], role="cut"))
+        marks.append(Mark("gap", [BREAK - 2], [top]))
+    return Chart("", "Test accuracy of every run, a row per network", marks, ticks, rows, "test accuracy, %", top)
 
 
-def cost_chart(costs: pd.DataFrame, cost: str, title: str) -> alt.LayerChart:
-    """Draw validation accuracy against cost, with the Pareto front. `costs`: architecture, validation_accuracy, cost.
+def curves_chart(curves: pd.DataFrame, measure: str, title: str, axis: Scale, chance: float | None = None) -> Chart:
+    """Draw one family's learning curves: per network the mean over seeds, and a band from the lowest to the highest.
 
-    An architecture that learned nothing stands at the lower edge.
+    `curves`: architecture in order of size, seed, epoch and the measure, on `axis`. Every seed is a line that the page
+    hides at first. `chance` is the loss of a network that learned nothing.
     """
-    table = costs[["architecture", cost]].join(100 * costs["validation_accuracy"])
-    front = [rank == 0 for rank in ranks(list(zip(table[cost], table["validation_accuracy"], strict=True)))]
-    x = alt.X(f"{cost}:Q").title(title).scale(type="log", nice=False, padding=20).axis(format="~s", tickCount=3)
-    scale = _scale(table["validation_accuracy"])
-    y = alt.Y("validation_accuracy:Q").title("validation accuracy, %").scale(scale)
-    points = alt.Chart(table).mark_point(filled=True, size=90, opacity=1)
-    colour = _colour_of(list(table["architecture"])).legend(orient="bottom", columns=3)
-    line = alt.Chart(table[front]).mark_line(interpolate="step-after", color=QUIET, strokeDash=[4, 3])
-    description = f"Validation accuracy against {title}; the Pareto front is dashed"
-    return _sized([line.encode(x, y), points.encode(x, y, colour)], description)
+    last = curves["epoch"].max()
+    x = Scale(1, last, 0, 100)
+    drawn = curves[(curves["epoch"] % math.ceil(last / EPOCHS_DRAWN) == 0) | (curves["epoch"] == last) | (curves["epoch"] == 1)]
+    shades = dict(zip(drawn["architecture"].unique(), _shades(drawn["architecture"].nunique()), strict=True))
+    marks, ends = [], {}
+    for name, rows in drawn.groupby("architecture", sort=False):
+        shade = shades[name]
+        seeds = rows.groupby("epoch")[measure].agg(["mean", "min", "max"])
+        epochs, mean = x(seeds.index), axis(seeds["mean"])
+        if rows["seed"].nunique() > 1:
+            edge = np.concatenate([axis(seeds["max"]), axis(seeds["min"])[::-1]])
+            marks.append(Mark("band", np.concatenate([epochs, epochs[::-1]]), edge, shade=shade))
+            for seed, its in rows.groupby("seed"):
+                places = x(its["epoch"]), axis(its[measure])
+                marks.append(Mark("line", *places, f"{name}, seed {seed}", shade, "seed"))
+        marks.append(Mark("line", epochs, mean, str(name), shade, "mean"))
+        marks.append(Mark("end", [epochs[-1]], [mean[-1]], f"{name}: {seeds['mean'].iloc[-1]:.3f}", shade))
+        ends[name] = mean[-1]
+    marks += _end_labels(ends, shades, HEIGHT)
+    if chance is not None:
+        marks.append(Mark("line", [0, 100], [float(axis(chance))] * 2, role="chance"))
+        marks.append(Mark("note", [100], [float(axis(chance)) - 5], "nothing learned"))
+    return Chart(title, f"{title} against epoch, a line per network", marks, x.ticks(whole=True), axis.ticks(), "epoch")
 
 
-def curves_chart(
-    curves: pd.DataFrame, measure: str, title: str, axis_format: str, chance_loss: float | None = None
-) -> alt.LayerChart:
-    """Draw a learning curve per run; the page sets the parameter `shown`, the architectures that are drawn.
+def layers_chart(layers: pd.DataFrame, measure: str, title: str, axis: Scale) -> Chart:
+    """Draw one run's layers over its epochs. `layers`: epoch, layer from first to last, and the measure.
 
-    `curves`: architecture, family, seed, epoch and the measure.
+    The gradient norm is drawn by its logarithm; the lowest one is annotated if it vanished.
     """
-    names = list(curves["architecture"].unique())
-    lines = (
-        alt.Chart(curves[["architecture", "family", "seed", "epoch", measure]])
-        .transform_filter("indexof(shown, datum.architecture) >= 0")
-        .mark_line(point={"size": 22}, strokeWidth=1.8)
-        .encode(
-            EPOCH,
-            alt.Y(f"{measure}:Q").title(title).scale(zero=False).axis(format=axis_format),
-            _colour_of(names).legend(None),
-            alt.StrokeDash("family:N").legend(None).scale(domain=list(FAMILIES)),
-            alt.Detail("seed:N"),
-        )
-    )
-    layers = [lines]
-    if chance_loss is not None and len(curves):  # no curve if every run diverged in its first epoch
-        rule = alt.Chart(pd.DataFrame({"chance_loss": [chance_loss]})).encode(y="chance_loss:Q")
-        text = rule.mark_text(align="right", baseline="bottom", dy=-3, text="nothing learnt")
-        layers += [rule.mark_rule(strokeDash=[6, 4], color=QUIET), text.encode(x=alt.datum(curves["epoch"].max()))]
-    return _sized(layers, f"{title} against epoch, a line per run").add_params(alt.param("shown", value=names))
-
-
-def layers_chart(layers: pd.DataFrame, measure: str, title: str, logarithmic: bool) -> alt.LayerChart:
-    """Draw one run's layers over its epochs. `layers`: epoch, layer and the measure."""
+    logarithmic = measure == "gradient_norm"
     table = layers[["epoch", "layer", measure]].dropna()
-    if logarithmic:
-        table = table[table[measure] > 0]
-    scale = alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(domain=[0, 1])
-    axis = alt.Axis(format=".0e" if logarithmic else ".1f", tickCount=6)
-    names = list(table["layer"].unique())
-    lines = alt.Chart(table).mark_line(point={"size": 22})
-    layer = alt.Color("layer:N").sort(names).title(None).legend(orient="top", columns=3)
-    y = alt.Y(f"{measure}:Q").title(title).scale(scale).axis(axis)
-    return _sized([lines.encode(EPOCH, y, layer)], f"{title} of every layer against epoch")
+    x = Scale(0, table["epoch"].max(), 0, 100)
+    values = np.log10(table[measure].clip(lower=10.0**axis.low)) if logarithmic else table[measure]
+    table = table.assign(place=axis(values))
+    shades = dict(zip(layers["layer"].unique(), _shades(layers["layer"].nunique()), strict=True))
+    marks, ends = [], {}
+    for name, rows in table.groupby("layer", sort=False):
+        marks.append(Mark("line", x(rows["epoch"]), rows["place"], str(name), shades[name], "mean"))
+        ends[name] = rows["place"].iloc[-1]
+    marks += _end_labels(ends, shades, HEIGHT)
+    first, last = (table[table["epoch"] == epoch].set_index("layer") for epoch in (0, table["epoch"].max()))
+    vanished = last[last[measure] < VANISHED * first[measure]]
+    if logarithmic and len(vanished):
+        text = f"gradient vanished: {power(vanished[measure].min())}"
+        marks.append(Mark("note", [100], [vanished["place"].min() - 12], text, role="failed"))
+    y = log_ticks(axis, [1], power) if logarithmic else axis.ticks()
+    return Chart(title, f"{title} of every layer against epoch", marks, x.ticks(whole=True), y, "epoch")
 
 
-def colours(names: list[str]) -> list[str]:
-    """Return a colour per name, the same wherever the architecture is drawn."""
-    return [COLOURS[k % len(COLOURS)] for k in range(len(names))]
+def cost_chart(numbers: pd.DataFrame, cost: str, title: str) -> Chart:
+    """Draw validation accuracy against the logarithm of a cost, with the Pareto front, whose networks are named.
+
+    `numbers`: a row per network by its label, with family, learned, validation_accuracy and the cost.
+    """
+    accuracy, places = 100 * numbers["validation_accuracy"], np.log10(numbers[cost])
+    learned = accuracy[numbers["learned"] > 0] if numbers["learned"].any() else accuracy
+    apart = places.max() - places.min() or 1
+    x = Scale(places.min() - apart / 4, places.max() + apart / 10, 0, 100)
+    axis = Scale(max(learned.min() - 1, 0), min(learned.max() + 1, 100), HEIGHT, 0)
+    front = np.array(ranks(list(zip(numbers[cost], accuracy, strict=True)))) == 0
+    edge = numbers[front].sort_values(cost).index
+    across, up = x(places[edge]).repeat(2), axis(accuracy[edge]).repeat(2)
+    marks = [Mark("line", [*across[1:], 100], up, role="front")]
+    for name, row in numbers.iterrows():
+        text = f"{name}: {accuracy[name]:.2f} %, {row[cost]:,} {title}"
+        marks.append(Mark("dot", [float(x(places[name]))], [float(axis(accuracy[name]))], text, role=str(row["family"])))
+    for name in edge:
+        marks.append(Mark("note", [float(x(places[name])) - 1], [float(axis(accuracy[name])) - 6], shortened(str(name), 14), role="named"))
+    description = f"Validation accuracy against {title}; the Pareto front is a line"
+    return Chart("validation accuracy, %", description, marks, log_ticks(x, [1, 2, 5], short), axis.ticks(), title)
 
 
-def _colour_of(names: list[str]) -> alt.Color:
-    return alt.Color("architecture:N").sort(names).title(None).scale(domain=names, range=colours(names))
+def shortened(label: str, length: int) -> str:
+    """Return a network's label; if it is too long, its first name, cut off."""
+    if len(label) > length:
+        label = label.split(" = ")[0]
+    return label if len(label) <= length else f"{label[: length - 1]}…"
 
 
-def _scale(percent: pd.Series) -> alt.Scale:
-    """Return an axis of whatever learned something."""
-    learnt = percent[percent > LEARNT]
-    domain = [math.floor(learnt.min() - 1), math.ceil(learnt.max() + 0.5)] if len(learnt) else [0, 100]
-    return alt.Scale(domain=domain, nice=False, clamp=True)
+def log_ticks(axis: Scale, factors: list[int], text: Any) -> Ticks:
+    """Return powers of ten times each factor; `axis` is that of the logarithm."""
+    powers = range(math.floor(axis.low), math.ceil(axis.high) + 1)
+    places = [(factor, power, math.log10(factor) + power) for power in powers for factor in factors]
+    inside = [(float(axis(place)), text(factor * 10.0**power)) for factor, power, place in places if axis.low <= place <= axis.high]
+    return inside[:: math.ceil(len(inside) / 5)]
 
 
-def _sized(layers: list[Any], description: str) -> alt.LayerChart:
-    chart = alt.layer(*layers).properties(width="container", height=HEIGHT, description=description)
-    styled: alt.LayerChart = chart.configure(
-        background="transparent", view={"stroke": None}, mark={"tooltip": {"content": "data"}}
-    )
-    return styled
+def power(value: float) -> str:
+    """Return the nearest power of ten."""
+    return f"10{f'{math.log10(value):.0f}'.translate(SUPERSCRIPTS)}" if value else "0"
+
+
+def short(value: float) -> str:
+    """Return a round number with its unit."""
+    unit, name = next(pair for pair in ((1e9, " G"), (1e6, " M"), (1e3, " k"), (1, "")) if value >= pair[0] or pair[0] == 1)
+    return f"{value / unit:g}{name}"
+
+
+def _shades(number: int) -> list[float]:
+    return [round(100 * k / max(number - 1, 1)) if number > 1 else 100 for k in range(number)]
+
+
+def _end_labels(ends: dict[str, float], shades: dict[str, float], height: float) -> list[Mark]:
+    """Put names at the right of their lines' ends, LINE apart where there is room, inside the height."""
+    names = sorted(ends, key=lambda name: ends[name])
+    apart = min(LINE, height / len(names))
+    places = [ends[name] for name in names]
+    for k in range(1, len(names)):
+        places[k] = max(places[k], places[k - 1] + apart)
+    places[-1] = min(places[-1], height)
+    for k in reversed(range(len(names) - 1)):
+        places[k] = min(places[k], places[k + 1] - apart)
+    return [Mark("label", [100], [place], shortened(name, 14), shades[name]) for name, place in zip(names, places, strict=True)]

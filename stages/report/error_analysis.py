@@ -28,22 +28,32 @@ def names_of_classes(dataset: Dataset) -> list[str]:
     return class_names(RAW, dataset.labels)
 
 
-def confused_pairs(probabilities: np.ndarray, test: Split, names: list[str]) -> pd.DataFrame:
-    """Return the PAIRS_SHOWN most confused pairs: columns truth, predicted (names), images, fraction of the true class.
+def confusion_matrix(probabilities: np.ndarray, test: Split) -> np.ndarray:
+    """Return the number of images per true and predicted class, `[classes, classes]`.
 
-    Labels of `test` are indices of classes, the columns of `probabilities` `[N, classes]` and of `names`.
+    Labels of `test` are indices of classes, the columns of `probabilities` `[N, classes]`.
     """
-    classes = np.array(names)
-    table = pd.DataFrame({"truth": classes[test.labels], "predicted": classes[probabilities.argmax(axis=1)]})
-    counts = table[table["truth"] != table["predicted"]].value_counts(sort=False).reset_index(name="images")
-    counts["fraction"] = counts["images"] / counts["truth"].map(table["truth"].value_counts())
-    return counts.sort_values(["images", "fraction"], ascending=False, kind="stable").head(PAIRS_SHOWN)
+    matrix = np.zeros((probabilities.shape[1],) * 2, dtype=int)
+    np.add.at(matrix, (test.labels, probabilities.argmax(axis=1)), 1)
+    return matrix
+
+
+def confused_pairs(matrix: np.ndarray, names: list[str]) -> pd.DataFrame:
+    """Return the PAIRS_SHOWN most confused pairs of a `confusion_matrix` whose classes have these names.
+
+    Columns truth, predicted (names), images, fraction of the true class.
+    """
+    truth, predicted = np.nonzero(matrix * ~np.eye(len(names), dtype=bool))
+    table = pd.DataFrame({"truth": np.array(names)[truth], "predicted": np.array(names)[predicted]})
+    table["images"] = matrix[truth, predicted]
+    table["fraction"] = table["images"] / matrix.sum(axis=1)[truth]
+    return table.sort_values(["images", "fraction"], ascending=False, kind="stable").head(PAIRS_SHOWN)
 
 
 def confident_errors(probabilities: np.ndarray, test: Split, names: list[str]) -> list[dict[str, Any]]:
     """Return the IMAGES_SHOWN wrong test images of highest probability, each with its picture and classes.
 
-    Arguments as in `confused_pairs`.
+    Arguments as in `confusion_matrix`, and the classes' names.
     """
     predicted, surest = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != test.labels)

@@ -1,42 +1,82 @@
 """The page plots/report.html: what came out, for someone who has never seen the project.
 
-One file that needs no network: the charts' scripts, the numbers and the pictures are in it. Its bytes follow from the
-results, so it has no date and no commit; it says how Git finds the commit that it belongs to.
+One file that needs no network: its charts, numbers and pictures are in it. Its bytes follow from the results, so it has
+no date and no commit; it says how Git finds the commit that it belongs to.
 """
 
-import json
+from collections import Counter, defaultdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import altair as alt
 import jinja2
+import numpy as np
 import pandas as pd
-import vl_convert
 
+from stages.analysis.headline import summarize_study
 from stages.analysis.reference_verdicts import ReferenceVerdicts
 from stages.analysis.runs import BestRun
-from stages.analysis.verdicts import Verdict
+from stages.analysis.verdicts import BEST, Verdict
 from stages.common import DATASET_FILE, yaml_text
 from stages.params import Params
-from stages.report.charts import accuracy_chart, colours, cost_chart, curves_chart, layers_chart
-from stages.report.error_analysis import confident_errors, confused_pairs, names_of_classes
+from stages.report.charts import HEIGHT, VARIES, Chart, Scale, accuracy_chart, cost_chart, curves_chart, layers_chart
+from stages.report.error_analysis import confident_errors, confused_pairs, confusion_matrix, names_of_classes
 from stages.training.dataset import Dataset
 from stages.training.files import sha256
 from stages.training.results import LEARNED_BELOW
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
-AXES = {
-    "width": "filters of the two convolutions",
-    "depth": "blocks",
-    "custom": "architectures of study.custom",
+SECTIONS = {
+    "accuracy": "Test accuracy",
+    "verdicts": "Verdicts",
+    "curves": "Learning curves",
+    "why": "Why training fails",
+    "cost": "Accuracy against cost",
+    "table": "All networks",
+    "errors": "Wrong predictions",
+    "provenance": "Provenance",
 }
+CHIPS = {
+    "confirmed": ("yes", "✓"),
+    "confirmed in part": ("part", "◐"),
+    "contradicted in part": ("mixed", "◑"),
+    "refuted": ("no", "✗"),
+    "undecided": ("open", "?"),
+}
+STEPS = {
+    "confirmed": "Every step from one network to the next goes this way.",
+    "confirmed in part": "Some steps from one network to the next go this way, and none goes the other way.",
+    "contradicted in part": "Some steps from one network to the next go this way, some the other way.",
+    "refuted": "Some steps from one network to the next go the other way, and none goes this way.",
+    "undecided": "No step from one network to the next is larger than seed noise.",
+}
+OPTIMUM = {
+    "confirmed": "The most accurate network is between the ends, and its lead over both is more than seed noise.",
+    "refuted": "The most accurate network is at an end, and its lead over its neighbour is more than seed noise.",
+    "undecided": "No network leads by more than seed noise.",
+}
+PLAIN = {
+    "more_filters_raise_accuracy": STEPS,
+    "wide_networks_fail_to_learn": {
+        "confirmed": "The widest network learns less often than the narrowest, and one between them only sometimes.",
+        "confirmed in part": "The widest network learns less often than the narrowest; no other learns only sometimes.",
+        "refuted": "The widest network learns in most of its runs.",
+        "undecided": "The runs do not show that the widest network learns less often than the narrowest.",
+    },
+    "more_blocks_lower_accuracy": STEPS,
+    "width_has_an_optimum": OPTIMUM,
+    "depth_has_an_optimum": OPTIMUM,
+    "together_beats_either_alone": {
+        "confirmed": "The best custom network is ahead of the best of either family by more than seed noise.",
+        "refuted": "The best custom network is behind the best of a family by more than seed noise.",
+        "undecided": "The best custom network is not ahead of the best of both families by more than seed noise.",
+    },
+    BEST: {"undecided": "No run learned."},
+}
+PICKED = "It is the cheapest network whose validation accuracy is about as high as the highest."
 COSTS = {"parameters": "parameters", "training_flops": "training FLOPs per image"}
 PACKAGES = ("tensorflow", "keras", "numpy", "dvc")
-
-
-def chart_scripts() -> str:
-    """Return the JavaScript that draws the charts; it takes a second or two without Python's lock."""
-    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+MOST_CLASSES = 20  # in a confusion matrix
 
 
 def render_page(
@@ -47,20 +87,21 @@ def render_page(
     on_record: ReferenceVerdicts,
     tables: dict[str, pd.DataFrame],
     best: BestRun | None,
-    scripts: str,
 ) -> str:
-    """Return the whole page as HTML. With one seed it begins with accuracies, with several with the verdicts.
+    """Return the whole page as HTML.
 
     `numbers` is from `summary.read_numbers`; `on_record` are the verdicts of the study on record that differ from
     `verdicts`. `tables`, all with `name`, `family` and the label `architecture`: `accuracy` (one row per run: seed,
     test_accuracy, learned, reference), `curves` (seed, epoch, loss, val_accuracy), `layers` (seed, epoch, layer,
-    gradient_norm, saturated). `scripts` is from `chart_scripts`.
+    gradient_norm, saturated).
     """
+    one_seed = len(params.train.seeds) == 1
     monitored = "validation" if params.data.validation else "test"
-    contrast = contrasted_runs(tables["accuracy"])
-    charts = _charts(numbers, tables, contrast, dataset.chance_loss, monitored)
-    architectures = list(tables["curves"]["architecture"].unique())
+    table, best_cells = architecture_table(numbers, one_seed)
     names, test = names_of_classes(dataset), dataset.indexed(dataset.test)
+    matrix = confusion_matrix(best.probabilities, test) if best else np.zeros((0, 0))
+    parts = (100 * matrix / matrix.sum(axis=1, keepdims=True).clip(1)).round().astype(int).tolist()
+    validated = numbers.dropna(subset="validation_accuracy")
     template = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -69,74 +110,103 @@ def render_page(
         settings=yaml_text(params.model_dump(exclude_defaults=True, exclude={"search"})),
         dataset=dataset,
         data_file=sha256(DATASET_FILE),
-        one_seed=len(params.train.seeds) == 1,
+        one_seed=one_seed,
         monitored=monitored,
         learned_below=LEARNED_BELOW * dataset.chance_loss,
+        sections=SECTIONS,
+        headline=summarize_study(params, numbers, verdicts[BEST].verdict, verdicts[BEST].sentence),
         verdicts=verdicts,
         on_record=on_record,
-        table=architecture_table(numbers, one_seed=len(params.train.seeds) == 1),
-        scripts=scripts,
-        charts={name: _as_json(chart) for name, chart in charts.items()},
-        toggles=dict(zip(architectures, colours(architectures), strict=True)),
-        contrast=contrast,
+        chips=defaultdict(lambda: ("pick", "★"), CHIPS),
+        plain={claim: PLAIN[claim].get(verdict.verdict, PICKED) for claim, verdict in verdicts.items()},
+        failed=not tables["accuracy"]["learned"].all(),
+        numbers=numbers,
+        accuracy=accuracy_chart(tables["accuracy"], numbers),
+        curves=_curves(tables["curves"], dataset.chance_loss, monitored),
+        contrast=_contrast(tables["accuracy"], tables["layers"]),
+        costs=[cost_chart(validated, cost, title) for cost, title in COSTS.items() if len(validated)],
+        table=table,
+        best_cells=best_cells,
+        groups=Counter(table.columns.get_level_values(0)),
         best=best,
-        pairs=confused_pairs(best.probabilities, test, names) if best else [],
+        names=names,
+        matrix=list(zip(names, parts, strict=False)) if len(names) <= MOST_CLASSES else None,
+        pairs=confused_pairs(matrix, names) if best else [],
         errors=confident_errors(best.probabilities, test, names) if best else [],
         versions={package: version(package) for package in PACKAGES},
     )
 
 
-def _charts(
-    numbers: pd.DataFrame,
-    tables: dict[str, pd.DataFrame],
-    contrast: dict[str, pd.Series],
-    chance_loss: float,
-    monitored: str,
-) -> dict[str, alt.LayerChart]:
-    accuracy, curves, layers = tables["accuracy"], tables["curves"], tables["layers"]
-    charts = {
-        f"accuracy-{family}": accuracy_chart(seeds, numbers[numbers["family"] == family], AXES[str(family)])
-        for family, seeds in accuracy.groupby("family")
+def _curves(curves: pd.DataFrame, chance_loss: float, monitored: str) -> dict[str, list[Chart]]:
+    """Return the charts of loss and accuracy by family, on axes that all families share."""
+    accuracy = 100 * curves["val_accuracy"]
+    axis = Scale(accuracy.min(), min(accuracy.max() + 2, 100), HEIGHT, 0)
+    curves = curves.assign(val_accuracy=accuracy)
+    return {
+        VARIES[str(family)]: [
+            curves_chart(its, "loss", "training loss", Scale(0, 1.2 * chance_loss, HEIGHT, 0), chance_loss),
+            curves_chart(its, "val_accuracy", f"{monitored} accuracy, %", axis),
+        ]
+        for family, its in curves.groupby("family", sort=False)
     }
-    charts["curves-loss"] = curves_chart(curves, "loss", "training loss, nats", ".1f", chance_loss)
-    charts["curves-accuracy"] = curves_chart(curves, "val_accuracy", f"{monitored} accuracy", ".0%")
-    costs = numbers.dropna(subset="validation_accuracy")
-    charts |= {f"cost-{cost}": cost_chart(costs, cost, title) for cost, title in COSTS.items() if len(costs)}
-    for outcome, run in contrast.items():
-        inside = layers[(layers["name"] == run["name"]) & (layers["seed"] == run["seed"])]
-        charts[f"gradient-{outcome}"] = layers_chart(inside, "gradient_norm", "gradient norm", logarithmic=True)
-        saturated = "fraction of saturated units"
-        charts[f"saturated-{outcome}"] = layers_chart(inside, "saturated", saturated, logarithmic=False)
-    return charts
 
 
-def _as_json(chart: alt.LayerChart) -> str:
-    return json.dumps(chart.to_dict(), separators=(",", ":")).replace("<", "\\u003c")  # nothing ends the script element
+def _contrast(accuracy: pd.DataFrame, layers: pd.DataFrame) -> list[tuple[str, str, list[Chart]]]:
+    """Return title, what to say without such a run, and charts, of a run that learned and one that failed."""
+    contrast = contrasted_runs(accuracy)
+    inside = {
+        outcome: layers[(layers["name"] == run["name"]) & (layers["seed"] == run["seed"])]
+        for outcome, run in contrast.items()
+    }
+    norms = np.log10(pd.concat([layers.iloc[:0], *inside.values()])["gradient_norm"].replace(0, np.nan))
+    gradient = Scale(np.floor(norms.min()), np.ceil(norms.max()), HEIGHT, 0)
+    columns = []
+    for outcome, title, absent in (
+        ("learned", "A run that learned", "No run learned."),
+        ("failed", "A run that never learned", "Every run learned."),
+    ):
+        if outcome in contrast:
+            title += f": {contrast[outcome]['architecture']}, seed {contrast[outcome]['seed']}"
+        charts = [
+            layers_chart(inside[outcome], "gradient_norm", "gradient norm", gradient),
+            layers_chart(inside[outcome], "saturated", "fraction of saturated units", Scale(0, 1, HEIGHT, 0)),
+        ] if outcome in contrast and len(inside[outcome]) else []  # fmt: skip
+        columns.append((title, absent, charts))
+    return columns
 
 
-def architecture_table(numbers: pd.DataFrame, one_seed: bool) -> pd.DataFrame:
-    """Return the table of all architectures as text, a label per row; with one seed without the spread of several.
+def architecture_table(numbers: pd.DataFrame, one_seed: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the table of all networks as text, a label per row, and which cells are the best of their column.
 
-    A number that does not exist is "-"; a column without a number is left out.
+    Columns are groups and titles; with one seed without the spread of several. A number that does not exist is "-"; a
+    column without a number is left out, and so is the mean of the runs that learned if it says nothing new.
     """
     percent = (100 * numbers.select_dtypes(float)).map("{:.2f}".format).replace("nan", "-")
+    number, part = ("learned", "runs"), ("learned", "likely fraction, %")
+    mean, mean_learned = ("test accuracy, %", "mean of all runs"), ("test accuracy, %", "of those that learned")
+    validation, parameters, flops = ("validation", "accuracy, %"), ("cost", "parameters"), ("cost", "FLOPs per image")
     table = pd.DataFrame(
         {
-            "test accuracy": percent["test_accuracy"],
-            "learned": numbers["learned"].astype(str) + " of " + numbers["seeds"].astype(str),
-            "learned, 95 %": _interval(numbers, "learned_fraction", decimals=0),
-            "of those that learned": percent["test_accuracy_learned"],
-            "standard deviation": percent["test_accuracy_learned_deviation"],
-            "95 %": _interval(numbers, "test_accuracy_learned", decimals=2),
-            "validation": percent["validation_accuracy"],
-            "notebook": percent["reference"],
-            "parameters": numbers["parameters"].map("{:,}".format),
-            "FLOPs per image": (numbers["training_flops"] / 1e6).map("{:.1f} M".format),
-            "family": numbers["family"],
+            number: numbers["learned"].astype(str) + " of " + numbers["seeds"].astype(str),
+            part: _interval(numbers, "learned_fraction", decimals=0),
+            mean: percent["test_accuracy"],
+            mean_learned: percent["test_accuracy_learned"],
+            (mean[0], "standard deviation"): percent["test_accuracy_learned_deviation"],
+            (mean[0], "95 % interval"): _interval(numbers, "test_accuracy_learned", decimals=2),
+            (mean[0], "notebook"): percent["reference"],
+            validation: percent["validation_accuracy"],
+            parameters: numbers["parameters"].map("{:,}".format),
+            flops: (numbers["training_flops"] / 1e6).map("{:.1f} M".format),
         }
     )
-    known = table.loc[:, (table != "-").any()]
-    return known.drop(columns=["learned, 95 %", "of those that learned"], errors="ignore") if one_seed else known
+    same = table[mean_learned].isin(["-"]) | (table[mean_learned] == table[mean])
+    useless = [*([part] if one_seed else []), *([mean_learned] if same.all() else []), *table.columns[(table == "-").all()]]
+    table = table.drop(columns=useless)
+    scores = numbers[["test_accuracy", "test_accuracy_learned", "validation_accuracy"]].set_axis([mean, mean_learned, validation], axis=1)
+    scores = scores.assign(**{}).join(-numbers[["parameters", "training_flops"]].set_axis([parameters, flops], axis=1))
+    scores = scores[(numbers["learned"] > 0) & (len(numbers) > 1)]
+    best = scores.eq(scores.max()).reindex(index=table.index, columns=table.columns, fill_value=False)
+    return table, best
 
 
 def _interval(numbers: pd.DataFrame, name: str, decimals: int) -> pd.Series:
