@@ -117,6 +117,8 @@ def _judge_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, want
     rises, falls = (int((directions == direction).sum()) for direction in ("up", "down"))
     steps_seen = counted(len(directions), "step")
     sentence = f"Accuracy rises by more than seed noise in {rises} of {steps_seen}, and falls in {falls}."
+    if steps["p"].isna().all():
+        sentence = "No step has an interval, so seed noise is unknown."
     sides = zip(steps.iterrows(), pairwise(compared), strict=True)
     return Verdict(claim, verdict, sentence, "; ".join(_describe_step(step, *pair) for (_, step), pair in sides))
 
@@ -214,11 +216,12 @@ def _judge_together(families: dict[Family, list[Compared]], held_out: int) -> Ve
         return Verdict(claim, "not tested", "It takes networks of width, depth and study.custom, and held-out images.")
     known = {family: _learned_and_validated(families[family]) for family in BASELINES}
     if not all(known.values()):
-        studied = [one for family in BASELINES for one in families[family]]
-        return Verdict(claim, "undecided", "A family has no run that learned.", _diverged(studied))
-    alone = [_best_on_validation(known[family]) for family in BASELINES]
+        return Verdict(claim, "undecided", "A family has no run that learned.")
+    alone = list({one.label: one for one in map(_best_on_validation, known.values())}.values())
     best = _best_on_validation(alone)
-    small = [one for one in families["custom"] if one.validation and one.parameters <= best.parameters]
+    studied = [one.label for family in BASELINES for one in families[family]]
+    free = [one for one in families["custom"] if one.validation and one.label not in studied]
+    small = [one for one in free if one.parameters <= best.parameters]
     others = [one for one in small if not one.notebooks_kind]
     candidates = [one for one in small if one.notebooks_kind]
     together = _best_on_validation(candidates) if candidates else None
