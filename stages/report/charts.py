@@ -95,7 +95,7 @@ def accuracy_chart(runs: pd.DataFrame, numbers: pd.DataFrame) -> Chart:
 
     marks, rows, top = [], [], 0
     for family, members in numbers.groupby("family", sort=False):
-        marks.append(Mark("heading", [0], [top + ROW * 0.75], VARIES[str(family)]))
+        marks.append(Mark("heading", [0], [top + ROW * 0.55], VARIES[str(family)]))
         for name, row in members.iterrows():
             top += ROW
             middle = top + ROW / 2
@@ -185,7 +185,7 @@ def layers_chart(layers: pd.DataFrame, measure: str, title: str, axis: Scale) ->
 
 
 def cost_chart(numbers: pd.DataFrame, cost: str, title: str) -> Chart:
-    """Draw validation accuracy against the logarithm of a cost, with the Pareto front, whose networks are named.
+    """Draw validation accuracy against the logarithm of a cost, with the Pareto front, whose networks are named if there is room.
 
     `numbers`: a row per network by its label, with family, learned, validation_accuracy and the cost.
     """
@@ -201,10 +201,13 @@ def cost_chart(numbers: pd.DataFrame, cost: str, title: str) -> Chart:
     for name, row in numbers.iterrows():
         text = f"{name}: {accuracy[name]:.2f} %, {row[cost]:,} {title}"
         marks.append(Mark("dot", [float(x(places[name]))], [float(axis(accuracy[name]))], text, role=str(row["family"])))
-    for name in edge:
-        marks.append(Mark("note", [float(x(places[name])) - 1], [float(axis(accuracy[name])) - 6], shortened(str(name), 14), role="named"))
+    named: list[tuple[float, float]] = []
+    for right, top, name in reversed(list(zip(x(places[edge]), axis(accuracy[edge]), edge, strict=True))):
+        if all(abs(right - x) > 30 or abs(top - y) > LINE for x, y in named):
+            named.append((right, top))
+            marks.append(Mark("note", [right - 1], [top - 6], shortened(str(name), 14), role="named"))
     description = f"Validation accuracy against {title}; the Pareto front is a line"
-    return Chart("validation accuracy, %", description, marks, log_ticks(x, [1, 2, 5], short), axis.ticks(), title)
+    return Chart("validation accuracy, %", description, marks, log_ticks(x, [1, 1.5, 2, 3, 5, 7], short), axis.ticks(), title)
 
 
 def shortened(label: str, length: int) -> str:
@@ -214,7 +217,7 @@ def shortened(label: str, length: int) -> str:
     return label if len(label) <= length else f"{label[: length - 1]}…"
 
 
-def log_ticks(axis: Scale, factors: list[int], text: Any) -> Ticks:
+def log_ticks(axis: Scale, factors: list[float], text: Any) -> Ticks:
     """Return powers of ten times each factor; `axis` is that of the logarithm."""
     powers = range(math.floor(axis.low), math.ceil(axis.high) + 1)
     places = [(factor, power, math.log10(factor) + power) for power in powers for factor in factors]

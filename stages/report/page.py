@@ -43,37 +43,6 @@ CHIPS = {
     "refuted": ("no", "✗"),
     "undecided": ("open", "?"),
 }
-STEPS = {
-    "confirmed": "Every step from one network to the next goes this way.",
-    "confirmed in part": "Some steps from one network to the next go this way, and none goes the other way.",
-    "contradicted in part": "Some steps from one network to the next go this way, some the other way.",
-    "refuted": "Some steps from one network to the next go the other way, and none goes this way.",
-    "undecided": "No step from one network to the next is larger than seed noise.",
-}
-OPTIMUM = {
-    "confirmed": "The most accurate network is between the ends, and its lead over both is more than seed noise.",
-    "refuted": "The most accurate network is at an end, and its lead over its neighbour is more than seed noise.",
-    "undecided": "No network leads by more than seed noise.",
-}
-PLAIN = {
-    "more_filters_raise_accuracy": STEPS,
-    "wide_networks_fail_to_learn": {
-        "confirmed": "The widest network learns less often than the narrowest, and one between them only sometimes.",
-        "confirmed in part": "The widest network learns less often than the narrowest; no other learns only sometimes.",
-        "refuted": "The widest network learns in most of its runs.",
-        "undecided": "The runs do not show that the widest network learns less often than the narrowest.",
-    },
-    "more_blocks_lower_accuracy": STEPS,
-    "width_has_an_optimum": OPTIMUM,
-    "depth_has_an_optimum": OPTIMUM,
-    "together_beats_either_alone": {
-        "confirmed": "The best custom network is ahead of the best of either family by more than seed noise.",
-        "refuted": "The best custom network is behind the best of a family by more than seed noise.",
-        "undecided": "The best custom network is not ahead of the best of both families by more than seed noise.",
-    },
-    BEST: {"undecided": "No run learned."},
-}
-PICKED = "It is the cheapest network whose validation accuracy is about as high as the highest."
 COSTS = {"parameters": "parameters", "training_flops": "training FLOPs per image"}
 PACKAGES = ("tensorflow", "keras", "numpy", "dvc")
 MOST_CLASSES = 20  # in a confusion matrix
@@ -118,7 +87,6 @@ def render_page(
         verdicts=verdicts,
         on_record=on_record,
         chips=defaultdict(lambda: ("pick", "★"), CHIPS),
-        plain={claim: PLAIN[claim].get(verdict.verdict, PICKED) for claim, verdict in verdicts.items()},
         failed=not tables["accuracy"]["learned"].all(),
         numbers=numbers,
         accuracy=accuracy_chart(tables["accuracy"], numbers),
