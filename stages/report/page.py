@@ -67,7 +67,7 @@ def render_page(
     one_seed = len(params.train.seeds) == 1
     monitored = "validation" if params.data.validation else "test"
     table, best_cells = architecture_table(numbers, one_seed)
-    names, test = names_of_classes(dataset), dataset.indexed(dataset.test)
+    names, test = names_of_classes(dataset), dataset.index_labels(dataset.test)
     matrix = confusion_matrix(best.probabilities, test) if best else np.zeros((0, 0))
     parts = (100 * matrix / matrix.sum(axis=1, keepdims=True).clip(1)).round().astype(int).tolist()
     validated = numbers.dropna(subset="validation_accuracy")
