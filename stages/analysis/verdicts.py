@@ -86,16 +86,15 @@ def judge(
     `families` are in order of filters, blocks or parameters; `steps` are those of BASELINES, from `steps_table`;
     `held_out` is the number of validation images.
     """
+    width, depth = (families[family] for family in BASELINES)
     return {
-        "more_filters_raise_accuracy": _judge_steps(
-            "More filters raise accuracy", families["width"], steps["width"], "up"
-        ),
-        "wide_networks_fail_to_learn": _judge_learning(families["width"]),
+        "more_filters_raise_accuracy": _judge_steps("More filters raise accuracy", width, steps["width"], "up"),
+        "wide_networks_fail_to_learn": _judge_learning(width),
         "more_blocks_lower_accuracy": _judge_steps(
-            "Adding identical blocks lowers accuracy", families["depth"], steps["depth"], "down"
+            "Adding identical blocks lowers accuracy", depth, steps["depth"], "down"
         ),
-        "width_has_an_optimum": _judge_optimum("The number of filters has an optimum", families["width"]),
-        "depth_has_an_optimum": _judge_optimum("The number of blocks has an optimum", families["depth"]),
+        "width_has_an_optimum": _judge_optimum("The number of filters has an optimum", width),
+        "depth_has_an_optimum": _judge_optimum("The number of blocks has an optimum", depth),
         BEST: _best_for_its_cost(families, held_out),
         "together_beats_either_alone": _judge_together(families, held_out),
     }
@@ -107,16 +106,19 @@ def _judge_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, want
     directions = steps[steps["difference"].notna()]["direction"]
     if not len(directions):
         return Verdict(claim, "undecided", "No two neighbours have runs that learned.")
-    right, wrong = (directions == wanted), ~directions.isin([wanted, "open"])
-    if right.all():
+    found = set(directions)
+    contrary = found - {wanted, "open"}
+    if found == {wanted}:
         verdict = "confirmed"
-    elif right.any():
-        verdict = "contradicted in part" if wrong.any() else "confirmed in part"
+    elif wanted in found:
+        verdict = "contradicted in part" if contrary else "confirmed in part"
     else:
-        verdict = "refuted" if wrong.any() else "undecided"
-    rises, falls = (int((directions == direction).sum()) for direction in ("up", "down"))
-    steps_seen = counted(len(directions), "step")
-    sentence = f"Accuracy rises by more than seed noise in {rises} of {steps_seen}, and falls in {falls}."
+        verdict = "refuted" if contrary else "undecided"
+    number = {direction: sum(directions == direction) for direction in ("up", "down")}
+    sentence = (
+        f"Accuracy rises by more than seed noise in {number['up']} of {counted(len(directions), 'step')}, and falls in "
+        f"{number['down']}."
+    )
     if steps["p"].isna().all():
         sentence = "No step has an interval, so seed noise is unknown."
     sides = zip(steps.iterrows(), pairwise(compared), strict=True)
