@@ -3,7 +3,7 @@
 Reads params.yaml, data/fashion_mnist.npz, data/models/NAME/ of each and the record of the study; writes
 `metrics/accuracy.json` (what DVC compares), `metrics/summary.json` (the two baselines), `metrics/study.json` (the
 study), `metrics/steps.json` (neighbours compared), `metrics/verdicts.json`, for each family
-`plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page `plots/report.html`. Prints the results in a table.
+`plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page `plots/report.html`. Prints the headline and a table.
 """
 
 import os
@@ -70,26 +70,26 @@ def write_metrics(trainings: list[Training], dataset: Dataset) -> None:
     summary: dict[str, Any] = {}
     study: dict[str, Any] = {family: {} for family in BASELINES}
     compared: dict[str, Any] = {}
-    for described, results, _ in trainings:
-        flops = training_flops(described.architecture, dataset.image_shape, dataset.classes)
-        numbers = summarize(results, flops)
-        if described.is_baseline:
-            summary[described.family] = numbers
+    for one, results, _ in trainings:
+        numbers = summarize(results, training_flops(one.architecture, dataset.image_shape, dataset.classes))
+        if one.is_baseline:
+            summary[one.family] = numbers
             names = ("validation_accuracy", "test_accuracy", "learned")
-            compared[described.name] = {name: numbers[name] for name in names if name in numbers}
+            compared[one.name] = {name: numbers[name] for name in names if name in numbers}
         else:
-            study.setdefault(described.family, {})[described.key] = numbers
-            compared[described.name] = numbers.get("test_accuracy")
-    write_json(SUMMARY, summary)
-    write_json(STUDY, study)
-    write_json(METRICS / "accuracy.json", {name: known for name, known in compared.items() if known is not None})
+            study.setdefault(one.family, {})[one.key] = numbers
+            if "test_accuracy" in numbers:
+                compared[one.name] = numbers["test_accuracy"]
+    for path, content in ((SUMMARY, summary), (STUDY, study), (METRICS / "accuracy.json", compared)):
+        write_json(path, content)
 
 
 def write_comparison(params: Params, dataset: Dataset, trainings: list[Training]) -> None:
     """Write the steps, the verdicts, the tables and pictures of each family, and the page."""
     monitored = "validation" if params.data.validation else "test"
     known = {one.described.name: one for one in trainings}
-    shown = [known[one.name] for one in in_order(params, {name: one.results.parameters for name, one in known.items()})]
+    order = in_order(params, {name: one.results.parameters for name, one in known.items()})
+    shown = [known[one.name] for one in order]
     compared = [summarize_runs(one, dataset, params) for one in shown]
     runs = {family: [one for one in compared if one.family == family] for family in FAMILIES}
     steps = {family: steps_table(runs[family]) for family in BASELINES}
@@ -108,9 +108,8 @@ def write_comparison(params: Params, dataset: Dataset, trainings: list[Training]
         write_text(PLOTS / f"{family}_curves.csv", table_text(curves))
         write_png(PLOTS / f"{family}_accuracy.png", accuracy_figure(accuracy, family))
         write_png(PLOTS / f"{family}_curves.png", curves_figure(curves, family, dataset, monitored))
-    on_record = reference_verdicts(params, verdicts)
-    numbers, best = read_numbers(params), best_run(trainings)
-    write_text(PAGE, render_page(params, dataset, numbers, verdicts, on_record, tables, best))
+    on_record, numbers = reference_verdicts(params, verdicts), read_numbers(params)
+    write_text(PAGE, render_page(params, dataset, numbers, verdicts, on_record, tables, best_run(trainings)))
 
 
 def main() -> None:
