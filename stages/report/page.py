@@ -95,7 +95,11 @@ def architecture_table(numbers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
     """
     percent = (100 * numbers.select_dtypes(float)).map("{:.2f}".format).replace("nan", "-")
     group = "test accuracy, %"
-    part, mean, of_learned = ("learned", "likely fraction, %"), (group, "mean of all runs"), (group, "of those that learned")
+    part, mean, of_learned = (
+        ("learned", "likely fraction, %"),
+        (group, "mean of all runs"),
+        (group, "of those that learned"),
+    )
     validation, parameters, flops = ("validation", "accuracy, %"), ("cost", "parameters"), ("cost", "FLOPs per image")
     table = pd.DataFrame(
         {
