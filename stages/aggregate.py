@@ -6,6 +6,7 @@ study), `metrics/steps.json` (neighbours compared), `metrics/verdicts.json`, for
 `plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page `plots/report.html`. Prints the results in a table.
 """
 
+import os
 from itertools import count
 from typing import Any
 
@@ -30,6 +31,7 @@ from stages.common import (
     MODELS,
     PLOTS,
     REPORT_LIBRARIES,
+    SUMMARY_FOLLOWS,
     check_libraries,
     reported_in_one_line,
 )
@@ -120,7 +122,8 @@ def main() -> None:
         set_aside_unlisted({training.described.name for training in trainings})
         write_metrics(trainings, dataset)
         write_comparison(params, dataset, trainings)
-        print(f"\n{summarize_run(params)}", flush=True)
+        if SUMMARY_FOLLOWS not in os.environ:
+            print(f"\n{summarize_run(params)}", flush=True)
 
 
 if __name__ == "__main__":

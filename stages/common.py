@@ -34,6 +34,7 @@ LIBRARIES = Path("stages/libraries/training.txt")  # the data set file and train
 REPORT_LIBRARIES = Path("stages/libraries/report.txt")  # tables, pictures and the page depend on these as well
 SEARCH_LIBRARIES = Path("stages/libraries/search.txt")  # the proposals of a search depend on these as well
 
+SUMMARY_FOLLOWS = "SUMMARY_FOLLOWS"  # set in the environment if the caller of `dvc repro` prints the summary itself
 PROBLEMS_SHOWN = 10
 _brief = reprlib.Repr()
 _brief.maxlevel = 2  # of six items each: an alias of an alias of an alias is short to write and endless to show

@@ -4,7 +4,7 @@
 
 Runs `dvc repro prepare`, then the trainings that a stale stage needs and nothing here has, JOBS at a time (default: the
 cores that this process may use over train.threads, at least 1), then `dvc repro`, which copies their results. The bytes
-are those of `dvc repro` alone.
+are those of `dvc repro` alone. The caller prints the table of results at the end.
 """
 
 import os
@@ -13,8 +13,9 @@ import subprocess
 import sys
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from stages.common import InputError, reported_in_one_line
+from stages.common import SUMMARY_FOLLOWS, InputError, reported_in_one_line
 from stages.jobs import Job, Trainings, usable_cores
 from stages.params import Params, load_params
 from stages.runner import JobFailedError, Runner, ended_by_exception, local_slots, tell
@@ -33,10 +34,17 @@ def study_jobs(params: Params, stages: Collection[str]) -> list[Job]:
 
 
 def run_dvc(*arguments: str) -> int:
-    """Run DVC and return its exit status; an exception, such as of `ended_by_exception`, ends it and its stages."""
+    """Run DVC and return its exit status, without the lines on stages that DVC skips.
+
+    An exception, such as of `ended_by_exception`, ends DVC and its stages.
+    """
+    command = partial(subprocess.Popen, text=True, errors="replace", stdout=subprocess.PIPE, start_new_session=True)
     with ThreadPoolExecutor(1) as pool:  # a signal that arrives while DVC starts is handled here, not in that thread
-        started = pool.submit(subprocess.Popen, ["dvc", *arguments], start_new_session=True)
+        started = pool.submit(command, ["dvc", *arguments])
         try:
+            for line in started.result().stdout or []:
+                if not line.endswith(" didn't change, skipping\n"):
+                    print(line, end="", flush=True)
             return started.result().wait()
         except BaseException:
             os.killpg(started.result().pid, signal.SIGTERM)
@@ -67,6 +75,7 @@ def _count(arguments: list[str], threads: int) -> int:
 def main() -> None:
     with reported_in_one_line("repro"), ended_by_exception("repro"):
         params = load_params()
+        os.environ[SUMMARY_FOLLOWS] = "yes"
         count = _count(sys.argv[1:], params.train.threads)
         if jobs := missing_jobs(params):
             tell(f"{len(jobs)} trainings, {count} at a time; their output: data/logs/")

@@ -1,7 +1,6 @@
 """What the statistics need of an architecture's runs, and the steps from one architecture of a family to the next."""
 
 import math
-from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -50,12 +49,12 @@ class Compared(NamedTuple):
 def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Compared:
     """Collect what the statistics need of one architecture. Raises InputError if its predictions cannot be read."""
     described, results, label = training
-    runs = list(results.seeds.values())
-    learned = [run for run in runs if run.learned]
-    first = next((int(seed) for seed, run in results.seeds.items() if run.learned), None)
+    runs = pd.DataFrame([run.model_dump() for run in results.seeds.values()], index=list(results.seeds))
+    learned = runs[runs["learned"]]
     correct = None
-    if first is not None:
-        correct = read_predictions(described.name, first).argmax(axis=1) == dataset.indexed(dataset.test).labels
+    if len(learned):
+        predicted = read_predictions(described.name, int(learned.index[0])).argmax(axis=1)
+        correct = predicted == dataset.indexed(dataset.test).labels
     return Compared(
         label=label,
         family=described.family,
@@ -63,16 +62,12 @@ def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Comp
         training_flops=training_flops(described.architecture, dataset.image_shape, dataset.classes),
         runs=len(runs),
         learned=len(learned),
-        accuracies=_known(run.test_accuracy for run in learned),
-        overall=_known(run.test_accuracy for run in runs),
-        validation=_known(run.validation_accuracy for run in runs),
+        accuracies=learned["test_accuracy"].dropna().tolist(),
+        overall=runs["test_accuracy"].dropna().tolist(),
+        validation=runs["validation_accuracy"].dropna().tolist(),
         correct=correct,
         notebooks_kind=is_of_the_notebooks_kind(described.architecture, params.settings(described), params.train),
     )
-
-
-def _known(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None]
 
 
 P_VALUES = ["p", "mcnemar_p", "equivalence_p"]

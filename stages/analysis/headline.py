@@ -1,6 +1,5 @@
 """What came out, in a title, two sentences and three tiles: the first lines of the page and of the terminal."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -41,20 +40,20 @@ def summarize_study(params: Params, numbers: pd.DataFrame, best: str, reason: st
     one if Welch's test of these accuracies, corrected by Holm over all other networks, finds a difference at 5 %, and
     otherwise within seed noise. Nothing is said if there is no test.
     """
-    learned = numbers[numbers["learned"] > 0].sort_values("test_accuracy", ascending=False, kind="stable")
-    clauses = [*_most_accurate(numbers, learned, best), *_failures(numbers)]
+    seeds, sizes = counted(len(params.train.seeds), "seed"), numbers["parameters"]
+    size = " to ".join(f"{size:,}" for size in sorted({sizes.min(), sizes.max()}))
+    learned = numbers[numbers["learned"] > 0]
+    first = learned[learned["test_accuracy"] == learned["test_accuracy"].max()]
+    total = f"{numbers['learned'].sum()} of {numbers['seeds'].sum()}"
     return Headline(
         title=f"{_number(len(numbers)).capitalize()} {_kind(params, numbers)} on {params.data.source}",
-        introduction=_introduction(params, numbers),
-        sentence=f"{'; '.join(clauses)}.",
+        introduction=f"{counted(len(numbers), 'network')} of {size} parameters, trained for "
+        f"{counted(params.train.epochs, 'epoch')} from {seeds}.",
+        sentence=f"{'; '.join([*_most_accurate(numbers, learned, first, best), *_failures(numbers)])}.",
         tiles=[
-            _accuracy_tile(learned),
+            _accuracy_tile(first),
             _cost_tile(numbers, best, reason),
-            Tile(
-                "Runs that learned",
-                f"{numbers['learned'].sum()} of {numbers['seeds'].sum()}",
-                f"{counted(len(numbers), 'network')}, {counted(len(params.train.seeds), 'seed')}",
-            ),
+            Tile("Runs that learned", total, f"{counted(len(numbers), 'network')}, {seeds}"),
         ],
     )
 
@@ -71,42 +70,32 @@ def _kind(params: Params, numbers: pd.DataFrame) -> str:
     return f"{kind}, {_number(normalized)} with batch normalization,"
 
 
-def _introduction(params: Params, numbers: pd.DataFrame) -> str:
-    sizes = " to ".join(f"{size:,}" for size in sorted({numbers["parameters"].min(), numbers["parameters"].max()}))
-    return (
-        f"{'A network' if len(numbers) == 1 else 'Networks'} of {sizes} parameters, trained for "
-        f"{counted(params.train.epochs, 'epoch')} from {counted(len(params.train.seeds), 'seed')}."
-    )
-
-
-def _most_accurate(numbers: pd.DataFrame, learned: pd.DataFrame, best: str) -> list[str]:
-    """Return clauses about the most accurate network; `learned` are the networks that learned, in that order."""
-    if not len(learned):
+def _most_accurate(numbers: pd.DataFrame, learned: pd.DataFrame, first: pd.DataFrame, best: str) -> list[str]:
+    """Return clauses about the most accurate networks, `first`, of those that learned."""
+    if not len(first):
         return []
-    one_seed, highest = numbers["seeds"].max() == 1, learned["test_accuracy"].max()
-    mean = f"{'' if one_seed else 'mean '}accuracy"
-    first, *others = learned.index
+    seeds, accuracy = numbers["seeds"].max(), f"{percent(first['test_accuracy'].iloc[0], 1)} %"
+    mean = "accuracy" if seeds == 1 else "mean accuracy"
     if len(numbers) == 1:
-        return [f"{first} has a {mean} of {percent(highest, 1)} %"]
-    equal = list(learned.index[learned["test_accuracy"] == highest])
-    clause = f"{_names(equal)} {'has' if len(equal) == 1 else 'share'} the highest {mean} of "
-    clause += f"{_number(len(numbers))} networks, {percent(highest, 1)} %"
-    if one_seed:
+        return [f"{first.index[0]} has a {mean} of {accuracy}"]
+    clause = f"{_names(first.index)} {'has' if len(first) == 1 else 'share'} the highest {mean} of "
+    clause += f"{_number(len(numbers))} networks, {accuracy}"
+    if seeds == 1:
         return [clause, "one seed cannot tell a difference from seed noise"]
-    if len(equal) > 1 or not others:
-        return [clause]
-    return [clause + _ahead(numbers, first, best if best in others else others[0])]
+    others = learned.drop(first.index).sort_values("test_accuracy", ascending=False, kind="stable").index
+    if len(first) == 1 and len(others):
+        clause += _lead(numbers, first.index[0], best if best in others else others[0])
+    return [clause]
 
 
-def _ahead(numbers: pd.DataFrame, first: str, other: str) -> str:
+def _lead(numbers: pd.DataFrame, first: str, other: str) -> str:
     """State how far the most accurate network is ahead of another one."""
     accuracies, flops = numbers["accuracies"], numbers["training_flops"]
     tests = {name: difference(accuracies[name], accuracies[first]) for name in numbers.index.drop(first)}
     known = {name: test for name, test in tests.items() if test}
     if other not in known:
         return ""
-    p = dict(zip(known, holm([test.p for test in known.values()]), strict=True))
-    if p[other] < SIGNIFICANT:
+    if dict(zip(known, holm([test.p for test in known.values()]), strict=True))[other] < SIGNIFICANT:
         return f", {percent(known[other].estimate, 2)} points above {other}, more than seed noise"
     fraction = flops[other] / flops[first]
     cost = f", which needs {percent(fraction)} % of its training FLOPs" if fraction < 1 else ""
@@ -118,27 +107,25 @@ def _failures(numbers: pd.DataFrame) -> list[str]:
     never, seeds = numbers["learned"] == 0, numbers["seeds"].max()
     if never.all():
         return ["No run learned"]
-    sometimes = ~never & (numbers["learned"] < numbers["seeds"])
     clauses = []
-    for fraction, which in (("none", never), ("only some", sometimes)):
+    for fraction, which in (("none", never), ("only some", ~never & (numbers["learned"] < seeds))):
         if which.any():
-            runs = f"in {fraction} of {'its' if which.sum() == 1 else 'their'} {seeds} runs"
-            learned = "did not learn" if seeds == 1 else f"learned {runs}"
-            clauses.append(f"{_names(list(numbers.index[which]))} {learned}")
+            runs = f"learned in {fraction} of {'its' if which.sum() == 1 else 'their'} {seeds} runs"
+            clauses.append(f"{_names(numbers.index[which])} {'did not learn' if seeds == 1 else runs}")
     return clauses
 
 
-def _accuracy_tile(learned: pd.DataFrame) -> Tile:
-    title = "Highest accuracy"
-    if not len(learned):
-        return Tile(title, "none", "no run learned")
-    first: Any = learned.iloc[0]
-    equal = list(learned.index[learned["test_accuracy"] == first["test_accuracy"]])
-    low, high = (percent(first[f"test_accuracy_learned_{end}"], 2) for end in ("low", "high"))
-    spread = f"95 % interval {low} to {high} %" if low != "nan" else "one run, no interval"
-    if first["learned"] < first["seeds"]:
-        spread = f"learned in {first['learned']} of {first['seeds']} runs"
-    return Tile(title, f"{percent(first['test_accuracy'], 2)} %", f"{_names(equal)}: {spread}")
+def _accuracy_tile(first: pd.DataFrame) -> Tile:
+    if not len(first):
+        return Tile("Highest accuracy", "none", "no run learned")
+    its: Any = first.iloc[0]
+    detail = "one run, no interval"
+    if its["learned"] < its["seeds"]:
+        detail = f"learned in {its['learned']} of {its['seeds']} runs"
+    elif its["seeds"] > 1:
+        low, high = (percent(its[f"test_accuracy_learned_{end}"], 2) for end in ("low", "high"))
+        detail = f"95 % interval {low} to {high} %"
+    return Tile("Highest accuracy", f"{percent(its['test_accuracy'], 2)} %", f"{_names(first.index)}: {detail}")
 
 
 def _cost_tile(numbers: pd.DataFrame, best: str, reason: str) -> Tile:
@@ -153,5 +140,5 @@ def _number(count: int) -> str:
     return WORDS[count] if count < len(WORDS) else str(count)
 
 
-def _names(labels: Sequence[str]) -> str:
+def _names(labels: pd.Index) -> str:
     return listed(labels) if len(labels) <= MOST_NAMES else f"{_number(len(labels))} networks"

@@ -41,10 +41,8 @@ def _read_results(described: StudyArchitecture, params: Params) -> Results:
     path = MODELS / described.name / RESULTS
     try:
         results = Results.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        raise _refusal(path, problems(error)[:-1]) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise _refusal(path, error) from None
+        raise _refusal(path, problems(error)[:-1] if isinstance(error, ValidationError) else error) from None
     seeds = [str(seed) for seed in params.train.seeds]
     for expected, got in ((described.architecture, results.architecture), (seeds, list(results.seeds))):
         if got != expected:
@@ -126,6 +124,35 @@ def summarize(results: Results, flops: int) -> dict[str, float]:
     return numbers
 
 
+ACCURACY_COLUMNS = ["name", "family", "architecture", "parameters", "seed", "test_accuracy", "learned", "reference"]
+
+
+def accuracy_table(trainings: list[Training], fashion_mnist: bool) -> pd.DataFrame:
+    """Return one row per run, columns ACCURACY_COLUMNS; accuracies are fractions.
+
+    `reference` is the notebook's accuracy; NaN if it had no such architecture, or the data are not Fashion-MNIST.
+    """
+    rows = [
+        {
+            "name": described.name,
+            "family": described.family,
+            "architecture": label,
+            "seed": int(seed),
+            "parameters": results.parameters,
+            "reference": reference_accuracy(described.architecture) if fashion_mnist else None,
+            **run.model_dump(),
+        }
+        for described, results, label in trainings
+        for seed, run in results.seeds.items()
+    ]
+    return pd.DataFrame(rows, columns=ACCURACY_COLUMNS).astype({"test_accuracy": float, "reference": float})
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """Return the table as CSV with rounded fractions, without `name` and `family`."""
+    return table.drop(columns=["name", "family"]).to_csv(index=False, float_format=FRACTIONS, lineterminator="\n")
+
+
 class BestRun(NamedTuple):
     """The run whose errors the page shows."""
 
@@ -151,71 +178,41 @@ def best_run(trainings: list[Training]) -> BestRun | None:
     return BestRun(best.label, seed, read_predictions(best.described.name, seed))
 
 
-ACCURACY_COLUMNS = ["name", "family", "architecture", "parameters", "seed", "test_accuracy", "learned", "reference"]
-
-
-def accuracy_table(trainings: list[Training], fashion_mnist: bool) -> pd.DataFrame:
-    """Return one row per run, columns ACCURACY_COLUMNS; accuracies are fractions.
-
-    `reference` is the notebook's accuracy; NaN if it had no such architecture, or the data are not Fashion-MNIST.
-    """
-    rows = [
-        (
-            described.name,
-            described.family,
-            label,
-            results.parameters,
-            int(seed),
-            run.test_accuracy,
-            run.learned,
-            reference_accuracy(described.architecture) if fashion_mnist else None,
-        )
-        for described, results, label in trainings
-        for seed, run in results.seeds.items()
-    ]
-    return pd.DataFrame(rows, columns=ACCURACY_COLUMNS).astype({"test_accuracy": float, "reference": float})
-
-
-def table_text(table: pd.DataFrame) -> str:
-    """Return the table as CSV with rounded fractions, without `name` and `family`."""
-    return table.drop(columns=["name", "family"]).to_csv(index=False, float_format=FRACTIONS, lineterminator="\n")
-
-
 def network_labels(params: Params) -> dict[str, str]:
     """Return by `name` what charts and tables call an architecture: all labels of its network, joined by " = ".
 
-    A network is an architecture with the settings of its training; several families may name it. A baseline that
-    repeats a network of the study adds "FAMILY baseline", unless the study has the network in the same family.
+    A network is an architecture with the settings of its training; several families may name it.
     """
     labels: dict[str, str] = {}
     for network in _networks(params):
-        studied = [one.family for one in network if not one.is_baseline]
-        parts = [
-            f"{one.family} baseline" if one.is_baseline and studied else one.label
-            for one in network
-            if not (one.is_baseline and one.family in studied)
-        ]
-        labels |= dict.fromkeys([one.name for one in network], " = ".join(parts))
+        shown = _shown(network)
+        families = {one.family for one in shown}
+        hidden = [f"{one.family} baseline" for one in network if one.family not in families]
+        labels |= dict.fromkeys([one.name for one in network], " = ".join([*(one.label for one in shown), *hidden]))
     return labels
 
 
 def in_order(params: Params, parameters: Mapping[str, int]) -> list[StudyArchitecture]:
     """Return the architectures that are shown: family by family, by blocks and filters, custom ones by parameters.
 
-    A baseline is shown only if the study lacks its network. `parameters` are those of the models, by `name`.
+    `parameters` are those of the models, by `name`.
     """
-    shown = [one for network in _networks(params) for one in network if not one.is_baseline or network[0].is_baseline]
 
     def place(one: StudyArchitecture) -> tuple[int, ...]:
         size = parameters[one.name] if one.family == "custom" else 0
         return FAMILIES.index(one.family), size, one.architecture.blocks, sum(one.architecture.filters)
 
-    return sorted(shown, key=place)
+    return sorted((one for network in _networks(params) for one in _shown(network)), key=place)
 
 
 def _networks(params: Params) -> list[list[StudyArchitecture]]:
-    """Return the architectures of each network, the study's before the baselines."""
     networks: dict[str, list[StudyArchitecture]] = {}
     for one in [*params.study_architectures(), *params.baselines()]:
         networks.setdefault(f"{one.architecture!r} {params.settings(one)!r}", []).append(one)
     return list(networks.values())
+
+
+def _shown(network: list[StudyArchitecture]) -> list[StudyArchitecture]:
+    """Leave out a baseline that the study has in its family or in `study.custom`."""
+    studied = {one.family for one in network if not one.is_baseline}
+    return [one for one in network if not (one.is_baseline and studied & {one.family, "custom"})]

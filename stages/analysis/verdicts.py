@@ -117,6 +117,8 @@ def _judge_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, want
     rises, falls = (int((directions == direction).sum()) for direction in ("up", "down"))
     steps_seen = counted(len(directions), "step")
     sentence = f"Accuracy rises by more than seed noise in {rises} of {steps_seen}, and falls in {falls}."
+    if steps["p"].isna().all():
+        sentence = "No step has an interval, so seed noise is unknown."
     sides = zip(steps.iterrows(), pairwise(compared), strict=True)
     return Verdict(claim, verdict, sentence, "; ".join(_describe_step(step, *pair) for (_, step), pair in sides))
 
@@ -168,15 +170,16 @@ def _judge_optimum(claim: str, compared: list[Compared]) -> Verdict:
         return Verdict(claim, "undecided", "No run learned.", _diverged(compared))
     known = [place for place, one in enumerate(compared) if one.overall]
     place = max(known, key=lambda place: mean(compared[place].overall))
-    inside = 0 < place < len(compared) - 1
+    best, inside = compared[place], 0 < place < len(compared) - 1
     others = [compared[0], compared[-1]] if inside else [compared[1 if place == 0 else -2]]
-    ahead = contrast(compared[place], others)
+    ahead = contrast(best, others)
     settled = ahead and max(other.p for other in ahead) < SIGNIFICANT
     return Verdict(
         claim,
         ("confirmed" if inside else "refuted") if settled else "undecided",
-        f"{_accuracy(compared[place])}, is the highest, {'between the ends' if inside else 'at an end'}; its lead over "
-        f"{listed([one.label for one in others])} {'exceeds' if settled else 'is not shown to exceed'} seed noise.",
+        f"{best.label} is the most accurate, {percent(mean(best.overall), 2)} % over all runs, "
+        f"{'between the ends' if inside else 'at an end'}; its lead over {listed(one.label for one in others)} "
+        f"{'exceeds' if settled else 'is not shown to exceed'} seed noise.",
         _describe(ahead) + _diverged(compared),
     )
 
@@ -213,11 +216,12 @@ def _judge_together(families: dict[Family, list[Compared]], held_out: int) -> Ve
         return Verdict(claim, "not tested", "It takes networks of width, depth and study.custom, and held-out images.")
     known = {family: _learned_and_validated(families[family]) for family in BASELINES}
     if not all(known.values()):
-        studied = [one for family in BASELINES for one in families[family]]
-        return Verdict(claim, "undecided", "A family has no run that learned.", _diverged(studied))
-    alone = [_best_on_validation(known[family]) for family in BASELINES]
+        return Verdict(claim, "undecided", "A family has no run that learned.")
+    alone = list({one.label: one for one in map(_best_on_validation, known.values())}.values())
     best = _best_on_validation(alone)
-    small = [one for one in families["custom"] if one.validation and one.parameters <= best.parameters]
+    studied = [one.label for family in BASELINES for one in families[family]]
+    free = [one for one in families["custom"] if one.validation and one.label not in studied]
+    small = [one for one in free if one.parameters <= best.parameters]
     others = [one for one in small if not one.notebooks_kind]
     candidates = [one for one in small if one.notebooks_kind]
     together = _best_on_validation(candidates) if candidates else None
@@ -225,8 +229,8 @@ def _judge_together(families: dict[Family, list[Compared]], held_out: int) -> Ve
     if others:
         other = _best_on_validation(others)
         more = f"; of any kind: {_accuracy(other)}, {_describe(contrast(other, [together or best]))}"
-    limit = f"no more than the {best.parameters:,} parameters of {best.label}"
     if not together:
+        limit = f"no more than the {best.parameters:,} parameters of {best.label}"
         none = f"study.custom has no architecture of the notebook's kind with an accuracy and {limit}."
         return Verdict(claim, "not tested", none, more.removeprefix("; "))
     against = contrast(together, alone)
@@ -234,7 +238,7 @@ def _judge_together(families: dict[Family, list[Compared]], held_out: int) -> Ve
     return Verdict(
         claim,
         "refuted" if False in signs else "confirmed" if len(signs) == len(alone) else "undecided",
-        f"With {limit}, {_accuracy(together)}, where the best of each family is {listed(map(_accuracy, alone))}.",
+        f"{listed(map(_accuracy, [together, *alone]))}.",
         _describe(against) + more,
     )
 
@@ -248,8 +252,7 @@ def _best_on_validation(compared: list[Compared]) -> Compared:
 
 
 def _accuracy(one: Compared) -> str:
-    """Name the architecture with its parameters and its mean test accuracy over all runs."""
-    return f"{one.label}, {one.parameters:,} parameters, {percent(mean(one.overall), 2)} %"
+    return f"{one.label} reaches {percent(mean(one.overall), 2)} % with {one.parameters:,} parameters"
 
 
 def _describe(contrasts: list[Contrast] | None) -> str:
@@ -263,7 +266,7 @@ def _describe(contrasts: list[Contrast] | None) -> str:
 
 def _diverged(compared: list[Compared]) -> str:
     number = sum(one.runs - len(one.overall) for one in compared)
-    return f"; {counted(number, 'run')} diverged and count in no mean" if number else ""
+    return f"; diverged runs, in no mean: {number}" if number else ""
 
 
 def points(fraction: float) -> str:

@@ -27,7 +27,6 @@ def runs(
     """
     overall = accuracies + [0.1] * failed
     return Compared(
-        name=f"{family}-{label}",
         label=label,
         family=family,
         parameters=parameters,

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from stages.analysis.comparisons import summarize_runs
-from stages.analysis.runs import Training, best_run, in_order, load_results, read_epochs, read_predictions, summarize
+from stages.analysis.runs import (
+    Training,
+    best_run,
+    in_order,
+    load_results,
+    network_labels,
+    read_epochs,
+    read_predictions,
+    summarize,
+)
 from stages.common import InputError
 from stages.params import load_params
 from stages.training.results import HISTORY_COLUMNS, LAYER_COLUMNS, Results
@@ -23,8 +32,7 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Trai
     """The made-up study's trainings by name, in its folder."""
     monkeypatch.chdir(tmp_path)
     write_study(tmp_path, custom=CUSTOM)
-    params = load_params()
-    return {described.name: load_results(described, params) for described in params.architectures()}
+    return {training.described.name: training for training in load_results(load_params())}
 
 
 NOTHING = {"test_accuracy": None, "test_loss": None, "validation_accuracy": None, "validation_loss": None}
@@ -34,7 +42,7 @@ def with_seeds(training: Training, **changes: float | None) -> Training:
     """Return the training with other numbers in every seed."""
     content = training.results.model_dump()
     content["seeds"] = {seed: numbers | changes for seed, numbers in content["seeds"].items()}
-    return Training(training.described, Results.model_validate(content))
+    return training._replace(results=Results.model_validate(content))
 
 
 def test_numbers_that_do_not_exist_are_left_out(trainings: dict[str, Training]) -> None:
@@ -54,7 +62,7 @@ def test_numbers_that_do_not_exist_are_left_out(trainings: dict[str, Training]) 
 def test_statistics_are_given_the_runs_that_learned_and_all_runs(trainings: dict[str, Training]) -> None:
     compared = summarize_runs(trainings["w2-4"], dataset(), load_params())
     assert compared._replace(correct=None) == (
-        "w2-4", "(2, 4)", "width", 900, 240_320, 4, 2, [0.80, 0.84], [0.32, 0.80, 0.84], [0.31, 0.74, 0.72], None, True,
+        "(2, 4)", "width", 900, 240_320, 4, 2, [0.80, 0.84], [0.32, 0.80, 0.84], [0.31, 0.74, 0.72], None, True,
     )  # fmt: skip
     assert compared.correct is not None
     assert compared.correct.tolist() == [True, True, False, False, False, False], "the first run that learned"
@@ -135,7 +143,7 @@ def test_missing_or_damaged_input_is_named_with_the_command_that_helps(
         path.write_text(content, encoding="latin-1")
     columns = LAYER_COLUMNS if file == "layers.csv" else HISTORY_COLUMNS
     read: dict[str, Callable[[], Any]] = {
-        "results.json": lambda: load_results(trainings["w2-4"].described, load_params()),
+        "results.json": lambda: load_results(load_params()),
         "predictions.npz": lambda: read_predictions("w2-4", 1),
     }
     with pytest.raises(InputError, match=rf"^{path}: .*{reason}.*`dvc checkout --force data/models/w2-4`"):
@@ -158,17 +166,44 @@ def test_results_with_an_impossible_number_are_refused(
     content["seeds"]["7"][key] = value
     Path("data/models/w2-4/results.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=rf"results\.json: seeds\.7\.{key}: "):
-        load_results(trainings["w2-4"].described, load_params())
+        load_results(load_params())
 
 
-def test_results_of_other_seeds_or_another_architecture_are_refused(trainings: dict[str, Training]) -> None:
-    params, described = load_params(), trainings["w2-4"].described
-    seeds = params.model_copy(update={"train": params.train.model_copy(update={"seeds": [0, 3]})})
-    with pytest.raises(InputError, match=r"results\.json: expected results of \['0', '3'\], got \['7', '0', '1', '2'"):
-        load_results(described, seeds)
-    wider = described._replace(architecture=trainings["width"].described.architecture)
-    with pytest.raises(InputError, match=r"results\.json: expected results of .*\[8, 16\].*, got .*\[2, 4\].*"):
-        load_results(wider, params)
+@pytest.mark.usefixtures("trainings")
+@pytest.mark.parametrize(
+    ("section", "change", "message"),
+    [
+        (
+            "train",
+            {"seeds": [0, 3]},
+            r"width/results\.json: expected results of \['0', '3'\], got \['7', '0', '1', '2'",
+        ),
+        ("width", {"activation": "relu"}, r"width/results\.json: expected results of .*'relu'.*, got .*'sigmoid'"),
+    ],
+)
+def test_results_of_other_seeds_or_another_architecture_are_refused(
+    section: str, change: dict[str, Any], message: str
+) -> None:
+    params = load_params()
+    with pytest.raises(InputError, match=message):
+        load_results(params.model_copy(update={section: getattr(params, section).model_copy(update=change)}))
+
+
+@pytest.mark.usefixtures("trainings")
+def test_a_network_that_several_families_name_has_one_label_with_all_its_names() -> None:
+    params = load_params()
+    plain, deep = (params.study.custom[name].architecture for name in ("plain", "deep"))
+    study = params.study.model_copy(update={"depth": []})
+    repeated = params.model_copy(update={"width": plain, "depth": deep, "study": study})
+    labels = network_labels(repeated)
+    assert labels["width"] == labels["plain"] == "plain = width baseline"
+    assert (labels["deep"], labels["depth"]) == ("deep", "2 blocks"), "deep has a learning rate of its own"
+    names = [one.name for one in in_order(repeated, PARAMETERS)]
+    assert names == ["w2-4", "w10-20", "depth", "deep", "plain", "huge"]
+
+    same = params.model_copy(update={"depth": params.width})
+    assert network_labels(same)["width"] == network_labels(same)["depth-1"] == "(8, 16) = 1 block"
+    assert [one.name for one in in_order(same, PARAMETERS)][:4] == ["w2-4", "width", "w10-20", "depth-1"]
 
 
 def test_the_command_in_the_message_restores_what_is_missing(small: Path) -> None:

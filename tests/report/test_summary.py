@@ -1,4 +1,4 @@
-"""The table at the end of a run, on made-up numbers and on the committed study."""
+"""The headline and table at the end of a run, on made-up numbers and on the committed study."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from stages.params import FAMILIES, Params, load_params, read_params
-from stages.report.summary import PAGE, STUDY, SUMMARY, VERDICTS, accuracy_csv, main, summarize_run
+from stages.report.summary import PAGE, STUDY, SUMMARY, VERDICTS, accuracy_csv, main, read_numbers, summarize_run
 from stages.training.architecture import CustomArchitecture
 from tests.conftest import ROOT
 
-CLAIM = {"claim": "Past some width training becomes unstable, then fails", "verdict": "confirmed", "sentence": "long"}
-UNDECIDED = {"claim": "The number of blocks has an optimum", "verdict": "undecided", "sentence": "one run each"}
 NOTEBOOK = {"(2, 4)": 0.888, "(5, 10)": 0.902, "(15, 30)": 0.1, "1 block": 0.8903, "3 blocks": 0.8424}
 
 
@@ -20,16 +18,19 @@ def numbers(overall: float | None, of_learned: float | None = None, **others: An
     """Return an architecture's numbers as metrics/study.json has them; by default of one run that learned."""
     means = {"test_accuracy": overall, "test_accuracy_learned": of_learned, "validation_accuracy": 0.5} | others
     known = {name: mean for name, mean in means.items() if mean is not None}
-    return {"parameters": 1000, "seeds": 1, "learned": 1} | known
+    return {"parameters": 1000, "training_flops": 1000, "seeds": 1, "learned": 1} | known
 
 
-def params_of(widths: dict[str, list[int]], blocks: list[int], custom: tuple[str, ...] = (), **train: Any) -> Params:
+def params_of(widths: dict[str, list[int]], blocks: list[int], custom: tuple[str, ...] = (), seeds: int = 1) -> Params:
     params = read_params((ROOT / "params.yaml").read_text())
-    one = CustomArchitecture.model_validate(params.width.model_dump())
-    study = params.study.model_copy(update={"width": widths, "depth": blocks, "custom": dict.fromkeys(custom, one)})
+    networks = {
+        name: CustomArchitecture.model_validate(params.width.model_dump() | {"filters": [99, k + 1]})
+        for k, name in enumerate(custom)
+    }
+    study = params.study.model_copy(update={"width": widths, "depth": blocks, "custom": networks})
     width = params.width.model_copy(update={"filters": next(iter(widths.values()))})
-    train = {"train": params.train.model_copy(update=train)}
-    return params.model_copy(update={"study": study, "width": width} | train, deep=True)
+    train = params.train.model_copy(update={"seeds": list(range(seeds))})
+    return params.model_copy(update={"study": study, "width": width, "train": train})
 
 
 @pytest.fixture(autouse=True)
@@ -39,18 +40,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("plots").mkdir()
 
 
-def write(study: dict[str, Any], best: str = "(2, 4)", *verdicts: Any, notebook: dict[str, float] = NOTEBOOK) -> None:
+def write(study: dict[str, Any], best: str = "(2, 4)", notebook: dict[str, Any] = NOTEBOOK) -> None:
     summary = {family: next(iter(study[family].values())) for family in ("width", "depth")}
-    known = {"best_for_its_cost": {"claim": "Best", "verdict": best, "sentence": ""}}
-    known |= {str(number): verdict for number, verdict in enumerate(verdicts)}
-    for path, content in ((STUDY, study), (SUMMARY, summary), (VERDICTS, known)):
+    verdicts = {"best_for_its_cost": {"claim": "Best", "verdict": best, "sentence": "A reason."}}
+    for path, content in ((STUDY, study), (SUMMARY, summary), (VERDICTS, verdicts)):
         path.write_text(json.dumps(content))
-    rows = [f'"{label}",{accuracy}\n' for label, accuracy in notebook.items()]
+    rows = [f'"{label}",0,0.5,{accuracy}\n' for label, accuracy in ({"(9, 9)": ""} | notebook).items()]
     for family in FAMILIES:
-        accuracy_csv(family).write_text("".join(["architecture,reference\n", '"(9, 9)",\n', *rows]))
+        accuracy_csv(family).write_text("".join(["architecture,seed,test_accuracy,reference\n", *rows]))
 
 
-SMALL = params_of({"w2-4": [2, 4], "w5-10": [5, 10], "w15-30": [15, 30]}, [1, 3], seeds=[0, 1, 2])
+def table_of(text: str) -> list[list[str]]:
+    """Return the cells of the printed table, its head first."""
+    _, _, body = text.partition("\n\n")
+    return [line.split() for line in body.partition("\nTest accuracy")[0].splitlines()]
 
 
 def test_table_has_learned_and_failed_runs_intervals_the_notebook_and_the_best_marked() -> None:
@@ -63,28 +66,28 @@ def test_table_has_learned_and_failed_runs_intervals_the_notebook_and_the_best_m
         },
         "depth": {"1": numbers(0.88, seeds=3, learned=3), "3": numbers(None, seeds=3, learned=0)},
     }
-    write(study, "(2, 4)", CLAIM, UNDECIDED)
-    title, _, *rows = summarize_run(SMALL).splitlines()
-    assert title == "Test accuracy in %, 20 epochs, 3 seeds, fashion-mnist"
-    assert [row.split() for row in rows[:5]] == [
+    write(study)
+    text = summarize_run(params_of({"w2-4": [2, 4], "w5-10": [5, 10], "w15-30": [15, 30]}, [1, 3], seeds=3))
+    assert text.startswith(
+        "Five sigmoid CNNs on fashion-mnist\n1 block has the highest mean accuracy of five networks, "
+    )
+    assert table_of(text)[1:] == [
         ["(2,", "4)", "*", "156,026", "2", "of", "3", "88.80", "87.59", "90.01", "88.80"],
         ["(5,", "10)", "1,000", "1", "of", "3", "90.00", "-", "-", "90.20"],
         ["(15,", "30)", "1,174,160", "0", "of", "3", "10.00", "-", "-", "10.00"],
         ["1", "block", "1,000", "3", "of", "3", "88.00", "-", "-", "89.03"],
         ["3", "blocks", "1,000", "0", "of", "3", "-", "-", "-", "84.24"],
     ]
-    assert f"{CLAIM['claim']}: confirmed" in rows
-    assert UNDECIDED["claim"] not in "".join(rows)
 
 
-def test_one_seed_on_other_data_has_neither_interval_nor_notebook_nor_a_claim_decided() -> None:
-    params = params_of({"w2-4": [2, 4]}, [1])
-    write({"width": {"w2-4": numbers(0.71)}, "depth": {"1": numbers(0.72)}}, "1 block", UNDECIDED, notebook={})
-    _, titles, first, second, *rest = summarize_run(params, Path("/copy") / PAGE).splitlines()
-    assert titles.split() == ["architecture", "parameters", "learned", "accuracy"]
-    assert (first.split()[-1], second.split()[:3], second.split()[-1]) == ("71.00", ["1", "block", "*"], "72.00")
-    assert "One seed cannot settle a claim. Six: dvc exp run -S 'train.seeds=[0,1,2,3,4,5]'" in rest
-    assert rest[-1] == "Full report: /copy/plots/report.html"
+def test_one_seed_on_other_data_has_neither_interval_nor_notebook_and_a_hint() -> None:
+    write({"width": {"w2-4": numbers(0.71)}, "depth": {"1": numbers(0.72)}}, "1 block", notebook={})
+    text = summarize_run(params_of({"w2-4": [2, 4]}, [1]), Path("/copy") / PAGE)
+    titles, first, second = table_of(text)
+    assert titles == ["architecture", "parameters", "learned", "accuracy"]
+    assert (first[-1], second[:3], second[-1]) == ("71.00", ["1", "block", "*"], "72.00")
+    assert "dvc exp run -S 'train.seeds=[0,1,2,3,4,5]'\n" in text
+    assert text.endswith("\nFull report: /copy/plots/report.html")
 
 
 @pytest.mark.parametrize("validated", [True, False])
@@ -102,21 +105,22 @@ def test_a_larger_study_shows_the_most_accurate_in_one_screen(validated: bool) -
             )
             for k, name in enumerate(widths)
         },
-        "depth": {"1": numbers(None, validation_accuracy=None, learned=0)},  # all diverged
+        "depth": {"1": numbers(None, validation_accuracy=None, seeds=1000, learned=0)},  # all diverged
     }
-    write(study, "(3, 6)" if validated else "not tested", *[CLAIM] * 3)
-    lines = summarize_run(params_of(widths, [1], seeds=list(range(1000)))).splitlines()
+    labels = ["1 block", *(f"({k}, {2 * k})" for k in range(1, 41))]
+    write(study, "(3, 6)" if validated else "not tested", dict.fromkeys(labels, ""))
+    text = summarize_run(params_of(widths, [1], seeds=1000))
     best = [f"({k}, {2 * k})" for k in range(29, 41)]
-    assert [line.split("  ")[0] for line in lines[2:14]] == (["(3, 6) *", *best[1:]] if validated else best)
-    assert ("*" in "".join(lines)) == validated
-    assert "29 more" in lines[14]
-    assert len(lines) <= 25
-    assert max(map(len, lines)) <= 80
+    shown = [" ".join(row[:3] if row[2] == "*" else row[:2]) for row in table_of(text)[1:]]
+    assert shown == (["(3, 6) *", *best[1:]] if validated else best)
+    assert "29 more" in " ".join(text.split())
+    assert len(text.splitlines()) <= 25
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_custom_architectures_follow_by_their_parameters_with_the_names_of_the_classes() -> None:
-    params = params_of({"w2-4": [2, 4]}, [1], ("huge", "tiny", "mine"))
-    custom = {"huge": 900_000, "tiny": 90, "mine": 1_000}
+    long = "x" * 40
+    custom = {"huge": 900_000, "tiny": 90, long: 1_000}
     write(
         {"width": {"w2-4": numbers(0.7)}, "depth": {"1": numbers(0.6)}}
         | {"custom": {name: numbers(0.8, parameters=size) for name, size in custom.items()}}
@@ -124,9 +128,26 @@ def test_custom_architectures_follow_by_their_parameters_with_the_names_of_the_c
     classes = Path("data/raw/classes.txt")
     classes.parent.mkdir(parents=True)
     classes.write_text("coat\nbag\n" + "".join(f"sandal-{k}\n" for k in range(20)))
-    text = summarize_run(params)
-    assert [line.split("  ")[0] for line in text.splitlines()[2:7]] == ["(2, 4) *", "1 block", "tiny", "mine", "huge"]
+    text = summarize_run(params_of({"w2-4": [2, 4]}, [1], tuple(custom)))
+    assert [row[0].rstrip("x") for row in table_of(text)[1:]] == ["(2,", "1", "tiny", "", "huge"]
     assert "\nClasses: coat, bag, sandal-0," in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_network_that_two_families_name_is_one_row() -> None:
+    """Its accuracies are those of its runs, which the files of both families have."""
+    params = params_of({"w2-4": [2, 4], "w6": [6, 6]}, [1, 2])
+    params = params.model_copy(update={"depth": params.width.model_copy(update={"filters": [6, 6]})})
+    write({"width": {"w2-4": numbers(0.7), "w6": numbers(0.8)}, "depth": {"1": numbers(0.8), "2": numbers(0.6)}})
+    for family in ("width", "depth"):
+        accuracy_csv(family).write_text(
+            "architecture,seed,test_accuracy,reference\n"
+            + "".join(f'"(6, 6) = 1 block",{seed},{accuracy},\n' for seed, accuracy in ((0, 0.7), (1, 0.9), (2, "")))
+        )
+    table = read_numbers(params)
+    assert list(table.index) == ["(2, 4)", "(6, 6) = 1 block", "2 blocks"]
+    assert table.loc["(6, 6) = 1 block", "accuracies"] == [0.7, 0.9]
+    assert "Three sigmoid CNNs" in summarize_run(params)
 
 
 @pytest.mark.parametrize("content", ["{", '{"width": {"w2-4": {"learned": 1}}}', "{}"])
@@ -141,7 +162,7 @@ def test_metrics_that_are_behind_or_damaged_end_in_one_line(monkeypatch: pytest.
 
 def test_committed_study_ends_in_one_screen_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    lines = summarize_run(load_params()).splitlines()
-    assert len(lines) <= 25
-    assert max(map(len, lines)) <= 80
-    assert len([line for line in lines if " of " in line and line[0] in "(1234"]) == 9
+    text = summarize_run(load_params())
+    assert len(text.splitlines()) <= 25
+    assert max(map(len, text.splitlines())) <= 80
+    assert len(table_of(text)) == 1 + 9

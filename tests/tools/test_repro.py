@@ -48,7 +48,9 @@ def test_wrong_number_of_jobs_is_refused_in_one_line(project: Path, jobs: str) -
     assert line.startswith("repro: JOBS: expected a number of trainings from 1, got")
 
 
-def test_interrupted_run_ends_dvc_and_its_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_run_ends_dvc_and_its_stages_and_skipped_stages_are_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "dvc").write_text(DVC)
     (tmp_path / "dvc").chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{ENVIRONMENT['PATH']}"
@@ -59,8 +61,10 @@ def test_interrupted_run_ends_dvc_and_its_stages(tmp_path: Path, monkeypatch: py
     assert process.wait(20) == 128 + 15
     until(lambda: processes_below(tmp_path) == [], "the end of what DVC started", 5)
     monkeypatch.setenv("PATH", path)
-    (tmp_path / "dvc").write_text("#!/bin/sh\n[ $1 = repro ] || exit 9\nexit 3\n")
+    skipped = "Stage 'fetch' didn't change, skipping"
+    (tmp_path / "dvc").write_text(f'#!/bin/sh\n[ $1 = repro ] || exit 9\necho "{skipped}"; echo ran\nexit 3\n')
     assert (run_dvc("repro"), run_dvc("status")) == (3, 9)
+    assert capfd.readouterr().out == "ran\n"
 
 
 @pytest.mark.slow
