@@ -54,7 +54,7 @@ def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Comp
     correct = None
     if len(learned):
         predicted = read_predictions(described.name, int(learned.index[0])).argmax(axis=1)
-        correct = predicted == dataset.indexed(dataset.test).labels
+        correct = predicted == dataset.index_labels(dataset.test).labels
     return Compared(
         label=label,
         family=described.family,

@@ -82,7 +82,7 @@ def render_page(
         groups=Counter(table.columns.get_level_values(0)),
         best=best,
         names=names,
-        errors=analyze_errors(best.probabilities, dataset.indexed(dataset.test), names) if best else {},
+        errors=analyze_errors(best.probabilities, dataset.index_labels(dataset.test), names) if best else {},
         versions={package: version(package) for package in PACKAGES},
     )
 
