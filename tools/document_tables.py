@@ -19,7 +19,6 @@ from stages.analysis.reference import reference_accuracy
 from stages.common import reported_in_one_line
 from stages.params import load_params
 from stages.report.figures import own_style, write_png
-from stages.report.summary import summarize_run
 from stages.training.files import write_text
 
 TABLE = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
@@ -129,7 +128,6 @@ def benchmark() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "result": result,
-    "summary": lambda: f"```\n{summarize_run(load_params())}\n```",
     "study": study,
     "gradients": gradients,
     "adopted": lambda: custom("records/adopted"),
