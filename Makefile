@@ -116,7 +116,7 @@ lock: setup $(UV)/bin/uv  ## pin the packages of pyproject.toml
 	$(ACTIVATE) python -m tools.lock
 
 clean:  ## remove environments and caches, not results
-	@$(if $(FOREIGN),echo 'clean: .venv stays, because `make setup` did not make it' >&2,rm -f .venv)
+	@$(if $(FOREIGN),echo 'clean: .venv stays: `make setup` did not make it' >&2,rm -f .venv)
 	rm -rf .venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots
 
 .PHONY: help setup .venv/ready repro quick report undo search adopt images cluster checkpoints check equivalence
