@@ -107,7 +107,7 @@ bench: setup  ## time a training against other ways | NAMES='w2-4 depth-1' IMAGE
 ##@ Maintain
 
 hooks: setup  ## let Git run ruff and DVC
-	@test -e .git || { echo 'hooks: this folder is no Git repository. Run `git init`' >&2; exit 1; }
+	@test -e .git || { echo 'hooks: not the top folder of a Git repository. Run `git init`' >&2; exit 1; }
 	$(ACTIVATE) pre-commit install --install-hooks
 
 lock: setup $(UV)/bin/uv  ## pin the packages of pyproject.toml
