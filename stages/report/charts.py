@@ -81,25 +81,26 @@ def accuracy_chart(runs: pd.DataFrame, numbers: pd.DataFrame) -> Chart:
     middle, height = {row: (k + 0.5) * ROW for k, row in enumerate(rows)}, len(rows) * ROW
     marks, x = [Mark("heading", 0, middle[row], row) for row in rows if row not in numbers.index], ticks(axis)
     if len(below):
-        upper: Axis = axis[0], [BREAK[1], 100]
+        x = ticks((axis[0], [BREAK[1], 100]))
         axis = [0, (below.max() + above.min()) / 2, *axis[0]], [0, *BREAK, 100]
-        x = [(np.interp(np.median(below), *axis), f"{np.median(below):.0f}"), *ticks(upper)]
+        x.append((np.interp(np.median(below), *axis), f"{np.median(below):.0f}"))
         marks += [Mark("band", [11, 13, 13, 11], [0, 0, height, height], role="cut"), Mark("gap", 12, height)]
     for name, row in numbers.iterrows():
-        y, its = middle[name], runs[runs["architecture"] == name]
+        y, its = middle[str(name)], runs[runs["architecture"] == name]
         mean, low, high, reference = 100 * row[[*MEANS, "reference"]]
         symbols = [("diamond", reference, y, f"the notebook: {reference:.2f} %")]
-        for run, offset in zip(its.itertuples(), np.arange(len(its)) - (len(its) - 1) / 2, strict=True):
-            result = "loss NaN or infinite" if pd.isna(run.test_accuracy) else f"{run.percent:.2f} %"
-            kind, place = "dot" if run.learned else "cross", y + offset * min(5, 20 / len(its))
-            symbols.append((kind, run.percent, place, f"{name}, seed {run.seed}: {result}"))
+        for k, (_, run) in enumerate(its.iterrows()):
+            result = "loss NaN or infinite" if pd.isna(run["test_accuracy"]) else f"{run['percent']:.2f} %"
+            place = y + (k - (len(its) - 1) / 2) * min(5, 20 / len(its))
+            kind = "dot" if run["learned"] else "cross"
+            symbols.append((kind, run["percent"], place, f"{name}, seed {run['seed']}: {result}"))
         if row["seeds"] > 1:
             symbols.append(("tick", mean, y, f"{name}, mean: {mean:.2f} %"))
         marks.append(Mark("line", np.interp([low, high], *axis), [y, y], role="interval"))
-        marks += [Mark(kind, np.interp(percent, *axis), *more) for kind, percent, *more in symbols]
-        some = f"{row['learned']} of {row['seeds']}"
-        result = f"{mean:.2f}{f' ({some})' if row['learned'] < row['seeds'] else ''}" if row["learned"] else some
-        marks.append(Mark("label", 100, y, result, role="" if row["learned"] else "failed"))
+        marks += [Mark(kind, np.interp(percent, *axis), place, text) for kind, percent, place, text in symbols]
+        learned = f"{row['learned']} of {row['seeds']}"
+        label = {0: learned, row["seeds"]: f"{mean:.2f}"}.get(row["learned"], f"{mean:.2f} ({learned})")
+        marks.append(Mark("label", 100, y, label, role="" if row["learned"] else "failed"))
     marks = [mark for mark in marks if not np.isnan(mark.x).any()]
     names = [(middle[name], shortened(name, 24)) for name in numbers.index]
     return Chart("", "Test accuracy of every run, a row per network", marks, x, names, "test accuracy, %", height)
@@ -179,7 +180,7 @@ def lines_chart(
     ordered = sorted(ends, key=lambda name: ends[name])
     for name in ordered:
         places.append(max(ends[name], places[-1] + apart if places else 0))
-    edge = HEIGHT
+    edge: float = HEIGHT
     for name, place in zip(reversed(ordered), reversed(places), strict=True):
         marks.append(Mark("label", 100, min(place, edge), shortened(name, NAME), shades[name]))
         edge = min(place, edge) - apart
@@ -196,17 +197,17 @@ def cost_chart(numbers: pd.DataFrame, cost: str, title: str) -> Chart:
     apart = np.ptp(power) or 1
     x: Axis = [power.min() - apart / 4, power.max() + apart / 10], [0, 100]
     y: Axis = [learned.min() - 1, learned.max() + 1], [HEIGHT, 0]
-    places = numbers.assign(x=np.interp(power, *x), y=np.interp(accuracy, *y))
+    places = numbers.assign(x=np.interp(power, *x), y=np.interp(accuracy, *y), percent=accuracy)
     front = places[[rank == 0 for rank in ranks(list(zip(power, accuracy, strict=True)))]].sort_values("x")
     marks = [Mark("line", [*front["x"].repeat(2)[1:], 100], front["y"].repeat(2), role="front")]
     for name, row in places.iterrows():
-        text = f"{name}: {accuracy[name]:.2f} %, {row[cost]:,} {title}"
+        text = f"{name}: {row['percent']:.2f} %, {row[cost]:,} {title}"
         marks.append(Mark("dot", row["x"], row["y"], text, role=row["family"]))
-    named: list[Any] = []
-    for point in front[::-1].itertuples():
-        if all(other.x - point.x > NARROW or point.y - other.y > LINE for other in named):
-            named.append(point)
-            marks.append(Mark("note", point.x - 1, point.y - 6, shortened(point.Index, NAME), role="named"))
+    named: list[pd.Series] = []
+    for name, place in front[::-1].iterrows():
+        if all(other["x"] - place["x"] > NARROW or place["y"] - other["y"] > LINE for other in named):
+            named.append(place)
+            marks.append(Mark("note", place["x"] - 1, place["y"] - 6, shortened(str(name), NAME), role="named"))
     costs = ticks(x, lambda power: EngFormatter()(float(f"{10**power:.2g}")))
     description = f"Validation accuracy against {title}; the Pareto front is a line"
     return Chart("validation accuracy, %", description, marks, costs, ticks(y), title)

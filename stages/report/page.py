@@ -57,7 +57,7 @@ def render_page(
     gradient_norm, saturated).
     """
     monitored = "validation" if params.data.validation else "test"
-    table, best_cells = architecture_table(numbers)
+    table = architecture_table(numbers)
     names = names_of_classes(dataset)
     validated = numbers.dropna(subset="validation_accuracy")
     template = jinja2.Environment(
@@ -78,7 +78,6 @@ def render_page(
         layers=layers_charts(tables["layers"], tables["accuracy"]),
         costs=[cost_chart(validated, cost, title) for cost, title in COSTS.items() if len(validated)],
         table=table,
-        best_cells=best_cells,
         groups=Counter(table.columns.get_level_values(0)),
         best=best,
         names=names,
@@ -87,44 +86,37 @@ def render_page(
     )
 
 
-def architecture_table(numbers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the table of all networks as text, a label per row, and which cells are the best of their column.
+def architecture_table(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of all networks as text, a label per row; columns are groups and titles.
 
-    Columns are groups and titles. A number that does not exist is "-". A column without a number is left out, as are
-    the mean of the runs that learned if it says nothing new, and the interval of their fraction from one seed.
+    A number that does not exist is "-", and a star follows the best of a column. A column is left out if it has no
+    number, or repeats another: the mean of the runs that learned if all did, and the likely fraction from one seed.
     """
     percent = (100 * numbers.select_dtypes(float)).map("{:.2f}".format).replace("nan", "-")
-    group = "test accuracy, %"
-    part, mean, of_learned = (
-        ("learned", "likely fraction, %"),
-        (group, "mean of all runs"),
-        (group, "of those that learned"),
-    )
-    validation, parameters, flops = ("validation", "accuracy, %"), ("cost", "parameters"), ("cost", "FLOPs per image")
+    known = numbers[(numbers["learned"] > 0) & (len(numbers) > 1)]
+    fraction, flops = _interval(numbers, "learned_fraction", decimals=0), numbers["training_flops"] / 1e6
+    accuracy, repeats = "test accuracy, %", known["test_accuracy"].equals(known["test_accuracy_learned"])
     table = pd.DataFrame(
         {
             ("learned", "runs"): numbers["learned"].astype(str) + " of " + numbers["seeds"].astype(str),
-            part: _interval(numbers, "learned_fraction", decimals=0),
-            mean: percent["test_accuracy"],
-            of_learned: percent["test_accuracy_learned"],
-            (group, "standard deviation"): percent["test_accuracy_learned_deviation"],
-            (group, "95 % interval"): _interval(numbers, "test_accuracy_learned", decimals=2),
-            (group, "notebook"): percent["reference"],
-            validation: percent["validation_accuracy"],
-            parameters: numbers["parameters"].map("{:,}".format),
-            flops: (numbers["training_flops"] / 1e6).map("{:.1f} M".format),
+            ("learned", "likely fraction, %"): fraction.where(numbers["seeds"] > 1, "-"),
+            (accuracy, "mean of all runs"): _starred(percent["test_accuracy"], known["test_accuracy"]),
+            (accuracy, "of those that learned"): (
+                "-" if repeats else _starred(percent["test_accuracy_learned"], known["test_accuracy_learned"])
+            ),
+            (accuracy, "standard deviation"): percent["test_accuracy_learned_deviation"],
+            (accuracy, "95 % interval"): _interval(numbers, "test_accuracy_learned", decimals=2),
+            (accuracy, "notebook"): percent["reference"],
+            ("validation", "accuracy, %"): _starred(percent["validation_accuracy"], known["validation_accuracy"]),
+            ("cost", "parameters"): _starred(numbers["parameters"].map("{:,}".format), -known["parameters"]),
+            ("cost", "FLOPs per image"): _starred(flops.map("{:.1f} M".format), -known["training_flops"]),
         }
     )
-    useless = (table == "-").all()
-    useless[of_learned] = table[of_learned].mask(table[of_learned] == table[mean], "-").eq("-").all()
-    useless[part] = numbers["seeds"].max() == 1
-    table = table.loc[:, ~useless]
-    learned = numbers[(numbers["learned"] > 0) & (len(numbers) > 1)]
-    high = learned[["test_accuracy", "test_accuracy_learned", "validation_accuracy"]]
-    low = learned[["parameters", "training_flops"]]
-    best = pd.concat([high == high.max(), low == low.min()], axis=1)
-    best.columns = pd.MultiIndex.from_tuples([mean, of_learned, validation, parameters, flops])
-    return table, best.reindex(index=table.index, columns=table.columns, fill_value=False)
+    return table.loc[:, (table != "-").any()]
+
+
+def _starred(texts: pd.Series, scores: pd.Series) -> pd.Series:
+    return texts + scores.eq(scores.max()).reindex(texts.index, fill_value=False).map({True: "*", False: ""})
 
 
 def _interval(numbers: pd.DataFrame, name: str, decimals: int) -> pd.Series:
