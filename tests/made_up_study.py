@@ -48,7 +48,7 @@ CUSTOM = """\
 """
 SEEDS = (7, 0, 1, 2)
 ON_RECORD = {
-    "depth_has_an_optimum": {"claim": "Depth", "verdict": "contradicted in part", "sentence": "made up, of five seeds"},
+    "width_has_an_optimum": {"claim": "Width", "verdict": "contradicted in part", "sentence": "made up, of five seeds"},
 }
 TEST_LABELS = [9, 2, 5, 5, 5, 9]
 

@@ -1,13 +1,10 @@
-"""The page of the made-up study: its HTML, what it says, and its charts."""
+"""The page of the made-up study: its HTML, and what it says."""
 
 import html
-import json
 import re
 from pathlib import Path
 
 import pytest
-
-from tests.report.specifications import Specification
 
 
 @pytest.fixture(scope="session")
@@ -15,13 +12,17 @@ def text(compared: Path) -> str:
     return (compared / "plots/report.html").read_text()
 
 
-@pytest.fixture(scope="session")
-def charts(text: str) -> dict[str, Specification]:
-    found = re.findall(r'class="specification" data-for="([^"]+)">(.*?)</script>', text, flags=re.DOTALL)
-    return {name: json.loads(specification) for name, specification in found}
+def visible_text(markup: str) -> str:
+    """Return what is read, without markup, in one line."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", markup)).split())
 
 
-def visible_text(text: str) -> str:
-    """Return what the page says, without markup, in one line."""
-    body = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", body)).split())
+def section(text: str, name: str) -> str:
+    """Return the HTML of a section."""
+    return text.partition(f'<section id="{name}"')[2].partition("</section>")[0]
+
+
+def elements(markup: str, start: str) -> list[str]:
+    """Return what is read in every element whose tag and first attributes these are."""
+    tag = start.split()[0]
+    return [visible_text(found) for found in re.findall(rf"<{start}[^>]*>(.*?)</{tag}>", markup, flags=re.DOTALL)]

@@ -1,115 +1,162 @@
-"""The page's charts as specifications: which field of which rows is drawn, where, in which colour.
-
-That every number is drawn in its chart is shown on the made-up study, in test_numbers.py.
-"""
+"""The page's charts: what is drawn where, of made-up numbers for which another reading gives another place."""
 
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from stages.report.charts import FAILED, MARK, MEANS, accuracy_chart, colours, cost_chart, curves_chart, layers_chart
-from tests.report.specifications import layer, layers_of
+from stages.report import charts
+from stages.report.charts import EPOCHS_DRAWN, HEIGHT, LINE, MEANS, ROW, Chart
+
+
+def drawn(chart: Chart, kind: str, role: str | None = None) -> list[Any]:
+    """Return places and texts of the marks of a kind, of a line or band its corners."""
+    marks = [mark for mark in chart.marks if mark.kind == kind and role in (None, mark.role)]
+    places = [np.round([mark.x, mark.y], 6).T.tolist() for mark in marks]
+    return [(*place, mark.text) if np.ndim(mark.x) == 0 else place for place, mark in zip(places, marks, strict=True)]
+
 
 RUNS = pd.DataFrame(
     [
-        ("a", 0, 0.80, True, 0.85),
-        ("a", 1, 0.90, True, 0.85),
-        ("b", 0, 0.10, False, 0.10),
-        ("b", 1, math.nan, False, 0.10),
-        ("c", 0, 0.70, True, math.nan),
+        ("a", 0, 0.80, True), ("a", 1, 0.90, True), ("b", 0, 0.10, False), ("b", 1, math.nan, False),
+        ("c", 0, 0.70, True), ("c", 1, 0.11, False), ("c", 0, 0.70, True), ("c", 1, 0.11, False),
     ],
-    columns=["architecture", "seed", "test_accuracy", "learned", "reference"],
-)
+    columns=["architecture", "seed", "test_accuracy", "learned"],
+)  # fmt: skip
 NUMBERS = pd.DataFrame(
-    [("a", 0.85, 0.78, 0.92), ("b", *[math.nan] * 3), ("c", 0.70, math.nan, math.nan)],
-    columns=["architecture", *MEANS],
+    [
+        ("width", 2, 2, 0.86, 0.85, 0.78, 0.92),
+        ("width", 0, 2, 0.10, *[math.nan] * 3),
+        ("depth", 1, 2, math.nan, 0.70, math.nan, math.nan),
+    ],
+    columns=["family", "learned", "seeds", "reference", *MEANS],
+    index=["a", "b", "c"],
 )
 
 
-def test_runs_are_points_in_percent_and_failed_ones_red_crosses_at_the_lower_edge() -> None:
-    chart = accuracy_chart(RUNS, NUMBERS, "filters")
-    points = layer(chart, "point")
-    assert points.drawn("x", "xOffset", "y", "color") == [
-        ("a", 0, 80.0, "learned"),
-        ("a", 1, 90.0, "learned"),
-        ("b", 0, 0, "never learned"),
-        ("b", 1, 0, "never learned"),
-        ("c", 0, 70.0, "learned"),
-    ]
-    assert [row["test_accuracy"] for row in points.rows] == [80.0, 90.0, 10.0, None, 70.0]  # as the tooltip says
-    assert points.encoding["x"]["sort"] == ["a", "b", "c"]
-    for channel, looks in (("color", [MARK, FAILED]), ("shape", ["circle", "cross"])):
-        assert points.domain(channel) == ["learned", "never learned"]
-        assert points.encoding[channel]["scale"]["range"] == looks
+def upper(percent: float) -> Any:
+    """Return the place of what lies above the break, from 68.7 (70 less a margin of 1.3) to 91.3."""
+    return pytest.approx(14 + 86 * (percent - 68.7) / 22.6, abs=1e-5)
 
 
-def test_means_intervals_and_the_notebook_s_number_are_on_the_scale_of_the_points() -> None:
-    chart = accuracy_chart(RUNS, NUMBERS, "filters")
-    assert layer(chart, "rule").drawn("x", "y", "y2") == [("a", 78.0, 92.0)]
-    assert layer(chart, "tick", 1).drawn("x", "y") == [("a", 85.0)]
-    assert layer(chart, "tick", 0).drawn("x", "y") == [("a", 85.0), ("b", 10.0)]
-    for found in layers_of(chart):
-        assert found.encoding["y"]["scale"] == {"domain": [69, 93], "nice": False, "clamp": True}
+def test_runs_that_failed_are_crosses_at_their_accuracy_below_a_broken_axis() -> None:
+    """The lower part ends halfway, at 40.5; a network that two families name is drawn once."""
+    chart = charts.accuracy_chart(RUNS, NUMBERS)
+    a, b, c = 1.5 * ROW, 2.5 * ROW, 4.5 * ROW
+    assert drawn(chart, "heading") == [(0, 0.5 * ROW, "width: filters"), (0, 3.5 * ROW, "depth: blocks")]
+    assert drawn(chart, "dot") == [
+        (upper(80), a - 2.5, "a, seed 0: 80.00 %"), (upper(90), a + 2.5, "a, seed 1: 90.00 %"),
+        (upper(70), c - 2.5, "c, seed 0: 70.00 %"),
+    ]  # fmt: skip
+    below = 10 / 40.5
+    assert drawn(chart, "cross") == [
+        (pytest.approx(10 * below), b - 2.5, "b, seed 0: 10.00 %"), (0, b + 2.5, "b, seed 1: loss NaN or infinite"),
+        (pytest.approx(11 * below), c + 2.5, "c, seed 1: 11.00 %"),
+    ]  # fmt: skip
+    assert drawn(chart, "tick") == [(upper(85), a, "a, mean: 85.00 %"), (upper(70), c, "c, mean: 70.00 %")]
+    assert drawn(chart, "line", "interval") == [[[upper(78), a], [pytest.approx(100), a]]], "to the edge"
+    assert [place[:2] for place in drawn(chart, "diamond")] == [(upper(86), a), (pytest.approx(10 * below), b)]
+    assert drawn(chart, "label") == [(100, a, "85.00"), (100, b, "0 of 2"), (100, c, "70.00 (1 of 2)")]
+    assert [text for _, text in chart.x] == ["70", "75", "80", "85", "90", "10"]
+    assert chart.x[-1][0] == pytest.approx(10 * below)
+    assert chart.y == [(a, "a"), (b, "b"), (c, "c")]
 
 
-@pytest.mark.parametrize(
-    ("accuracies", "expected"),
-    [([0.80, 0.92], [79, 93]), ([0.10, 0.80, 0.92], [79, 93]), ([0.25, 0.265], [25, 27]), ([0.10], [0, 100])],
-)
-def test_cost_has_a_front_on_an_axis_of_what_has_learnt_something(accuracies: list[float], expected: list[int]) -> None:
-    places = range(len(accuracies))
-    costs = pd.DataFrame({"architecture": [f"{k}" for k in places], "validation_accuracy": accuracies})
-    chart = cost_chart(costs.assign(flops=[10 * (3 - k) for k in places]), "flops", "cost")
-    points, front = layer(chart, "point"), layer(chart, "line")
-    assert points.domain("y") == expected
-    assert points.drawn("color", "x", "y") == [
-        (f"{k}", 10 * (3 - k), pytest.approx(100 * accuracies[k])) for k in places
-    ]
-    assert front.drawn("y")[-1] == (pytest.approx(100 * accuracies[-1]),), "the cheapest and most accurate"
-    assert len(front.rows) == 1
-    assert points.encoding["x"]["scale"]["type"] == front.encoding["x"]["scale"]["type"] == "log"
+def test_axis_is_whole_if_all_runs_are_alike() -> None:
+    """From 80 to 90 less and plus a margin of 0.8, or from 0 to 10."""
+    numbers = NUMBERS.assign(reference=math.nan)
+    learned, failed = charts.accuracy_chart(RUNS[:2], numbers[:1]), charts.accuracy_chart(RUNS[2:4], numbers[1:2])
+    places = 100 * np.array([0.8, 10.8]) / 11.6
+    assert [x for x, *_ in drawn(learned, "dot")] == pytest.approx(places)
+    assert [x for x, *_ in drawn(failed, "cross")] == pytest.approx(places[::-1])
+    assert not drawn(learned, "gap") + drawn(failed, "gap")
 
 
 CURVES = pd.DataFrame(
-    [("a", "width", 0, 1, 2.3), ("a", "width", 0, 2, 1.5), ("a", "width", 1, 1, 2.2), ("1 block", "depth", 0, 1, 2.1)],
-    columns=["architecture", "family", "seed", "epoch", "loss"],
-)
+    [("a", 0, 1, 2.0), ("a", 0, 3, 1.0), ("a", 1, 1, 1.0), ("a", 1, 3, 0.8), ("b", 0, 1, 2.0), ("b", 0, 3, 1.0),
+     ("c", 0, 1, 0.4), ("c", 0, 3, 0.89)],
+    columns=["network", "seed", "epoch", "loss"],
+)  # fmt: skip
 
 
-def test_curves_are_a_line_per_seed_over_every_epoch_above_the_chance_level() -> None:
-    chart = curves_chart(CURVES, "loss", "title", ".1f", chance_loss=1.0397)
-    lines = layer(chart, "line")
-    assert lines.drawn("color", "strokeDash", "detail", "x", "y") == list(CURVES.itertuples(index=False, name=None))
-    assert lines.domain("color") == ["a", "1 block"]
-    assert lines.encoding["color"]["scale"]["range"] == colours(["a", "1 block"])
-    assert lines.domain("strokeDash") == ["width", "depth", "custom"]
-    assert next(entry for entry in chart.to_dict()["params"] if entry["name"] == "shown")["value"] == ["a", "1 block"]
-    assert layer(chart, "rule").drawn("y") == [(1.0397,)]
-    assert layer(chart, "text").encoding["x"]["datum"] == 2
-    assert len(layers_of(curves_chart(CURVES, "loss", "title", ".1f"))) == 1
+def test_a_line_is_the_mean_over_the_seeds_in_a_band_from_the_lowest_to_the_highest() -> None:
+    chart = charts.lines_chart(CURVES, "network", "loss", "title", ([0, 2], [HEIGHT, 0]))
+    at = HEIGHT / 2
+    assert drawn(chart, "line", "mean")[0] == [[0, 0.5 * at], [100, pytest.approx(1.1 * at)]]
+    assert drawn(chart, "band") == [[[0, at], [100, pytest.approx(1.2 * at)], [100, at], [0, 0]]]
+    assert drawn(chart, "line", "seed") == [[[0, 0], [100, at]], [[0, at], [100, pytest.approx(1.2 * at)]]]
+    assert {mark.text: mark.shade for mark in chart.marks if mark.role == "mean"} == {"a": 0, "b": 50, "c": 100}
+    assert [text for _, text in chart.x] == ["1", "2", "3"]
+    (_, first, b), (_, second, a), (_, third, c) = sorted(drawn(chart, "label"), key=lambda label: label[1])
+    assert [b, a, c] == ["b", "a", "c"]
+    assert [first, second, third] == pytest.approx([at, at + LINE, at + 2 * LINE], abs=3)
 
 
-def test_more_runs_than_altair_s_limit_are_all_drawn() -> None:
-    many = RUNS[:1].loc[[0] * 5001].assign(seed=range(5001)).reset_index(drop=True)
-    assert len(layer(accuracy_chart(many, NUMBERS[:1], "filters"), "point").rows) == 5001
+def test_labels_stay_inside_the_chart_and_long_trainings_are_thinned_to_their_last_epoch() -> None:
+    names, epochs = [f"n{k}" for k in range(30)], range(1, 1000)
+    many = pd.DataFrame([(name, 0, epoch, 0.0) for name in names for epoch in epochs], columns=CURVES.columns)
+    chart = charts.lines_chart(many, "network", "loss", "title", ([0, 2], [HEIGHT, 0]))
+    places = sorted(y for _, y, _ in drawn(chart, "label"))
+    assert min(np.diff(places)) == pytest.approx(HEIGHT / 30)
+    assert (places[0] > 0, places[-1]) == (True, HEIGHT)
+    line = drawn(chart, "line", "mean")[0]
+    assert len(line) <= EPOCHS_DRAWN + 2
+    assert (line[0][0], line[-1][0]) == (0, 100)
 
 
-@pytest.mark.parametrize(
-    ("measure", "drawn", "scale"),
-    [
-        ("gradient_norm", [(0, "hidden", 0.5), (1, "hidden", 1e-7), (1, "last", 0.3)], {"type": "log", "nice": False}),
-        ("saturated", [(0, "hidden", 0.0), (1, "hidden", 1.0)], {"domain": [0, 1]}),
-    ],
-)
-def test_layers_are_lines_and_a_logarithmic_axis_has_no_zero(
-    measure: str, drawn: list[tuple[Any, ...]], scale: dict[str, Any]
-) -> None:
-    layers = pd.DataFrame(
-        {"epoch": [0, 0, 1, 1], "layer": ["hidden", "last"] * 2, "gradient_norm": [0.5, 0, 1e-7, 0.3]}
+def layers_of(name: str, seed: int, *norms: float) -> list[tuple[Any, ...]]:
+    return [
+        (name, name, seed, epoch, layer, norm * factor, math.nan if factor > 1 else epoch / 4)
+        for epoch, norm in enumerate(norms) for layer, factor in (("hidden", 1), ("last", 1000))
+    ]  # fmt: skip
+
+
+def test_gradients_of_the_best_run_and_of_one_that_failed_share_an_axis_and_vanish_below_a_thousandth() -> None:
+    columns = ["name", "architecture", "seed", "epoch", "layer", "gradient_norm", "saturated"]
+    rows = layers_of("a", 0, 0.01, 0.01) + layers_of("a", 1, 0.01, 1e-5) + layers_of("b", 0, 0.1, 1e-7)
+    layers = pd.DataFrame([*rows, *layers_of("b", 1, 1, 1), *layers_of("c", 0, 1e5, 1e5)], columns=columns)
+    accuracy = RUNS.assign(name=RUNS["architecture"])[:6]
+    found = charts.layers_charts(layers, accuracy)
+    assert list(found) == ["A run that learned: a, seed 1", "A run that never learned: b, seed 0"]
+    (learned, saturated), (failed, _) = found.values()
+    assert learned.y == failed.y
+    assert [text for _, text in failed.y] == ["1e-6", "1e-4", "1e-2", "1e0", "1e2"]  # 1e-7 to 1e2
+    assert drawn(failed, "line", "mean")[0] == [[0, pytest.approx(HEIGHT * 3 / 9)], [100, HEIGHT]]
+    assert [text for *_, text in drawn(failed, "note")] == ["gradient vanished: 1e-7"]
+    assert not drawn(learned, "note"), "a thousandth is left"
+    assert drawn(saturated, "line", "mean") == [[[0, HEIGHT], [100, 0.75 * HEIGHT]]], "the softmax has none"
+    assert list(charts.layers_charts(layers, accuracy[accuracy["name"] == "b"])) == [
+        "A run that never learned: b, seed 0"
+    ]
+    zero = charts.layers_charts(layers.replace({"gradient_norm": {1e-7: 0.0}}), accuracy)
+    assert "1e-45" in drawn(list(zero.values())[1][0], "note")[0][2]
+
+
+def test_cost_has_a_front_whose_networks_are_named_and_failed_ones_lie_at_the_edge() -> None:
+    numbers = pd.DataFrame(
+        {"family": "width", "learned": [1, 1, 1, 0], "validation_accuracy": [0.9, 0.8, 0.85, 0.1],
+         "flops": [1e5, 1e3, 1e4, 1e3]}, index=["a", "b", "c", "d"],
+    )  # fmt: skip
+    chart = charts.cost_chart(numbers.assign(flops=numbers["flops"].astype(int)), "flops", "FLOPs")
+    a, b, c, d = drawn(chart, "dot")
+    assert [place[0] for place in (a, b, c, d)] == pytest.approx([100 * x / 2.7 for x in (2.5, 0.5, 1.5, 0.5)])
+    assert [place[1] for place in (a, b, c, d)] == pytest.approx([HEIGHT * y / 12 for y in (1, 11, 6, 12)])
+    assert d[2] == "d: 10.00 %, 1,000 FLOPs"
+    corners = drawn(chart, "line", "front")[0]
+    assert np.allclose(corners, [b[:2], (c[0], b[1]), c[:2], (a[0], c[1]), a[:2], (100, a[1])])
+    assert [text for *_, text in drawn(chart, "note")] == ["a", "c", "b"]
+    close = charts.cost_chart(
+        numbers.assign(validation_accuracy=[0.9, 0.8999, 0.8998, 0.1], flops=[100, 99, 98, 1]), "flops", ""
     )
-    layers["saturated"] = [0.0, math.nan, 1.0, math.nan]
-    lines = layer(layers_chart(layers, measure, "title", logarithmic=measure == "gradient_norm"), "line")
-    assert lines.drawn("x", "color", "y") == drawn
-    assert lines.encoding["y"]["scale"] == scale
+    assert [text for *_, text in drawn(close, "note")] == ["a", "d"], "no room for the others"
+    assert [text for _, text in chart.x] == ["1 k", "10 k", "100 k"]
+    assert charts.cost_chart(numbers[:1], "flops", "").marks
+
+
+def test_ticks_are_round_and_names_are_cut_behind_the_first() -> None:
+    assert dict(charts.ticks(([0, 4], [0, 40]))) == {0: "0", 10: "1", 20: "2", 30: "3", 40: "4"}
+    assert charts.shortened("medium = depth baseline", 24) == "medium = depth baseline"
+    assert charts.shortened("medium = depth baseline", 14) == "medium"
+    assert charts.shortened("a-very-long-name = b", 10) == "a-very-lo…"
