@@ -160,7 +160,7 @@ def lines_chart(
     first.
     """
     first, last = table["epoch"].min(), table["epoch"].max()
-    x: Axis = [first, max(last, first + 1)], [0, 100]
+    x: Axis = [min(first, last - 1), last], [0, 100]
     names = table[by].unique()
     shades = dict(zip(names, np.linspace(100, 0, len(names)).round()[::-1], strict=True))
     drawn = table[table["epoch"].isin([first, last]) | (table["epoch"] % math.ceil(last / EPOCHS_DRAWN) == 0)]
@@ -174,16 +174,14 @@ def lines_chart(
                 line = np.interp(its["epoch"], *x), np.interp(its[measure], *axis)
                 marks.append(Mark("line", *line, f"{name}, seed {seed}", shades[name], "seed"))
         marks.append(Mark("line", across, mean, name, shades[name], "mean"))
+        marks.append(Mark("dot", across[-1], mean[-1], f"{name}: {text(spread['mean'].iloc[-1])}", shades[name], "end"))
         ends[name] = mean[-1]
-    places: list[float] = []
-    apart = min(LINE, HEIGHT / len(names))
     ordered = sorted(ends, key=lambda name: ends[name])
-    for name in ordered:
-        places.append(max(ends[name], places[-1] + apart if places else 0))
-    edge: float = HEIGHT
-    for name, place in zip(reversed(ordered), reversed(places), strict=True):
-        marks.append(Mark("label", 100, min(place, edge), shortened(name, NAME), shades[name]))
-        edge = min(place, edge) - apart
+    steps = np.arange(len(ordered)) * min(LINE, HEIGHT / len(names))
+    free = np.array([ends[name] for name in ordered]) - steps
+    middle = (np.maximum.accumulate(free) + np.minimum.accumulate(free[::-1])[::-1]) / 2  # in order, and no nearer
+    for name, place in zip(ordered, middle.clip(0, HEIGHT - steps.max(initial=0)) + steps, strict=True):
+        marks.append(Mark("label", 100, place, shortened(name, NAME), shades[name]))
     return Chart(title, f"{title} against epoch", marks, ticks(x, whole=True), ticks(axis, text), "epoch")
 
 
