@@ -109,7 +109,7 @@ def write_comparison(params: Params, dataset: Dataset, trainings: list[Training]
         write_png(PLOTS / f"{family}_accuracy.png", accuracy_figure(accuracy, family))
         write_png(PLOTS / f"{family}_curves.png", curves_figure(curves, family, dataset, monitored))
     on_record, numbers = reference_verdicts(params, verdicts), read_numbers(params)
-    write_text(PAGE, render_page(params, dataset, numbers, verdicts, on_record, tables, best_run(trainings)))
+    write_text(PAGE, render_page(params, dataset, numbers, verdicts, on_record, tables, best_run(tables["accuracy"])))
 
 
 def main() -> None:

@@ -124,7 +124,8 @@ def summarize(results: Results, flops: int) -> dict[str, float]:
     return numbers
 
 
-ACCURACY_COLUMNS = ["name", "family", "architecture", "parameters", "seed", "test_accuracy", "learned", "reference"]
+UNWRITTEN = ["name", "family", "validation_accuracy"]  # columns that no table for plots has
+ACCURACY_COLUMNS = [*UNWRITTEN, "architecture", "parameters", "seed", "test_accuracy", "learned", "reference"]
 
 
 def accuracy_table(trainings: list[Training], fashion_mnist: bool) -> pd.DataFrame:
@@ -145,12 +146,14 @@ def accuracy_table(trainings: list[Training], fashion_mnist: bool) -> pd.DataFra
         for described, results, label in trainings
         for seed, run in results.seeds.items()
     ]
-    return pd.DataFrame(rows, columns=ACCURACY_COLUMNS).astype({"test_accuracy": float, "reference": float})
+    fractions = dict.fromkeys(["validation_accuracy", "test_accuracy", "reference"], float)
+    return pd.DataFrame(rows, columns=ACCURACY_COLUMNS).astype(fractions)
 
 
 def table_text(table: pd.DataFrame) -> str:
-    """Return the table as CSV with rounded fractions, without `name` and `family`."""
-    return table.drop(columns=["name", "family"]).to_csv(index=False, float_format=FRACTIONS, lineterminator="\n")
+    """Return the table as CSV with rounded fractions, without UNWRITTEN columns."""
+    shown = table.drop(columns=UNWRITTEN, errors="ignore")
+    return shown.to_csv(index=False, float_format=FRACTIONS, lineterminator="\n")
 
 
 class BestRun(NamedTuple):
@@ -161,21 +164,16 @@ class BestRun(NamedTuple):
     probabilities: np.ndarray  # of the test images, float32 `[N, classes]`
 
 
-def best_run(trainings: list[Training]) -> BestRun | None:
+def best_run(accuracy: pd.DataFrame) -> BestRun | None:
     """Return the run of highest validation accuracy, or test accuracy if no images are held out; None if none learned.
 
-    The first of equals. Raises InputError if its predictions cannot be read.
+    The first of equals. `accuracy` is from `accuracy_table`. Raises InputError if its predictions cannot be read.
     """
-    runs = [
-        (run.test_accuracy if run.validation_accuracy is None else run.validation_accuracy, training, int(seed))
-        for training in trainings
-        for seed, run in training.results.seeds.items()
-        if run.learned and run.test_accuracy is not None
-    ]
-    if not runs:
+    known = accuracy[accuracy["learned"] & accuracy["test_accuracy"].notna()]
+    if known.empty:
         return None
-    _, best, seed = max(runs, key=lambda run: run[0] or 0)
-    return BestRun(best.label, seed, read_predictions(best.described.name, seed))
+    best = known.iloc[int(known["validation_accuracy"].fillna(known["test_accuracy"]).argmax())]
+    return BestRun(best["architecture"], best["seed"], read_predictions(best["name"], best["seed"]))
 
 
 def network_labels(params: Params) -> dict[str, str]:
@@ -207,7 +205,7 @@ def in_order(params: Params, parameters: Mapping[str, int]) -> list[StudyArchite
 
 def _networks(params: Params) -> list[list[StudyArchitecture]]:
     networks: dict[str, list[StudyArchitecture]] = {}
-    for one in [*params.study_architectures(), *params.baselines()]:
+    for one in sorted(params.architectures(), key=lambda one: FAMILIES.index(one.family)):
         networks.setdefault(f"{one.architecture!r} {params.settings(one)!r}", []).append(one)
     return list(networks.values())
 

@@ -10,7 +10,7 @@ from stages.params import read_params
 from tests.analysis.made_up import around
 from tests.made_up_study import CUSTOM, PARAMS
 
-SURE = {"test_accuracy_learned_low": 0.894, "test_accuracy_learned_high": 0.9086}
+SURE: dict[str, Any] = {"test_accuracy_learned_low": 0.894, "test_accuracy_learned_high": 0.9086}
 
 
 def network(accuracies: list[float], *, failed: int = 0, diverged: int = 0, **others: Any) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def headline(
     networks: dict[str, dict[str, Any]], best: str = "undecided", seeds: int = 5, params: str = PARAMS + CUSTOM
 ) -> Headline:
     numbers = pd.DataFrame(networks.values(), index=list(networks)).astype({"test_accuracy": float})
-    numbers = numbers.reindex(columns=numbers.columns.union(SURE, sort=False))
+    numbers = numbers.reindex(columns=numbers.columns.union(list(SURE), sort=False))
     return summarize_study(read_params(params.replace("SEEDS", str(list(range(seeds))))), numbers, best, "A reason.")
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from stages.analysis.comparisons import summarize_runs
 from stages.analysis.runs import (
+    BestRun,
     Training,
+    accuracy_table,
     best_run,
     in_order,
     load_results,
@@ -90,15 +92,19 @@ def test_kind_of_an_architecture_follows_from_its_layers_and_its_own_settings(
     assert summarize_runs(training, dataset(), load_params()).notebooks_kind is expected
 
 
+def best_of(*trainings: Training) -> BestRun | None:
+    return best_run(accuracy_table(list(trainings), fashion_mnist=False))
+
+
 def test_best_run_is_picked_on_validation_images_or_on_test_images_if_none_are_held_out(
     trainings: dict[str, Training],
 ) -> None:
-    best = best_run([trainings[name] for name in ("w2-4", "width", "w10-20", "depth-1")])
+    members = [trainings[name] for name in ("w2-4", "width", "w10-20", "depth-1")]
+    best = best_of(*members)
     assert best is not None
     assert (best.label, best.seed) == ("(8, 16)", 0)
     assert np.array_equal(best.probabilities, probabilities(right=3))
-    unheld = {"validation_accuracy": None, "validation_loss": None}
-    best = best_run([with_seeds(trainings[name], **unheld) for name in ("w2-4", "width", "w10-20", "depth-1")])
+    best = best_of(*(with_seeds(one, validation_accuracy=None, validation_loss=None) for one in members))
     assert best is not None
     assert (best.label, best.seed) == ("(8, 16)", 2)
 
@@ -106,10 +112,10 @@ def test_best_run_is_picked_on_validation_images_or_on_test_images_if_none_are_h
 def test_best_run_learned_and_is_the_first_of_equals(trainings: dict[str, Training]) -> None:
     failed = with_seeds(trainings["huge"], learned=False)
     equal = [with_seeds(trainings[name], validation_accuracy=0.5) for name in ("depth-1", "width")]
-    best = best_run([failed, with_seeds(trainings["w2-4"], validation_accuracy=0.0), *equal])
+    best = best_of(failed, with_seeds(trainings["w2-4"], validation_accuracy=0.0), *equal)
     assert best is not None
     assert (best.label, best.seed) == ("1 block", SEEDS[0])
-    assert best_run([failed, with_seeds(trainings["w2-4"], learned=True, **NOTHING)]) is None
+    assert best_of(failed, with_seeds(trainings["w2-4"], learned=True, **NOTHING)) is None
 
 
 @pytest.mark.usefixtures("trainings")

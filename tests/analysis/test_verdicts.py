@@ -170,8 +170,8 @@ def test_nothing_held_out_picks_none() -> None:
 
 
 def test_nothing_that_did_not_learn_is_best() -> None:
-    for failing in ({"diverged": 2}, {"failed": 2}):
-        judged = verdicts([runs(name, [], **failing) for name in "abc"])
+    for failed, diverged in ((2, 0), (0, 2)):
+        judged = verdicts([runs(name, [], failed=failed, diverged=diverged) for name in "abc"])
         assert judged["best_for_its_cost"].verdict == judged["width_has_an_optimum"].verdict == "undecided"
     lucky = runs("lucky", [], failed=5, validation=[0.9] * 5, cost=1)
     assert best_for_its_cost(lucky, runs("b", around(0.9, spread=0.1), failed=1, cost=9)) == "b"
@@ -327,8 +327,8 @@ def test_custom_network_has_to_be_above_the_best_of_both_families_and_is_refuted
 
 
 def test_two_equal_p_values_are_both_doubled() -> None:
-    as_good = [[runs(name, around(0.90), parameters=100)] for name in ("wide", "as wide")]
-    assert verdicts(*as_good, custom=[custom("a", around(0.9025))])[TOGETHER].verdict == "undecided"
+    width, depth = ([runs(name, around(0.90), parameters=100)] for name in ("wide", "as wide"))
+    assert verdicts(width, depth, custom=[custom("a", around(0.9025))])[TOGETHER].verdict == "undecided"
 
 
 def test_failed_runs_of_a_custom_network_count() -> None:
