@@ -43,7 +43,7 @@ $(UV)/bin/uv:
 	@$(UV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(UV)/uv.lock
 
 repro: setup  ## fetch the data, train what has changed, compare | JOBS=n: n trainings at a time
-	@$(ACTIVATE) python -m tools.repro $${JOBS:+"$$JOBS"} && python -m stages.report.summary
+	@$(ACTIVATE) python -m tools.repro && python -m stages.report.summary
 	@git diff --quiet HEAD -- dvc.lock 2>/dev/null; test $$? != 1 || printf '%s\n' '' 'The results are not the committed' \
 	  'ones. This goes back, discarding edits of params.yaml, of which it keeps a copy:' 'make undo'
 

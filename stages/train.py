@@ -27,7 +27,7 @@ from stages.common import (
 from stages.jobs import Job, Trainings, print_report, train_job, usable_cores
 from stages.params import PARAMS_FILE, Params, StudyArchitecture, load_params
 from stages.training.dataset import read_dataset
-from stages.training.results import write_outputs
+from stages.training.results import SeedOutput, write_outputs
 
 UNFINISHED = DATA / "unfinished"
 
@@ -74,12 +74,12 @@ def main(arguments: list[str]) -> None:
             UNFINISHED / f"{described.name}.lock", lambda: print(f"{described.name}: another process trains it")
         ):
             shutil.rmtree(folder, ignore_errors=True)
-            outputs = {}
+            outputs: dict[int, SeedOutput] = {}
             for job in jobs:
                 found = trainings.store(job).load_output(settings.epochs)
                 if not found:
                     raise InputError(f"{job.title}: its result is gone from the store. Run the same command again.")
-                outputs[job.seed], note = found
+                outputs[job.seed], note, _ = found
                 if note:
                     print(f"{job.title}: {note}")
             write_outputs(folder, described.architecture, outputs)

@@ -172,21 +172,13 @@ def round_line(trials: Sequence[Trial], search: Search, seconds_left: float) -> 
 
 
 def _why_nothing(trials: Sequence[Trial], search: Search) -> str:
-    """Return the reason for which no trial is under a budget, with the closest number."""
+    """Return the reason for which no trial is under a budget."""
     if front := pareto_front(trials):
-        return (
-            f"none under a budget: the smallest that learned has {front[0].parameters:,} parameters, "
-            f"the largest budget is {max(search.budgets.values()):,}"
-        )
+        least, largest = front[0].parameters, max(search.budgets.values())
+        return f"none under a budget: the smallest that learned has {least:,} parameters, the largest is {largest:,}"
     if any(trial.rungs for trial in trials):
         return "none learned"
-    flops = min((trial.training_flops for trial in trials if trial.training_flops), default=None)
-    if flops is None:
-        return "none trained: none fits the image"
-    return (
-        f"none trained: the least needs {flops:,} training FLOPs per image, "
-        f"search.max_training_flops is {search.max_training_flops:,}"
-    )
+    return f"none trained: none fits the image within search.max_training_flops, {search.max_training_flops:,}"
 
 
 def summarize(trials: Sequence[Trial], search: Search) -> str:
@@ -207,34 +199,19 @@ def summarize(trials: Sequence[Trial], search: Search) -> str:
     lines = ["The Pareto front is empty."]
     if len(table):
         rows = table.to_string(index=False).splitlines()
-        lines = ["The Pareto front of validation accuracy in % against parameters", *(row.rstrip() for row in rows)]
+        lines = ["The Pareto front of validation accuracy in % against parameters", *map(str.rstrip, rows)]
     if len(trials) < search.trials:
         lines.append("The space is exhausted: hardly any other architecture is in it.")
+    next_step = f"`make adopt` has nothing to write: {_why_nothing(trials, search)}."
+    if best:
+        next_step = "`make adopt` writes them into params.yaml; `make repro` trains and tests them."
     described = {one.number: f"{budgets[one.number]}: {describe(one.architecture)}" for one in best.values()}
-    next_step = (
-        "`make adopt` writes them into params.yaml; `make repro` trains and tests them."
-        if best
-        else f"`make adopt` has nothing to write: {_why_nothing(trials, search)}."
-    )
     for text in ("", *described.values(), "", next_step):
         lines += textwrap.wrap(text, WIDTH, subsequent_indent="  ") or [""]
     return "\n".join(lines)
 
 
 def describe(architecture: CustomArchitecture) -> str:
-    """Return the architecture in one line, without what it has in common with the notebook's."""
-    filters = architecture.filters
-    pairs = " / ".join(f"{first}, {second}" for first, second in zip(filters[::2], filters[1::2], strict=True))
-    repeated = f"{architecture.blocks} x " if len(filters) == 2 < 2 * architecture.blocks else ""
-    parts = [
-        f"{repeated}({pairs})",
-        f"{architecture.kernel_size}x{architecture.kernel_size}",
-        f"{architecture.pooling} pooling at stride {architecture.pool_stride}",
-        f"{architecture.dense_units} hidden units" if architecture.dense_units else "global average head",
-        architecture.activation,
-        "batch normalization" if architecture.normalization == "batch" else "",
-        f"dropout {architecture.dropout:g}" if architecture.dropout else "",
-        f"EMA momentum {architecture.ema_momentum:g}" if architecture.ema_momentum else "",
-        f"learning rate {architecture.learning_rate:g}" if architecture.learning_rate else "",
-    ]
-    return ", ".join(filter(None, parts))
+    """Return the keys of params.yaml that the architecture has, with their values, in one line."""
+    values = architecture.model_dump(exclude_defaults=True)
+    return ", ".join(f"{key} {_cell(value)}" for key, value in values.items())

@@ -1,6 +1,7 @@
 """A search over made-up trainings: what is proposed, trained and promoted."""
 
 import re
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -14,7 +15,7 @@ from stages.jobs import Job
 from stages.params import Search, Space, load_params
 from stages.training.architecture import OVERRIDES, Architecture, CustomArchitecture
 from stages.training.results import State
-from stages.trials.rounds import promote, sample_architecture
+from stages.trials.rounds import promote, sample_architecture, suggest
 from stages.trials.trial import Trial, read_trials, trials_text
 from tests.conftest import ROOT
 from tests.trials.made_up import (
@@ -165,7 +166,8 @@ def test_the_best_ranks_continue_and_of_equal_rank_those_apart(
 
 def sampled(count: int, space: dict[str, Any] = SPACE, **changed: Any) -> list[CustomArchitecture]:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    return [sample_architecture(study.ask(), Space.model_validate(space | changed)) for _ in range(count)]
+    space = Space.model_validate(space | changed)
+    return [sample_architecture(partial(suggest, study.ask()), space) for _ in range(count)]
 
 
 def test_whatever_is_sampled_is_of_the_space_and_doubling_is_equally_likely_everywhere() -> None:

@@ -89,10 +89,9 @@ def test_a_missing_or_foreign_table_is_refused_in_a_line(tmp_path: Path, content
 @pytest.mark.parametrize(
     ("trials", "reason"),
     [
-        ([TRIALS[4], TRIALS[5]], "none under a budget: the smallest that learned has 20,000 parameters"),
+        ([TRIALS[4], TRIALS[5]], "none under a budget: the smallest that learned has 20,000 parameters, the largest is 10,000"),
         ([TRIALS[5], TRIALS[6]], "none learned"),
-        ([TRIALS[6], TOO_COSTLY], "none trained: the least needs 90,000,000 training FLOPs per image"),
-        ([TRIALS[6]], "none trained: none fits the image"),
+        ([TRIALS[6], TOO_COSTLY], "none trained: none fits the image within search.max_training_flops, 41,000,000"),
     ],
 )
 def test_if_nothing_is_under_a_budget_both_texts_have_the_reason_and_adoption_is_not_advised(
@@ -115,14 +114,13 @@ def test_the_lines_of_a_round_and_of_the_end_show_the_best_once_the_front_and_th
         ["4", "20,000", "0.0", "1", "96.00"],
     ]
     assert "exhausted" in lines[5]
-    assert lines[7].startswith("small, large: (4, 2), 5x5")
+    assert lines[7].startswith("small, large: filters 4 2, blocks 1")
     assert lines[-1].startswith("`make adopt` writes")
 
 
-def test_a_description_leaves_out_what_is_as_in_the_notebook() -> None:
-    assert describe(OTHER) == (
-        "(2, 3 / 4, 5), 3x3, max pooling at stride 2, global average head, relu, batch normalization, dropout 1e-05, "
-        "EMA momentum 0.999023, learning rate 0.00123457"
+def test_a_description_has_the_keys_of_params_yaml_except_defaults() -> None:
+    assert describe(made_architecture(ema_momentum=None)) == (
+        "filters 4 8, blocks 1, pooling max, dense_units 16, activation relu"
     )
-    assert describe(made_architecture()) == "(4, 8), 5x5, max pooling at stride 1, 16 hidden units, relu"
-    assert describe(made_architecture(blocks=3)).startswith("3 x (4, 8), 5x5")
+    assert describe(OTHER).endswith("normalization batch, dropout 1e-05, learning_rate 0.00123456789, "
+                                    "ema_momentum 0.9990234375")  # fmt: skip
