@@ -44,17 +44,15 @@ KINDS = (  # flags of /proc/cpuinfo that oneDNN (cpu_isa_traits.hpp) requires, i
 )
 
 
-def cpu_kind(cpuinfo: str | None = None, machine: str | None = None) -> str:
+def cpu_kind(file: Path = Path("/proc/cpuinfo")) -> str:
     """Return what rounding follows from on this machine: architecture, maker and instruction set.
 
     For example "x86_64-GenuineIntel-AVX-512"; other architectures and systems are named by `platform.machine()` alone.
-    The arguments replace Linux's /proc/cpuinfo and the architecture. PROCESSOR_KIND_OF_TESTS replaces all of it.
+    PROCESSOR_KIND_OF_TESTS replaces all of it.
     """
     if pretended := os.environ.get("PROCESSOR_KIND_OF_TESTS"):
         return pretended
-    file = Path("/proc/cpuinfo")
-    text = cpuinfo if cpuinfo is not None else file.read_text(encoding="utf-8") if file.exists() else ""
-    machine = machine or platform.machine()
+    machine, text = platform.machine(), file.read_text(encoding="utf-8") if file.exists() else ""
     values = dict(re.findall(r"^(flags|vendor_id)\s*:\s*(.*)$", text.partition("\n\n")[0], flags=re.MULTILINE))
     if machine != "x86_64" or "flags" not in values:
         return machine

@@ -21,7 +21,6 @@ from stages.common import ENDINGS, InputError
 from stages.jobs import Job, Report
 
 LOG_LINES = 15  # of a failed job, shown
-PATIENCE = 10  # seconds between asking a worker process to end and killing it
 
 
 class JobFailedError(Exception):
@@ -98,14 +97,10 @@ class WorkerProcess:
             return {"error": "\n".join([f"failed with exit status {status}; the end of {log}:", *lines])}
 
     def close(self) -> None:
-        """End the process, from any thread. It has no unfinished file, and its last epoch is stored."""
+        """Kill the process, from any thread. Its last epoch is stored, and no file appears before it is whole."""
         if self.process:
-            self.process.terminate()
-            try:
-                self.process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            self.process.kill()
+            self.process.wait()
 
 
 class LocalSlot(WorkerProcess):

@@ -21,12 +21,6 @@ from stages.trials.trial import Trial, best_by_budget, describe, read_trials
 from tools.pipeline import SEARCH, stages_behind
 
 
-def check_up_to_date() -> None:
-    """Raise InputError if the search's results are those of another params.yaml or other code."""
-    if stages_behind(SEARCH):
-        raise InputError(f"{SEARCH}: out of date for params.yaml, the data or the code. Run `make search`.")
-
-
 def choose(trials: Sequence[Trial], search: Search) -> dict[str, CustomArchitecture]:
     """Return the best architecture under each budget by the budget's name, each architecture once."""
     chosen: dict[str, CustomArchitecture] = {}
@@ -49,7 +43,8 @@ def params_with(text: str, search: Search, chosen: dict[str, CustomArchitecture]
 def main() -> None:
     with reported_in_one_line("adopt"):
         search = checked_search(load_params())
-        check_up_to_date()
+        if stages_behind(SEARCH):
+            raise InputError(f"{SEARCH}: out of date for params.yaml, the data or the code. Run `make search`.")
         chosen = choose(read_trials(TRIALS), search)
         if not chosen:
             raise InputError(f"{TRIALS}: no architecture under a budget learned. Raise search.budgets.")

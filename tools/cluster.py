@@ -59,7 +59,7 @@ def install(key: str, files: Mapping[str, bytes], dask_worker: Any = None) -> No
     folder = Path(dask_worker.local_directory) / INSTALLED / key
     if folder.exists():
         return
-    folder.parent.mkdir(exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent))
     for name, content in files.items():
         (partial / name).parent.mkdir(parents=True, exist_ok=True)

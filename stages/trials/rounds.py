@@ -69,7 +69,17 @@ def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Tria
                 n_startup_trials=search.trials_per_round, multivariate=True, group=True, seed=seed
             )
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)  # accuracy; size
-    study.add_trials([_frozen_trial(trial) for trial in before])
+    for trial in before:
+        size, accuracy = trial.point
+        study.add_trial(
+            create_trial(
+                state=TrialState.PRUNED if trial.violation else TrialState.COMPLETE,
+                params=trial.params,
+                distributions=trial.distributions,
+                values=None if trial.violation else [accuracy, size],
+                constraints={"within bounds": trial.violation},
+            )
+        )
     tried, new = [trial.architecture for trial in before], list[Trial]()
     for _ in range(search.trials_per_round + search.trials):
         proposal = study.ask()  # stays open, so that the sampler avoids what is already in this round
@@ -92,18 +102,6 @@ def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Tria
         if len(new) == search.trials_per_round:
             break
     return new
-
-
-def _frozen_trial(trial: Trial) -> optuna.trial.FrozenTrial:
-    """Return the trial in Optuna's form: without values if it is unfit or did not learn."""
-    size, accuracy = trial.point
-    return create_trial(
-        state=TrialState.PRUNED if trial.violation else TrialState.COMPLETE,
-        params=trial.params,
-        distributions=trial.distributions,
-        values=None if trial.violation else [accuracy, size],
-        constraints={"within bounds": trial.violation},
-    )
 
 
 def sample_architecture(choose: Callable[[str, str, Any], Any], space: Space) -> CustomArchitecture:

@@ -1,6 +1,5 @@
 """The trials of a search: their results at every rung, the best of them, their table, and lines for the terminal."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import log
@@ -14,8 +13,6 @@ from stages.params import Search
 from stages.pareto import Point, hypervolume, ranks
 from stages.training.architecture import CustomArchitecture
 from stages.training.files import InputError, csv_text
-
-WIDTH = 80  # of the terminal, in columns
 
 
 class Rung(NamedTuple):
@@ -182,7 +179,7 @@ def _why_nothing(trials: Sequence[Trial], search: Search) -> str:
 
 
 def summarize(trials: Sequence[Trial], search: Search) -> str:
-    """Return the front as a table, the best under each budget, and the next command: at most 80 columns."""
+    """Return the front as a table, the best under each budget, and the next command."""
     best = best_by_budget(trials, search)
     budgets = {one.number: ", ".join(name for name in best if best[name] is one) for one in best.values()}
     table = pd.DataFrame(
@@ -206,9 +203,7 @@ def summarize(trials: Sequence[Trial], search: Search) -> str:
     if best:
         next_step = "`make adopt` writes them into params.yaml; `make repro` trains and tests them."
     described = {one.number: f"{budgets[one.number]}: {describe(one.architecture)}" for one in best.values()}
-    for text in ("", *described.values(), "", next_step):
-        lines += textwrap.wrap(text, WIDTH, subsequent_indent="  ") or [""]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *described.values(), "", next_step])
 
 
 def describe(architecture: CustomArchitecture) -> str:

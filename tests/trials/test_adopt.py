@@ -47,7 +47,7 @@ def test_what_has_a_budget_s_name_is_replaced_and_every_other_architecture_and_c
 def test_without_an_architecture_under_a_budget_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trial: Trial
 ) -> None:
-    monkeypatch.setattr(adopt, "check_up_to_date", lambda: None)
+    monkeypatch.setattr(adopt, "stages_behind", lambda _: [])
     write_text(tmp_path / "params.yaml", PARAMS)
     write_text(tmp_path / TRIALS, trials_text([trial]))
     assert f"{TRIALS}: no architecture under a budget learned" in called(adopt.main, tmp_path, status=1)

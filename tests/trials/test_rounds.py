@@ -166,8 +166,8 @@ def test_the_best_ranks_continue_and_of_equal_rank_those_apart(
 
 def sampled(count: int, space: dict[str, Any] = SPACE, **changed: Any) -> list[CustomArchitecture]:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    space = Space.model_validate(space | changed)
-    return [sample_architecture(partial(suggest, study.ask()), space) for _ in range(count)]
+    checked = Space.model_validate(space | changed)
+    return [sample_architecture(partial(suggest, study.ask()), checked) for _ in range(count)]
 
 
 def test_whatever_is_sampled_is_of_the_space_and_doubling_is_equally_likely_everywhere() -> None:
