@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from stages.checkpoints import code_fingerprint
-from stages.common import DATASET_FILE
+from stages.common import DATASET_FILE, InputError
 from stages.jobs import SLURM, Job, Report, Trainings, read_quota, train_job, usable_cores
-from stages.runner import JobFailedError, Runner, SlotLostError, WorkerProcess, ended_by_exception
+from stages.runner import JobFailedError, Runner, SlotLostError, WorkerProcess, ended_by_exception, job_count
 from tests.conftest import ENVIRONMENT, ROOT
 from tests.kinds import KINDS, SETTINGS, SMALL, kind, sample
 from tests.processes import bare_project, processes_below, stored, until
@@ -252,6 +252,15 @@ def test_second_signal_does_not_cut_the_end_short_and_an_ignored_one_stays_ignor
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "two", "1.5"])
+def test_wrong_number_of_jobs_is_refused(monkeypatch: pytest.MonkeyPatch, count: str) -> None:
+    monkeypatch.setenv("JOBS", count)
+    with pytest.raises(InputError, match=rf"^JOBS: expected a number of trainings from 1, got '{count}'$"):
+        job_count(3)
+    monkeypatch.setenv("JOBS", "")
+    assert job_count(3) == 3
 
 
 V2 = "0::/jobs/one\n"

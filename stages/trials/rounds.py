@@ -147,8 +147,8 @@ def check_space(search: Search, dataset: Dataset) -> None:
         raise InputError(f"{PARAMS_FILE}: search.space: no architecture fits images of {image}. Allow fewer blocks.")
     if (least := min(filter(None, flops))) > search.max_training_flops:
         raise InputError(
-            f"{PARAMS_FILE}: search.max_training_flops: expected at least {least}, which the smallest architecture of "
-            f"search.space needs for images of {image}, got {search.max_training_flops}"
+            f"{PARAMS_FILE}: search.max_training_flops: expected at least {least}, the training FLOPs per image of the "
+            f"smallest architecture in search.space for images of {image}, got {search.max_training_flops}."
         )
 
 

@@ -97,22 +97,26 @@ def test_what_takes_too_many_flops_or_does_not_fit_is_not_trained_and_its_kind_i
     assert late < early
 
 
-def test_a_space_of_which_nothing_can_be_trained_is_refused_at_once_with_the_least_that_it_needs() -> None:
+@pytest.mark.parametrize("image", [(28, 28), (28, 24, 3)])
+def test_a_space_of_which_nothing_can_be_trained_is_refused_at_once_with_the_least_that_it_needs(
+    image: tuple[int, ...],
+) -> None:
     asked: list[Job] = []
     space = SMALL_SPACE | {"filters": [{"low": 8, "high": 8}, {"low": 4, "high": 6, "step": 2}]}
     space |= {"blocks": {"low": 2, "high": 3}, "kernel_size": [5, 3], "pool_stride": [1, 2]}
 
-    def search(flops: int, side: int = 28) -> list[Trial]:
+    def search(flops: int, image: tuple[int, ...] = image) -> list[Trial]:
         changed = {"space": space, "max_training_flops": flops, "trials": 96, "sampler": "random", "rungs": [1]}
-        return searched_trials(made_search(**changed), jobs=asked, side=side)
+        return searched_trials(made_search(**changed), jobs=asked, image=image)
 
-    with pytest.raises(InputError, match=r"max_training_flops: expected at least \d+, .* 28x28x1, got 1") as refused:
+    shape = "28x28x1" if len(image) == 2 else "28x24x3"
+    with pytest.raises(InputError, match=rf"max_training_flops: expected at least \d+, .* {shape}, got 1\.") as refused:
         search(1)
     least = int(re.findall(r"at least (\d+)", str(refused.value))[0])
     with pytest.raises(InputError):
         search(least - 1)
     with pytest.raises(InputError, match=r"search\.space: no architecture fits images of 1x1x1"):
-        search(least, side=1)
+        search(least, image=(1, 1))
     assert not asked
     assert {trial.training_flops for trial in search(least) if not trial.unfit} == {least}
 
