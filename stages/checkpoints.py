@@ -178,7 +178,7 @@ class CheckpointStore:
                 notes.append(f"{path}: {error}; not used")
                 continue
             if state.epochs == most or state.diverged_epoch:
-                return Checkpoint(state, "; ".join([*notes, *self._made_elsewhere(kind)]), path)
+                return Checkpoint(state, "; ".join(filter(None, [*notes, self._note(kind)])), path)
             if own:
                 found = Checkpoint(state, "", path)
         if found.path:
@@ -187,8 +187,8 @@ class CheckpointStore:
             notes.append(f"trains from scratch: the shortest checkpoint has {min(too_long)} epochs")
         return found._replace(note="; ".join(notes))
 
-    def _made_elsewhere(self, kind: str) -> list[str]:
-        return [f"taken as {kind} trained it; this is {self.kind}"] if kind != self.kind else []
+    def _note(self, kind: str) -> str:
+        return f"taken as {kind} trained it; this is {self.kind}" if kind != self.kind else ""
 
     def save(self, state: State, epochs: int) -> None:
         """Store a state of a training that ends after `epochs`."""
@@ -208,7 +208,7 @@ class CheckpointStore:
             with suppress(OSError, ValueError, KeyError):  # damaged: it is evaluated again
                 if stored == epochs:
                     output = SeedOutput.from_arrays(self._arrays(path.read_bytes()))
-                    return output, "".join(self._made_elsewhere(kind)), path
+                    return output, self._note(kind), path
         return None
 
     def valid_files(self, epochs: int) -> list[Path]:

@@ -62,14 +62,6 @@ def run_search(params: Params, runner: Runner, trainings: Trainings) -> list[Tri
     return trials
 
 
-def write_outputs(trials: list[Trial], search: Search, classes: int) -> None:
-    """Write the table, the numbers and both figures."""
-    write_text(TRIALS, trials_text(trials))
-    write_json(METRICS / "search.json", search_metrics(trials, search, classes))
-    write_png(PLOTS / "search_front.png", front_figure(trials, search))
-    write_png(PLOTS / "search_progress.png", progress_figure(trials, search))
-
-
 def main() -> None:
     with reported_in_one_line("search"):
         params = load_params()
@@ -82,7 +74,10 @@ def main() -> None:
                 trials = run_search(params, runner, Trainings())
         except JobFailedError as error:
             sys.exit(f"search: {error}")
-        write_outputs(trials, search, read_dataset(DATASET_FILE).classes)
+        write_text(TRIALS, trials_text(trials))
+        write_json(METRICS / "search.json", search_metrics(trials, search, read_dataset(DATASET_FILE).classes))
+        write_png(PLOTS / "search_front.png", front_figure(trials, search))
+        write_png(PLOTS / "search_progress.png", progress_figure(trials, search))
         print(f"\n{summarize(trials, search)}", flush=True)
 
 

@@ -173,9 +173,7 @@ def _why_nothing(trials: Sequence[Trial], search: Search) -> str:
     if front := pareto_front(trials):
         least, largest = front[0].parameters, max(search.budgets.values())
         return f"none under a budget: the smallest that learned has {least:,} parameters, the largest is {largest:,}"
-    if any(trial.rungs for trial in trials):
-        return "none learned"
-    return f"none trained: none fits the image within search.max_training_flops, {search.max_training_flops:,}"
+    return "none learned"
 
 
 def summarize(trials: Sequence[Trial], search: Search) -> str:
@@ -193,10 +191,8 @@ def summarize(trials: Sequence[Trial], search: Search) -> str:
         }
         for trial in pareto_front(trials)
     )
-    lines = ["The Pareto front is empty."]
-    if len(table):
-        rows = table.to_string(index=False).splitlines()
-        lines = ["The Pareto front of validation accuracy in % against parameters", *map(str.rstrip, rows)]
+    lines = ["The Pareto front of validation accuracy in % against parameters:"]
+    lines.append(table.to_markdown(index=False, disable_numparse=True))
     if len(trials) < search.trials:
         lines.append("The space is exhausted: hardly any other architecture is in it.")
     next_step = f"`make adopt` has nothing to write: {_why_nothing(trials, search)}."
