@@ -1,15 +1,15 @@
 """The store of checkpoints and results of trainings, below DVC's cache folder, so that no epoch is trained twice.
 
-A fingerprint names what a training follows from: architecture, settings, seed, data, code and libraries, but not its
-number of epochs, its name, or the other seeds. So the baseline and the study, more seeds, more epochs, another branch
-and the queue find the same training. A folder per fingerprint has a checkpoint for every finished length, the latest
-one of an interrupted run, and for finished trainings what the stage `train` writes of the seed.
+A fingerprint has the inputs of a training: architecture, settings, seed, data, code and libraries, but not its number
+of epochs, its name, or the other seeds. So the baseline and the study, more seeds, more epochs, another branch and the
+queue find the same training. A folder per fingerprint has a checkpoint for every finished length, the latest one of an
+interrupted run, and for finished trainings the seed's output: its part of the files that the stage `train` writes.
 
 The file names also carry the kind of processor. A finished training is used whatever kind made it; an unfinished one
 resumes on its own kind only, because rounding differs between kinds.
 
-Keras's BackupAndRestore is not enough: it stores no history, replaces weights and epoch number one after the other,
-so that a kill in between resumes at the wrong epoch, and it accepts whatever it finds.
+Keras's BackupAndRestore is not enough. It stores no history and does not check what it reads. It replaces weights and
+epoch number one after the other, so that a kill in between resumes at the wrong epoch.
 """
 
 import fcntl
@@ -45,7 +45,7 @@ KINDS = (  # flags of /proc/cpuinfo that oneDNN (cpu_isa_traits.hpp) requires, i
 
 
 def cpu_kind(file: Path = Path("/proc/cpuinfo")) -> str:
-    """Return what rounding follows from on this machine: architecture, maker and instruction set.
+    """Return the kind of this machine's processor, which decides rounding: architecture, maker and instruction set.
 
     For example "x86_64-GenuineIntel-AVX-512"; other architectures and systems are named by `platform.machine()` alone.
     PROCESSOR_KIND_OF_TESTS replaces all of it.
@@ -78,7 +78,7 @@ def data_md5(path: Path = DATASET_FILE) -> str:
 
 
 def fingerprint(architecture: Architecture, settings: Train, seed: int, data: str, code: str) -> dict[str, Any]:
-    """Return what a training follows from besides the number of its epochs and the kind of processor."""
+    """Return the inputs of a training except the number of its epochs and the kind of processor."""
     return {
         "architecture": architecture.model_dump(exclude_defaults=True),
         "train": settings.model_dump(exclude={"epochs", "seeds"}, exclude_defaults=True),
@@ -199,11 +199,11 @@ class CheckpointStore:
         self._write("epoch" if finished else "unfinished", state.epochs, arrays)
 
     def save_output(self, epochs: int, output: SeedOutput) -> None:
-        """Store what the stage `train` writes of the training's end after `epochs`."""
+        """Store the output of the training's end after `epochs`."""
         self._write("output", epochs, output.to_arrays())
 
     def load_output(self, epochs: int) -> tuple[SeedOutput, str, Path] | None:
-        """Return what `save_output` stored, a note and the file; of another kind of processor if there is no own."""
+        """Return the stored output, a note for the user and the file: this kind of processor's, or else another's."""
         for _, stored, kind, path in self._files("output"):
             with suppress(OSError, ValueError, KeyError):  # damaged: it is evaluated again
                 if stored == epochs:

@@ -1,7 +1,7 @@
 """Jobs: trainings that this process or a worker process runs, from the longest checkpoint in the store.
 
 A job is one training: architecture, settings, seed and the epoch at which it ends. It leaves its checkpoint in the
-store, and if it is `tested` also what the stage `train` writes of its seed; the search reads no test image.
+store, and if it is `tested` also its output, for the stage `train`. The search reads no test image.
 
     python -m stages.jobs THREADS WHOLE_BATCHES [ROOT]
 
@@ -40,11 +40,11 @@ class Job(NamedTuple):
     architecture: Architecture
     settings: Train  # `epochs` is where it ends; `seeds` is not used
     seed: int
-    tested: bool  # whether it ends with what the stage `train` writes of the seed
+    tested: bool  # whether it leaves its output, too
 
     @property
     def kind(self) -> tuple[int, bool]:
-        """What a process sets once: threads, and whether these share the operations of whole batches."""
+        """The settings that a process cannot change: threads, and whether these share operations of whole batches."""
         return self.settings.threads, self.architecture.whole_batches
 
     @property
@@ -154,7 +154,7 @@ def usable_cores() -> int:
 
 
 def read_quota(root: Path) -> float | None:
-    """Return how many cores' worth of time control groups of either version allow; None without a limit.
+    """Return the number of cores whose time control groups of either version allow; None without a limit.
 
     A group's files are where its name says, and at the top of the tree that a container sees. Its limit applies to all
     groups in it (Linux, Documentation/admin-guide/cgroup-v2.rst, "cpu.max"; Documentation/scheduler/sched-bwc.rst).
@@ -176,7 +176,7 @@ def read_quota(root: Path) -> float | None:
 
 
 def _serve(answers: Any, threads: str, whole_batches: str, *root: str) -> None:
-    """Do what the requests on stdin ask for, one after the other."""
+    """Run the jobs of the requests on stdin, one after the other."""
     from stages.training import backend, loop  # noqa: F401 - all of the code, before its fingerprint is taken
 
     backend.start(int(threads), split_operations=whole_batches == "1")

@@ -1,4 +1,4 @@
-"""Run jobs side by side on slots: worker processes of this machine, or other places that a tool provides."""
+"""Run jobs side by side on slots: worker processes of this machine, or places on a Dask cluster (tools/cluster.py)."""
 
 import json
 import os
@@ -41,7 +41,7 @@ class Slot(Protocol):
         """Run the job to its end. Raises JobFailedError or SlotLostError."""
 
     def close(self) -> None:
-        """End what runs here, from any thread."""
+        """End the job that runs here, from any thread."""
 
 
 class WorkerProcess:
@@ -74,7 +74,7 @@ class WorkerProcess:
                     env={**os.environ, "PYTHONPATH": str(folder), "PYTHONWARNINGS": ""},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    start_new_session=True,  # Ctrl-C reaches whoever started it, and that ends it
+                    start_new_session=True,  # Ctrl-C reaches the process that started it, which ends it
                 )
             process = self.process
             assert process.stdin  # noqa: S101 - a pipe

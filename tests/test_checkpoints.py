@@ -1,4 +1,4 @@
-"""The store of checkpoints and results: what it finds, what it refuses, who may write it."""
+"""The store of checkpoints and outputs: which files it finds and refuses, and who may write it."""
 
 import os
 import shutil

@@ -40,7 +40,7 @@ INSTALLED = Path("width-and-depth")  # on a worker, in its folder for temporary 
 
 
 def describe(libraries: list[str]) -> dict[str, str]:
-    """Return what results follow from on a worker. Runs there, without any module of this project."""
+    """Return a worker's inputs of a result. Runs there, without any module of this project."""
     found = dict.fromkeys(libraries, "missing")
     for name in libraries:
         with suppress(PackageNotFoundError):
@@ -49,7 +49,7 @@ def describe(libraries: list[str]) -> dict[str, str]:
 
 
 def project_files() -> dict[str, bytes]:
-    """Return what a worker needs of the project: stages/, without byte code, and the data set file."""
+    """Return the files that a worker needs by path: stages/, without byte code, and the data set file."""
     code = sorted(path for path in Path("stages").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return {str(path): path.read_bytes() for path in [*code, DATASET_FILE]}
 
@@ -144,7 +144,7 @@ class Cluster:
     trainings: Trainings  # for the kind of processor of the workers, from the first one on
 
     def __init__(self, client: Any, threads: int, kind: str) -> None:
-        """`threads` is what a training takes, `kind` of processor: empty for the first worker's."""
+        """A training takes so many `threads`; `kind` is that of the processors, by default the first worker's."""
         self.client, self.threads, self.kind, self.files = client, threads, kind, project_files()
         self.required = describe([]) | read_libraries(LIBRARIES)
         self.key = hashlib.sha256(pickle.dumps(self.files)).hexdigest()[:16]
@@ -153,7 +153,7 @@ class Cluster:
         self.waits = False
 
     def workers(self) -> dict[str, Any]:
-        """Return what Dask knows of the workers, by address. Raises InputError if the scheduler is gone."""
+        """Return Dask's description of the workers by address. Raises InputError if the scheduler is gone."""
         try:
             workers: dict[str, Any] = self.client.scheduler_info()["workers"]
         except Exception as error:  # Dask raises many kinds
@@ -185,7 +185,7 @@ class Cluster:
                 self.kind = found["processor"]
                 self.trainings = Trainings(kind=self.kind)
                 self.client.run(install, self.key, self.files, workers=[address])
-        except Exception as error:  # another version of Python cannot read what Dask sends; a worker may be gone again
+        except Exception as error:  # another version of Python cannot read Dask's messages; a worker may be gone again
             reason = brief(error)
         if reason:
             self.refused[address] = f"{name}: {reason}"
@@ -215,24 +215,24 @@ def connected(scheduler: str, threads: int) -> Iterator[Any]:
 
 def main() -> None:
     with reported_in_one_line("cluster"), ended_by_exception("cluster"):
-        what, scheduler, kind = [*sys.argv[1:], "", "", ""][:3]
-        if what not in ("study", "search"):
+        command, scheduler, kind = [*sys.argv[1:], "", "", ""][:3]
+        if command not in ("study", "search"):
             raise InputError("usage: python -m tools.cluster study|search [SCHEDULER [PROCESSOR]]")
         params = load_params()
         threads, missing = params.train.threads, missing_jobs(params)
         try:
-            if missing or what == "search":
+            if missing or command == "search":
                 with (
                     connected(scheduler, threads) as client,
                     Runner([], Cluster(client, threads, kind).new_slots, finish_others=True) as dask_runner,
                 ):
-                    if what == "study":
+                    if command == "study":
                         dask_runner.run(missing)
                     else:
                         run_search(params, dask_runner, Trainings(kind=kind))
         except JobFailedError as error:
             sys.exit(f"cluster: {error}")
-        sys.exit(run_dvc("repro", *(["search/dvc.yaml"] if what == "search" else [])))
+        sys.exit(run_dvc("repro", *(["search/dvc.yaml"] if command == "search" else [])))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ JOB = Job("small", SMALL, SETTINGS, 0, tested=True)
 
 
 class MadeUpClient:
-    """A Dask client of made-up workers: each by its name, with what it differs in or an exception that it raises."""
+    """A Dask client of made-up workers by name: with their differences, or an exception that they raise."""
 
     dashboard_link = "nowhere"
 
@@ -99,7 +99,7 @@ def test_project_is_installed_once_for_its_bytes(project: Path, tmp_path: Path) 
 
 
 class Worker:
-    """A made-up worker with a store of its own: trains an epoch per segment and keeps what it was sent."""
+    """A made-up worker with a store of its own: trains an epoch per segment and notes which files were sent."""
 
     def __init__(self, cluster: Cluster, root: Path) -> None:
         self.store, self.sent = CheckpointStore({}, root, kind="K"), list[set[str]]()
@@ -133,7 +133,7 @@ def train(cluster: Cluster, answer: Any, report: Report = lambda _: None) -> Non
 def test_checkpoints_travel_with_the_job_and_a_worker_s_finished_training_is_taken(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    """The second driver lost what the first one received, with a byte of a checkpoint flipped."""
+    """The second time, the driver's files are damaged."""
     worker, events = Worker(cluster, tmp_path / "worker"), list[dict[str, Any]]()
     train(cluster, worker, events.append)
     assert [event["epoch"] for event in events] == [1, 2, 3]

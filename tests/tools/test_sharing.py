@@ -1,4 +1,4 @@
-"""Clones pull what another has trained, through DVC's remote."""
+"""Clones pull the results of another clone through DVC's remote."""
 
 from pathlib import Path
 

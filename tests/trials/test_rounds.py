@@ -1,4 +1,4 @@
-"""A search over made-up trainings: what is proposed, trained and promoted."""
+"""A search over made-up trainings: which trials are proposed, trained and promoted."""
 
 import re
 from functools import partial
