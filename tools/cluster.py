@@ -80,9 +80,9 @@ def train_segment(key: str, slot: int, request: dict[str, Any], files: dict[str,
         (store / file).write_bytes(content)
     request |= {"arguments": [*request["arguments"], str(store.parent)]}
     process = worker.__dict__.setdefault("training_processes", defaultdict(WorkerProcess))[slot]
-    answer: dict[str, Any] = process.ask(folder, request, lambda _event: None)
+    answer = process.ask(folder, request, lambda _event: None)
     new = [path for path in map(Path, answer.get("files", [])) if path.name not in files]
-    return answer | {"files": {path.name: path.read_bytes() for path in new}}
+    return {**answer, "files": {path.name: path.read_bytes() for path in new}}
 
 
 class DaskSlot:
@@ -121,11 +121,10 @@ class DaskSlot:
                 self.close()
                 raise SlotLostError("it left the cluster")
         try:
-            answer: dict[str, Any] = self.future.result()
+            return dict(self.future.result())
         except Exception as error:  # of the worker or of Dask: whatever it is, the job goes on elsewhere
             self.cluster.refused[self.address] = f"{self.name}: {brief(error)}"
             raise SlotLostError(brief(error)) from None
-        return answer
 
     def close(self) -> None:
         """Cancel the segment that runs."""
@@ -150,15 +149,13 @@ class Cluster:
         self.key = hashlib.sha256(pickle.dumps(self.files)).hexdigest()[:16]
         self.known: set[str] = set()
         self.refused: dict[str, str] = {}
-        self.waits = False
 
     def workers(self) -> dict[str, Any]:
         """Return Dask's description of the workers by address. Raises InputError if the scheduler is gone."""
         try:
-            workers: dict[str, Any] = self.client.scheduler_info()["workers"]
+            return dict(self.client.scheduler_info()["workers"])
         except Exception as error:  # Dask raises many kinds
             raise InputError(f"the scheduler is gone ({error}). Start one and run the same command again.") from None
-        return workers
 
     def new_slots(self) -> Sequence[Slot]:
         """Return the slots of workers that joined. Raises InputError if all workers are refused."""
@@ -167,9 +164,6 @@ class Cluster:
         slots = [slot for address in new for slot in self._slots_of(address, workers[address])]
         if workers and workers.keys() <= self.refused.keys():
             raise InputError("no worker can take part: " + "; ".join(self.refused[address] for address in workers))
-        if not workers and not self.waits:
-            tell(f"waiting for workers to join; dashboard: {self.client.dashboard_link}")
-        self.waits = not workers
         return slots
 
     def _slots_of(self, address: str, worker: Mapping[str, Any]) -> list[Slot]:
@@ -210,6 +204,7 @@ def connected(scheduler: str, threads: int) -> Iterator[Any]:
     except (OSError, ValueError) as error:
         raise InputError(f"SCHEDULER: no Dask scheduler answers at {scheduler!r}: {error}") from None
     with client:
+        tell(f"Workers can join at any time. Dashboard: {client.dashboard_link}")
         yield client
 
 

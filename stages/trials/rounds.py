@@ -74,8 +74,8 @@ def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Tria
         study.add_trial(
             create_trial(
                 state=TrialState.PRUNED if trial.violation else TrialState.COMPLETE,
-                params=trial.params,
-                distributions=trial.distributions,
+                params=trial.proposal.params,
+                distributions=trial.proposal.distributions,
                 values=None if trial.violation else [accuracy, size],
                 constraints={"within bounds": trial.violation},
             )
@@ -95,8 +95,7 @@ def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Tria
                     parameters=flops and parameter_count(architecture, dataset.image_shape, dataset.classes),
                     training_flops=flops,
                     unfit=max(0.0, log(flops / search.max_training_flops)) if flops else UNFIT,
-                    params=dict(proposal.params),
-                    distributions=dict(proposal.distributions),
+                    proposal=proposal,
                 )
             )
         if len(new) == search.trials_per_round:
@@ -169,9 +168,9 @@ def _train_rung(trials: list[Trial], epochs: int, train: Trainer, settings: Trai
     costliest_first = sorted(trials, key=lambda trial: -trial.training_flops)  # no long job is left at the end
     jobs = []
     for trial in costliest_first:
-        ends = settings.with_overrides({**trial.architecture.overrides, "epochs": epochs})
-        architecture = trial.architecture.architecture
-        jobs.append(Job(f"trial-{trial.number}", architecture, ends, settings.seeds[0], tested=False))
+        custom = trial.architecture
+        ends = settings.with_overrides({**custom.overrides, "epochs": epochs})
+        jobs.append(Job(f"trial-{trial.number}", custom.architecture, ends, settings.seeds[0], tested=False))
     for trial, state in zip(costliest_first, train(jobs), strict=True):
         loss = accuracy = None
         if not state.diverged_epoch:

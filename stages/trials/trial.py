@@ -37,8 +37,7 @@ class Trial:
     parameters: int
     training_flops: int  # per image and training step
     unfit: float = 0.0  # above 0: it does not fit the image or takes too many FLOPs, by this much, and is not trained
-    params: dict[str, Any] = field(default_factory=dict)  # Optuna's parameters and their distributions
-    distributions: dict[str, Any] = field(default_factory=dict)
+    proposal: Any = field(default=None, compare=False)  # Optuna's trial, with parameters and their distributions
     rungs: list[Rung] = field(default_factory=list)
 
     @property

@@ -63,7 +63,7 @@ def test_all_of_a_round_reach_the_first_rung_and_the_best_half_of_each_rung_the_
             left = [trial for trial in left if len(trial.rungs) > rung]
             assert len(left) == (count if rung < 3 else 0)
     assert asked == expected
-    assert {"kernel", "stride", "average"} <= trials[0].params.keys(), "other names change the proposals"
+    assert {"kernel", "stride", "average"} <= trials[0].proposal.params.keys(), "other names change the proposals"
 
 
 def proposed(result: Any = learned, **changed: Any) -> list[str]:
