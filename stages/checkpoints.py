@@ -71,7 +71,7 @@ def code_fingerprint(folder: Path = CODE) -> str:
     return digest.hexdigest()
 
 
-def data_md5(path: Path = DATASET_FILE) -> str:
+def hash_data(path: Path = DATASET_FILE) -> str:
     """Return the data set file's MD5, which dvc.lock has as well. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()

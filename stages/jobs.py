@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from stages.checkpoints import CheckpointStore, code_fingerprint, data_md5, fingerprint, store_root
+from stages.checkpoints import CheckpointStore, code_fingerprint, fingerprint, hash_data, store_root
 from stages.common import DATA, DATASET_FILE, InputError
 from stages.training.architecture import Architecture, Train
 from stages.training.dataset import Dataset, read_dataset
@@ -66,24 +66,24 @@ class Trainings:
 
     def __init__(self, root: str | Path = "", kind: str = "") -> None:
         """Use the store at `root` for trainings on this `kind` of processor: by default the project's and this one."""
-        self.data, self.code, self.kind = data_md5(), code_fingerprint(), kind
+        self.data, self.code, self.kind = hash_data(), code_fingerprint(), kind
         self.root = Path(root) if root else store_root()
 
-    def store(self, job: Job) -> CheckpointStore:
+    def open_store(self, job: Job) -> CheckpointStore:
         made_by = fingerprint(job.architecture, job.settings, job.seed, self.data, self.code)
         return CheckpointStore(made_by, self.root, self.kind)
 
     def is_finished(self, job: Job) -> bool:
         """Return whether the store has all that the job leaves."""
-        store, epochs = self.store(job), job.settings.epochs
+        store, epochs = self.open_store(job), job.settings.epochs
         return store.load_output(epochs) is not None if job.tested else is_last(store.load(epochs).state, epochs)
 
-    def missing(self, jobs: Iterable[Job]) -> list[Job]:
+    def find_missing(self, jobs: Iterable[Job]) -> list[Job]:
         """Return the jobs that are not finished, each training once."""
         missing: dict[tuple[Path, int], Job] = {}
         for job in jobs:
             if not self.is_finished(job):
-                missing.setdefault((self.store(job).folder, job.settings.epochs), job)
+                missing.setdefault((self.open_store(job).folder, job.settings.epochs), job)
         return list(missing.values())
 
 
@@ -103,7 +103,7 @@ def train_job(job: Job, trainings: Trainings, dataset: Dataset, report: Report, 
     """
     from stages.training.loop import evaluate, train  # loads TensorFlow, which finished trainings do without
 
-    store, epochs, began = trainings.store(job), job.settings.epochs, time.monotonic()
+    store, epochs, began = trainings.open_store(job), job.settings.epochs, time.monotonic()
     with store.lock(lambda: report({"note": "waits for another process that trains the same"})):
         if job.tested and store.load_output(epochs):
             return True
@@ -127,7 +127,7 @@ def train_job(job: Job, trainings: Trainings, dataset: Dataset, report: Report, 
         return finished
 
 
-def print_report(job: Job) -> Report:
+def make_printer(job: Job) -> Report:
     """Return a report that prints a line per epoch, with the time left."""
     began, first = time.monotonic(), 0
 
@@ -145,7 +145,7 @@ def print_report(job: Job) -> Report:
     return report
 
 
-def usable_cores() -> int:
+def count_usable_cores() -> int:
     """Return the least of the machine's cores, this process's affinity, its control groups' quota and a SLURM job's."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     slurm = [os.environ.get(name, "") for name in SLURM]
@@ -192,7 +192,7 @@ def _serve(answers: Any, threads: str, whole_batches: str, *root: str) -> None:
         with Path(request["log"]).open("ab") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-        printed = print_report(job)
+        printed = make_printer(job)
 
         def report(event: dict[str, Any], printed: Report = printed) -> None:
             printed(event)
@@ -203,7 +203,7 @@ def _serve(answers: Any, threads: str, whole_batches: str, *root: str) -> None:
             if not code == trainings.code == request["code"]:
                 raise InputError("stages/training changed since this worker started. Run the same command again.")
             finished = train_job(job, trainings, dataset, report, request["seconds"])
-            files = trainings.store(job).valid_files(job.settings.epochs)
+            files = trainings.open_store(job).valid_files(job.settings.epochs)
             answer({"finished": finished, "files": [str(path) for path in files]})
         except (InputError, OSError) as error:
             answer({"error": " ".join(str(error).split())})

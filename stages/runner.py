@@ -184,7 +184,7 @@ class Runner(ExitStack):
         ended.put((slot, job, failure))
 
 
-def job_count(default: int) -> int:
+def read_job_count(default: int) -> int:
     """Return how many trainings run at a time: JOBS of the environment, or else `default`. Raises InputError."""
     count = os.environ.get("JOBS") or str(default)
     if not count.isdecimal() or int(count) < 1:

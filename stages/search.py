@@ -20,16 +20,16 @@ from stages.common import (
     check_libraries,
     reported_in_one_line,
 )
-from stages.jobs import Job, Trainings, usable_cores
+from stages.jobs import Job, Trainings, count_usable_cores
 from stages.params import PARAMS_FILE, Params, Search, load_params
 from stages.report.figures import write_png
 from stages.report.search_figures import front_figure, progress_figure
-from stages.runner import JobFailedError, LocalSlot, Runner, ended_by_exception, job_count
+from stages.runner import JobFailedError, LocalSlot, Runner, ended_by_exception, read_job_count
 from stages.training.dataset import read_dataset
 from stages.training.files import write_json, write_text
 from stages.training.results import State
 from stages.trials.rounds import run_rounds
-from stages.trials.trial import Trial, round_line, search_metrics, summarize, trials_text
+from stages.trials.trial import Trial, compute_metrics, describe_round, format_trials, summarize
 
 
 def checked_search(params: Params) -> Search:
@@ -49,8 +49,8 @@ def run_search(params: Params, runner: Runner, trainings: Trainings) -> list[Tri
     search, trials, rounds, began = checked_search(params), list[Trial](), 0, monotonic()
 
     def train(jobs: Sequence[Job]) -> list[State]:
-        runner.run(trainings.missing(jobs))
-        return [trainings.store(job).load(job.settings.epochs).state for job in jobs]
+        runner.run(trainings.find_missing(jobs))
+        return [trainings.open_store(job).load(job.settings.epochs).state for job in jobs]
 
     for trials in run_rounds(search, read_dataset(DATASET_FILE), train, params.train):
         if runner.trained_epochs:
@@ -58,7 +58,7 @@ def run_search(params: Params, runner: Runner, trainings: Trainings) -> list[Tri
         else:  # the store had all so far
             began = monotonic()
         rounds_left = (search.trials - len(trials)) / search.trials_per_round
-        print(round_line(trials, search, (monotonic() - began) / max(rounds, 1) * rounds_left), flush=True)
+        print(describe_round(trials, search, (monotonic() - began) / max(rounds, 1) * rounds_left), flush=True)
     return trials
 
 
@@ -68,14 +68,14 @@ def main() -> None:
         search = checked_search(params)
         check_libraries(REPORT_LIBRARIES, SEARCH_LIBRARIES)
         # As many as cores, although a training takes `train.threads`: two side by side on two cores save a fifth
-        slots = [LocalSlot() for _ in range(job_count(usable_cores()))]
+        slots = [LocalSlot() for _ in range(read_job_count(count_usable_cores()))]
         try:
             with ended_by_exception("search"), Runner(slots) as runner:
                 trials = run_search(params, runner, Trainings())
         except JobFailedError as error:
             sys.exit(f"search: {error}")
-        write_text(TRIALS, trials_text(trials))
-        write_json(METRICS / "search.json", search_metrics(trials, search, read_dataset(DATASET_FILE).classes))
+        write_text(TRIALS, format_trials(trials))
+        write_json(METRICS / "search.json", compute_metrics(trials, search, read_dataset(DATASET_FILE).classes))
         write_png(PLOTS / "search_front.png", front_figure(trials, search))
         write_png(PLOTS / "search_progress.png", progress_figure(trials, search))
         print(f"\n{summarize(trials, search)}", flush=True)

@@ -13,8 +13,8 @@ import pytest
 
 from stages.checkpoints import code_fingerprint
 from stages.common import DATASET_FILE, InputError
-from stages.jobs import SLURM, Job, Report, Trainings, read_quota, train_job, usable_cores
-from stages.runner import JobFailedError, Runner, SlotLostError, WorkerProcess, ended_by_exception, job_count
+from stages.jobs import SLURM, Job, Report, Trainings, count_usable_cores, read_quota, train_job
+from stages.runner import JobFailedError, Runner, SlotLostError, WorkerProcess, ended_by_exception, read_job_count
 from tests.conftest import ENVIRONMENT, ROOT
 from tests.kinds import KINDS, SETTINGS, SMALL, kind, sample
 from tests.processes import bare_project, processes_below, stored, until
@@ -40,15 +40,15 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_finished_job_is_trained_once_and_a_damaged_result_is_evaluated_again() -> None:
     trainings, events = Trainings(), list[dict[str, Any]]()
     other_name, longer = JOB._replace(name="other"), JOB._replace(settings=ENDLESS.settings)
-    assert trainings.missing([JOB, other_name, longer, DROPPING]) == [JOB, longer, DROPPING]
+    assert trainings.find_missing([JOB, other_name, longer, DROPPING]) == [JOB, longer, DROPPING]
     assert train_job(JOB, trainings, sample(), events.append)
     assert [event["epoch"] for event in events] == [1, 2, 3]
     assert {"loss", "accuracy", "val_loss", "val_accuracy", "epochs"} <= events[0].keys()
-    assert trainings.missing([JOB, other_name, longer]) == [longer]
-    (path,) = trainings.store(JOB).folder.glob("output-*.npz")
+    assert trainings.find_missing([JOB, other_name, longer]) == [longer]
+    (path,) = trainings.open_store(JOB).folder.glob("output-*.npz")
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"x")
-    assert trainings.missing([JOB]) == [JOB]
+    assert trainings.find_missing([JOB]) == [JOB]
     for _ in range(2):
         assert train_job(JOB, trainings, sample(), events.append)
         assert path.read_bytes() == content
@@ -59,7 +59,7 @@ def test_search_s_job_reads_no_test_image_and_leaves_no_result(project: Path) ->
     untested, trainings = JOB._replace(tested=False), Trainings()
     nothing: Any = None
     train_job(untested, trainings, sample()._replace(test=nothing), lambda _: None)
-    assert trainings.missing([untested, JOB]) == [JOB]
+    assert trainings.find_missing([untested, JOB]) == [JOB]
     assert [Path(path).name.partition(".")[0] for path in stored(project, "*.npz")] == ["epoch-3"]
 
 
@@ -236,7 +236,7 @@ def test_ended_run_leaves_no_process_and_loses_no_finished_epoch(project: Path, 
     assert ("jobs: interrupted. The same command goes on from here." in message) == (number != signal.SIGKILL)
     until(lambda: processes_below(project) == [], "the end of the workers", 5)
     trainings = Trainings()
-    assert all(trainings.store(job).load(1000).path for job in (ENDLESS, ENDLESS._replace(seed=1)))
+    assert all(trainings.open_store(job).load(1000).path for job in (ENDLESS, ENDLESS._replace(seed=1)))
 
 
 def test_second_signal_does_not_cut_the_end_short_and_an_ignored_one_stays_ignored() -> None:
@@ -258,9 +258,9 @@ def test_second_signal_does_not_cut_the_end_short_and_an_ignored_one_stays_ignor
 def test_wrong_number_of_jobs_is_refused(monkeypatch: pytest.MonkeyPatch, count: str) -> None:
     monkeypatch.setenv("JOBS", count)
     with pytest.raises(InputError, match=rf"^JOBS: expected a number of trainings from 1, got '{count}'$"):
-        job_count(3)
+        read_job_count(3)
     monkeypatch.setenv("JOBS", "")
-    assert job_count(3) == 3
+    assert read_job_count(3) == 3
 
 
 V2 = "0::/jobs/one\n"
@@ -305,4 +305,4 @@ def test_usable_cores_are_the_least_of_machine_affinity_quota_and_slurm(
     monkeypatch.setattr("stages.jobs.read_quota", lambda _: quota)
     for name in SLURM:
         monkeypatch.setenv(name, slurm.get(name.removeprefix("SLURM_"), ""))
-    assert usable_cores() == cores
+    assert count_usable_cores() == cores

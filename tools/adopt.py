@@ -30,7 +30,7 @@ def choose(trials: Sequence[Trial], search: Search) -> dict[str, CustomArchitect
     return chosen
 
 
-def params_with(text: str, search: Search, chosen: dict[str, CustomArchitecture]) -> str:
+def replace_adopted(text: str, search: Search, chosen: dict[str, CustomArchitecture]) -> str:
     """Return the text of params.yaml with `chosen` in `study.custom` instead of all that have a budget's name."""
     content: Any = parse_yaml_for_update(text, str(PARAMS_FILE))
     custom = content["study"].get("custom") or {}
@@ -48,7 +48,7 @@ def main() -> None:
         chosen = choose(read_trials(TRIALS), search)
         if not chosen:
             raise InputError(f"{TRIALS}: no architecture under a budget learned. Raise search.budgets.")
-        text = params_with(PARAMS_FILE.read_text(encoding="utf-8"), search, chosen)
+        text = replace_adopted(PARAMS_FILE.read_text(encoding="utf-8"), search, chosen)
         read_params(text)
         write_text(PARAMS_FILE, text)
         for name, architecture in chosen.items():

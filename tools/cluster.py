@@ -27,11 +27,11 @@ from distributed import Client, get_worker, wait
 from stages import checkpoints, runner
 from stages.checkpoints import cpu_kind
 from stages.common import DATASET_FILE, LIBRARIES, InputError, read_libraries, reported_in_one_line
-from stages.jobs import Job, Report, Trainings, usable_cores
+from stages.jobs import Job, Report, Trainings, count_usable_cores
 from stages.params import load_params
 from stages.runner import JobFailedError, Runner, Slot, SlotLostError, WorkerProcess, ended_by_exception, tell
 from stages.search import run_search
-from tools.repro import missing_jobs, run_dvc
+from tools.repro import find_missing_jobs, run_dvc
 
 CONNECT = 10  # seconds for a scheduler to answer
 SEGMENT = 60  # seconds of training after which a job sends its checkpoint
@@ -48,7 +48,7 @@ def describe(libraries: list[str]) -> dict[str, str]:
     return found | {"python": ".".join(map(str, sys.version_info[:2])), "processor": cpu_kind()}
 
 
-def project_files() -> dict[str, bytes]:
+def read_project_files() -> dict[str, bytes]:
     """Return the files that a worker needs by path: stages/, without byte code, and the data set file."""
     code = sorted(path for path in Path("stages").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return {str(path): path.read_bytes() for path in [*code, DATASET_FILE]}
@@ -97,7 +97,7 @@ class DaskSlot:
     def run(self, job: Job, report: Report) -> None:
         """Run the job segment by segment; import its checkpoint after each. Raises JobFailedError, SlotLostError."""
         self.kind, trainings, epochs = job.kind, self.cluster.trainings, job.settings.epochs
-        store, place = trainings.store(job), f"{job.title} on {self.name}"
+        store, place = trainings.open_store(job), f"{job.title} on {self.name}"
         with store.lock(lambda: report({"note": "waits for another process that trains the same"})):
             while not trainings.is_finished(job):
                 files = {path.name: path.read_bytes() for path in store.valid_files(epochs)}
@@ -117,14 +117,14 @@ class DaskSlot:
         while not self.future.done():
             with suppress(TimeoutError):
                 wait(self.future, timeout=1)
-            if self.address not in self.cluster.workers():
+            if self.address not in self.cluster.list_workers():
                 self.close()
                 raise SlotLostError("it left the cluster")
         try:
             return dict(self.future.result())
         except Exception as error:  # of the worker or of Dask: whatever it is, the job goes on elsewhere
-            self.cluster.refused[self.address] = f"{self.name}: {brief(error)}"
-            raise SlotLostError(brief(error)) from None
+            self.cluster.refused[self.address] = f"{self.name}: {shorten(error)}"
+            raise SlotLostError(shorten(error)) from None
 
     def close(self) -> None:
         """Cancel the segment that runs."""
@@ -132,7 +132,7 @@ class DaskSlot:
             self.future.cancel()
 
 
-def brief(error: Exception) -> str:
+def shorten(error: Exception) -> str:
     """Return the error in one short line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
@@ -144,13 +144,13 @@ class Cluster:
 
     def __init__(self, client: Any, threads: int, kind: str) -> None:
         """A training takes so many `threads`; `kind` is that of the processors, by default the first worker's."""
-        self.client, self.threads, self.kind, self.files = client, threads, kind, project_files()
+        self.client, self.threads, self.kind, self.files = client, threads, kind, read_project_files()
         self.required = describe([]) | read_libraries(LIBRARIES)
         self.key = hashlib.sha256(pickle.dumps(self.files)).hexdigest()[:16]
         self.known: set[str] = set()
         self.refused: dict[str, str] = {}
 
-    def workers(self) -> dict[str, Any]:
+    def list_workers(self) -> dict[str, Any]:
         """Return Dask's description of the workers by address. Raises InputError if the scheduler is gone."""
         try:
             return dict(self.client.scheduler_info()["workers"])
@@ -159,7 +159,7 @@ class Cluster:
 
     def new_slots(self) -> Sequence[Slot]:
         """Return the slots of workers that joined. Raises InputError if all workers are refused."""
-        workers = self.workers()
+        workers = self.list_workers()
         new, self.known = sorted(workers.keys() - self.known), set(workers)
         slots = [slot for address in new for slot in self._slots_of(address, workers[address])]
         if workers and workers.keys() <= self.refused.keys():
@@ -180,7 +180,7 @@ class Cluster:
                 self.trainings = Trainings(kind=self.kind)
                 self.client.run(install, self.key, self.files, workers=[address])
         except Exception as error:  # another version of Python cannot read Dask's messages; a worker may be gone again
-            reason = brief(error)
+            reason = shorten(error)
         if reason:
             self.refused[address] = f"{name}: {reason}"
             tell(f"{self.refused[address]}; it gets no job")
@@ -197,7 +197,7 @@ def connected(scheduler: str, threads: int) -> Iterator[Any]:
         cloudpickle.register_pickle_by_value(module)
     options: dict[str, Any] = {"address": scheduler, "timeout": CONNECT}
     if not scheduler:
-        cores = max(usable_cores(), threads)
+        cores = max(count_usable_cores(), threads)
         options = {"n_workers": 1, "threads_per_worker": cores, "processes": False, "dashboard_address": "localhost:0"}
     try:
         client = Client(**options)
@@ -214,7 +214,7 @@ def main() -> None:
         if command not in ("study", "search"):
             raise InputError("usage: python -m tools.cluster study|search [SCHEDULER [PROCESSOR]]")
         params = load_params()
-        threads, missing = params.train.threads, missing_jobs(params)
+        threads, missing = params.train.threads, find_missing_jobs(params)
         try:
             if missing or command == "search":
                 with (

@@ -25,7 +25,7 @@ def stored(root: Path) -> dict[Path, dict[str, Any]]:
     return {file.parent: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
-def days_unused(folder: Path) -> float:
+def count_days_unused(folder: Path) -> float:
     return (time.time() - (folder / "fingerprint.json").stat().st_mtime) / 86_400
 
 
@@ -39,7 +39,7 @@ def row(folder: Path, fingerprint: dict[str, Any], params: Params) -> dict[str, 
         "seed": fingerprint["seed"],
         "epochs": ", ".join(map(str, sorted(epochs))),
         "MB": sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
-        "days unused": days_unused(folder),
+        "days unused": count_days_unused(folder),
     }
 
 
@@ -53,7 +53,7 @@ def main() -> None:
         if days and not days[0].isdecimal():
             raise InputError(f"PRUNE: expected a number of days, got {days[0]!r}")
         for folder in stored(root):
-            if days and days_unused(folder) >= int(days[0]):
+            if days and count_days_unused(folder) >= int(days[0]):
                 with suppress(BlockingIOError), locked(folder / "lock", skip_running):
                     shutil.rmtree(folder)
         rows = [row(folder, fingerprint, params) for folder, fingerprint in stored(root).items()]

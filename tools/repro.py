@@ -15,13 +15,13 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from stages.common import reported_in_one_line
-from stages.jobs import Job, Trainings, usable_cores
+from stages.jobs import Job, Trainings, count_usable_cores
 from stages.params import Params, load_params
-from stages.runner import JobFailedError, LocalSlot, Runner, ended_by_exception, job_count, tell
+from stages.runner import JobFailedError, LocalSlot, Runner, ended_by_exception, read_job_count, tell
 from tools.pipeline import opened, stages_to_run
 
 
-def study_jobs(params: Params, stages: Collection[str]) -> list[Job]:
+def list_study_jobs(params: Params, stages: Collection[str]) -> list[Job]:
     """Return the trainings of these stages."""
     jobs = []
     for described in params.architectures():
@@ -44,7 +44,7 @@ def run_dvc(*arguments: str) -> int:
             raise
 
 
-def missing_jobs(params: Params) -> list[Job]:
+def find_missing_jobs(params: Params) -> list[Job]:
     """Prepare the data and return the trainings that stale stages need and that neither DVC nor the store has.
 
     Exits as `dvc repro prepare` does if that fails.
@@ -53,14 +53,14 @@ def missing_jobs(params: Params) -> list[Job]:
         pass
     if status := run_dvc("repro", "prepare"):
         sys.exit(status)
-    return Trainings().missing(study_jobs(params, stages_to_run()))
+    return Trainings().find_missing(list_study_jobs(params, stages_to_run()))
 
 
 def main() -> None:
     with reported_in_one_line("repro"), ended_by_exception("repro"):
         params = load_params()
-        count = job_count(max(usable_cores() // params.train.threads, 1))
-        if jobs := missing_jobs(params):
+        count = read_job_count(max(count_usable_cores() // params.train.threads, 1))
+        if jobs := find_missing_jobs(params):
             tell(f"{len(jobs)} trainings, {count} at a time; their output: data/logs/")
             try:
                 with Runner([LocalSlot() for _ in range(count)]) as runner:

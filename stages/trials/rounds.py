@@ -86,7 +86,7 @@ def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Tria
         architecture = sample_architecture(partial(suggest, proposal), search.space)
         if architecture not in tried:
             tried.append(architecture)
-            flops = flops_if_it_fits(architecture, dataset)
+            flops = count_flops(architecture, dataset)
             new.append(
                 Trial(
                     number=len(before) + len(new),
@@ -132,7 +132,7 @@ def suggest(trial: optuna.Trial, name: str, key: str, choice: Any) -> Any:
     return trial.suggest_int(name, choice.low, choice.high, step=choice.step or 1, log=logarithmic)
 
 
-def flops_if_it_fits(architecture: Architecture, dataset: Dataset) -> int:
+def count_flops(architecture: Architecture, dataset: Dataset) -> int:
     """Return the FLOPs per image of a training step; 0 if the blocks leave nothing of the image."""
     fits = min(architecture.image_sizes(*dataset.image_shape[:2])[-1]) >= 1
     return training_flops(architecture, dataset.image_shape, dataset.classes) if fits else 0
@@ -141,7 +141,7 @@ def flops_if_it_fits(architecture: Architecture, dataset: Dataset) -> int:
 def check_space(search: Search, dataset: Dataset) -> None:
     """Raise InputError, with the least that the space needs, if no architecture of it could be trained."""
     image = "x".join(map(str, dataset.image_shape))
-    flops = [flops_if_it_fits(one, dataset) for one in _smallest_architectures(search.space)]
+    flops = [count_flops(one, dataset) for one in _smallest_architectures(search.space)]
     if not any(flops):
         raise InputError(f"{PARAMS_FILE}: search.space: no architecture fits images of {image}. Allow fewer blocks.")
     if (least := min(filter(None, flops))) > search.max_training_flops:

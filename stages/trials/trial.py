@@ -84,11 +84,11 @@ def pareto_front(trials: Sequence[Trial]) -> list[Trial]:
     return sorted((trial for rank, trial in ranked if rank == 0), key=lambda trial: (trial.parameters, trial.number))
 
 
-def epochs_trained(trials: Sequence[Trial]) -> int:
+def count_epochs(trials: Sequence[Trial]) -> int:
     return sum(trial.last.epochs for trial in trials)
 
 
-def search_metrics(trials: Sequence[Trial], search: Search, classes: int) -> dict[str, Any]:
+def compute_metrics(trials: Sequence[Trial], search: Search, classes: int) -> dict[str, Any]:
     """Return the content of metrics/search.json; accuracies are fractions.
 
     The hypervolume is the area under the front: validation accuracy above chance, times the natural logarithm of the
@@ -100,7 +100,7 @@ def search_metrics(trials: Sequence[Trial], search: Search, classes: int) -> dic
         "hypervolume": hypervolume([trial.point for trial in trials if trial.learned], (log(largest), chance)),
         "reference_point": {"parameters": largest, "validation_accuracy": chance},
         "trials": len(trials),
-        "epochs": epochs_trained(trials),
+        "epochs": count_epochs(trials),
     }
 
 
@@ -111,7 +111,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def trials_text(trials: Sequence[Trial]) -> str:
+def format_trials(trials: Sequence[Trial]) -> str:
     """Return the trials as CSV: a row per trial and rung, in the order of training.
 
     A trial that was not trained has one row, of rung 0.
@@ -137,7 +137,7 @@ def _cell(value: Any) -> Any:
 
 
 def read_trials(path: Path) -> list[Trial]:
-    """Read what `trials_text` wrote, by number. Raises InputError if the file is missing or of another form."""
+    """Read what `format_trials` wrote, by number. Raises InputError if the file is missing or of another form."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
         return [_trial(rungs.to_dict("records")) for _, rungs in table.groupby(table["trial"].astype(int))]
@@ -158,13 +158,13 @@ def _trial(rows: list[dict[Any, str]]) -> Trial:
     return TypeAdapter(Trial).validate_python(fields, strict=False)
 
 
-def round_line(trials: Sequence[Trial], search: Search, seconds_left: float) -> str:
+def describe_round(trials: Sequence[Trial], search: Search, seconds_left: float) -> str:
     """Return the line after a round: trials, epochs, the best under each budget, and the time left if it is known."""
     best = best_by_budget(trials, search)
     accuracies = ", ".join(f"{name} {100 * trial.accuracy:.2f}" for name, trial in best.items())
     result = f"{accuracies} %" if best else _why_nothing(trials, search)
     minutes = f"; {seconds_left / 60:.0f} min left" if seconds_left >= 1 else ""
-    return f"trials {len(trials)}/{search.trials}, epochs {epochs_trained(trials)}: {result}{minutes}"
+    return f"trials {len(trials)}/{search.trials}, epochs {count_epochs(trials)}: {result}{minutes}"
 
 
 def _why_nothing(trials: Sequence[Trial], search: Search) -> str:

@@ -19,7 +19,7 @@ from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, run, trai
 from tests.kinds import SETTINGS, SMALL
 from tests.processes import bare_project, processes_below, until
 from tests.test_checkpoints import output, state
-from tools.cluster import Cluster, DaskSlot, describe, install, project_files
+from tools.cluster import Cluster, DaskSlot, describe, install, read_project_files
 
 JOB = Job("small", SMALL, SETTINGS, 0, tested=True)
 
@@ -82,10 +82,10 @@ def test_run_ends_if_all_workers_are_refused_and_waits_while_there_are_none() ->
 
 def test_project_is_installed_once_for_its_bytes(project: Path, tmp_path: Path) -> None:
     worker: Any = SimpleNamespace(local_directory=str(tmp_path / "worker"))
-    files, key = project_files(), cluster_of().key
+    files, key = read_project_files(), cluster_of().key
     (project / "stages/__pycache__").mkdir()
     (project / "stages/__pycache__/jobs.pyc").touch()
-    assert (project_files(), cluster_of().key) == (files, key)
+    assert (read_project_files(), cluster_of().key) == (files, key)
     install(key, files, worker)
     install(key, {}, worker)
     (folder,) = (tmp_path / "worker").glob("*/*")
@@ -100,7 +100,7 @@ class Worker:
 
     def __init__(self, cluster: Cluster, root: Path) -> None:
         self.store, self.sent = CheckpointStore({}, root, kind="K"), list[set[str]]()
-        self.store.without_code = cluster.trainings.store(JOB).without_code
+        self.store.without_code = cluster.trainings.open_store(JOB).without_code
 
     def __call__(self, request: dict[str, Any], files: dict[str, bytes], _name: str) -> dict[str, Any]:
         self.sent.append(set(files))
@@ -135,7 +135,7 @@ def test_checkpoints_travel_with_the_job_and_a_worker_s_finished_training_is_tak
     train(cluster, worker, events.append)
     assert [event["epoch"] for event in events] == [1, 2, 3]
     assert worker.sent == [set(), {"unfinished-1.K.npz"}, {"unfinished-2.K.npz"}]
-    files = cluster.trainings.store(JOB).valid_files(3)
+    files = cluster.trainings.open_store(JOB).valid_files(3)
     assert [path.name for path in files] == ["epoch-3.K.npz", "output-3.K.npz"]
     whole = [path.read_bytes() for path in files]
     for path in files:
@@ -230,7 +230,7 @@ import runpy, sys
 from tools import repro
 from stages.jobs import Trainings
 stages = ["train_width@w2-4", "train_width@w5-10"]
-repro.missing_jobs = lambda params: Trainings().missing(repro.study_jobs(params, stages))
+repro.find_missing_jobs = lambda params: Trainings().find_missing(repro.list_study_jobs(params, stages))
 repro.run_dvc = lambda *_: 0
 sys.argv = ["cluster", "study", sys.argv[1]]
 runpy.run_module("tools.cluster", run_name="__main__", alter_sys=True)

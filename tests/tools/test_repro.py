@@ -11,7 +11,7 @@ import pytest
 from stages.params import read_params
 from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, edit_params, ran_stages, run
 from tests.processes import processes_below, until
-from tools.repro import run_dvc, study_jobs
+from tools.repro import list_study_jobs, run_dvc
 
 REPRO = [sys.executable, "-m", "tools.repro"]
 DVC = "#!/bin/sh\nsleep 600 & echo $$ > started; wait\n"
@@ -28,13 +28,13 @@ def test_jobs_are_the_seeds_of_the_stages_that_have_to_run(fresh: Path) -> None:
     text = (fresh / "params.yaml").read_text().replace("  - 0\n", "  - 0\n  - 3\n", 1)
     params = read_params(text.replace("custom: {}", "custom:\n    own: {filters: [2, 4], blocks: 1, pooling: max, "
                                       "dense_units: 8, activation: relu, learning_rate: 0.5}"))  # fmt: skip
-    jobs = study_jobs(params, {"train@depth", "train_width@w2-4", "train_custom@own", "aggregate"})
+    jobs = list_study_jobs(params, {"train@depth", "train_width@w2-4", "train_custom@own", "aggregate"})
     assert [(job.name, job.seed) for job in jobs] == [
         (name, seed) for name in ("depth", "w2-4", "own") for seed in (0, 3)
     ]
     assert all(job.tested for job in jobs)
     assert [job.settings.learning_rate for job in jobs] == [0.001] * 4 + [0.5] * 2
-    assert study_jobs(params, {"prepare", "aggregate"}) == []
+    assert list_study_jobs(params, {"prepare", "aggregate"}) == []
 
 
 def test_interrupted_run_ends_dvc_and_its_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from stages.params import Search, Space, load_params
 from stages.training.architecture import OVERRIDES, Architecture, CustomArchitecture
 from stages.training.results import State
 from stages.trials.rounds import promote, sample_architecture, suggest
-from stages.trials.trial import Trial, read_trials, trials_text
+from stages.trials.trial import Trial, format_trials, read_trials
 from tests.conftest import ROOT
 from tests.trials.made_up import (
     SEARCH,
@@ -44,7 +44,7 @@ def test_the_committed_search_proposes_the_same_trials_again(monkeypatch: pytest
         epochs, *numbers, _ = results[str(custom), job.settings.epochs]
         return State(history=[[1.0, 0.0, *(number or 0.0 for number in reversed(numbers))]] * epochs)
 
-    assert trials_text(searched_trials(search, recorded)) == TRIALS.read_text()
+    assert format_trials(searched_trials(search, recorded)) == TRIALS.read_text()
 
 
 def test_all_of_a_round_reach_the_first_rung_and_the_best_half_of_each_rung_the_next() -> None:

@@ -12,13 +12,13 @@ from stages.trials.trial import (
     Rung,
     Trial,
     best_under,
+    compute_metrics,
     describe,
+    describe_round,
+    format_trials,
     pareto_front,
     read_trials,
-    round_line,
-    search_metrics,
     summarize,
-    trials_text,
 )
 from tests.trials.made_up import made_architecture, made_search, made_trial
 
@@ -50,20 +50,20 @@ def test_the_front_and_the_best_under_a_budget_are_of_those_that_learned_by_thei
 
 
 def test_the_metrics_are_the_best_under_each_budget_the_area_under_the_front_and_all_epochs() -> None:
-    metrics = search_metrics(TRIALS, SEARCH, classes=10)
+    metrics = compute_metrics(TRIALS, SEARCH, classes=10)
     assert metrics["validation_accuracy"] == {"large": 0.95, "small": 0.8}
     area = (log(10_000) - log(500)) * (0.7 - 0.1) + (log(10_000) - log(1000)) * 0.1 + (log(10_000) - log(9000)) * 0.15
     assert metrics["hypervolume"] == pytest.approx(area)
     assert metrics["reference_point"] == {"parameters": 10_000, "validation_accuracy": 0.1}
     assert (metrics["trials"], metrics["epochs"]) == (7, 2 + 1 + 3 + 2 + 1 + 1)
-    assert search_metrics(TRIALS[3:4], SEARCH, 10)["validation_accuracy"] == {"large": 0.95}
+    assert compute_metrics(TRIALS[3:4], SEARCH, 10)["validation_accuracy"] == {"large": 0.95}
 
 
 def test_a_row_is_a_trial_and_rung_in_the_order_of_training_and_is_read_back(tmp_path: Path) -> None:
     trials = [TRIALS[0], TRIALS[5], TOO_COSTLY, made_trial(9, 400, 0.4, round=1), DIVERGED]
     trials.sort(key=lambda trial: trial.number)
     path = tmp_path / "trials.csv"
-    path.write_text(trials_text(trials))
+    path.write_text(format_trials(trials))
     keys = ("trial", "rung", "epochs", "learned", "promoted", "validation_accuracy")
     assert [tuple(row[key] for key in keys) for row in csv.DictReader(io.StringIO(path.read_text()))] == [
         ("7", "0", "0", "False", "False", ""),
@@ -77,7 +77,7 @@ def test_a_row_is_a_trial_and_rung_in_the_order_of_training_and_is_read_back(tmp
     assert read_trials(path) == trials
 
 
-@pytest.mark.parametrize("content", [None, "", "trial\n1\n", trials_text(TRIALS).replace("9000", "many")])
+@pytest.mark.parametrize("content", [None, "", "trial\n1\n", format_trials(TRIALS).replace("9000", "many")])
 def test_a_missing_or_foreign_table_is_refused_in_a_line(tmp_path: Path, content: str | None) -> None:
     place = tmp_path / "trials.csv"
     if content is not None:
@@ -99,14 +99,14 @@ def test_a_missing_or_foreign_table_is_refused_in_a_line(tmp_path: Path, content
 def test_if_nothing_is_under_a_budget_both_texts_have_the_reason_and_adoption_is_not_advised(
     trials: list[Trial], reason: str
 ) -> None:
-    assert reason in round_line(trials, SEARCH, seconds_left=0)
+    assert reason in describe_round(trials, SEARCH, seconds_left=0)
     text = " ".join(summarize(trials, SEARCH).split())
     assert reason in text
     assert "`make adopt` writes" not in text
 
 
 def test_the_lines_of_a_round_and_of_the_end_show_the_best_once_the_front_and_the_next_command() -> None:
-    line = round_line(TRIALS, SEARCH, seconds_left=150.0)
+    line = describe_round(TRIALS, SEARCH, seconds_left=150.0)
     assert line == "trials 7/16, epochs 10: small 80.00, large 95.00 %; 2 min left"
     lines = summarize(TRIALS[:3] + TRIALS[4:], SEARCH).splitlines()
     assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[3:6]] == [
