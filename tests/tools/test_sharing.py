@@ -52,6 +52,6 @@ def test_others_pull_the_same_bytes_and_train_nothing_again(small: Path, tmp_pat
     assert (second / "data/models/depth-2/results.json").read_bytes() == deeper
 
     third = clone_of(tmp_path / "origin", "third")
-    edit_params(third, "# blocks\n  - 1\n", "# blocks\n  - 1\n  - 2\n")
+    edit_params(third, "  depth:\n  - 1\n", "  depth:\n  - 1\n  - 2\n")
     assert ran_stages(run(*documented("dvc repro --pull"), cwd=third)) == ["aggregate"]
     assert (third / "data/models/depth-2/results.json").read_bytes() == deeper
