@@ -43,7 +43,7 @@ $(UV)/bin/uv:
 	@$(UV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(UV)/uv.lock
 
 repro: setup  ## train what has changed, compare all | JOBS=n: n trainings side by side
-	@$(ACTIVATE) python -m tools.repro $${JOBS:+"$$JOBS"} && python -m stages.report.summary
+	@$(ACTIVATE) python -m tools.repro && python -m stages.report.summary
 	@git diff --quiet HEAD -- dvc.lock 2>/dev/null; test $$? != 1 || printf '%s\n' '' 'The results differ from the' \
 	  'committed ones. This restores those, and keeps a copy of an edited params.yaml:' 'make undo'
 

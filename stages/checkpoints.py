@@ -1,15 +1,15 @@
 """The store of checkpoints and results of trainings, below DVC's cache folder, so that no epoch is trained twice.
 
-A fingerprint names what a training follows from: architecture, settings, seed, data, code and libraries, but not its
-number of epochs, its name, or the other seeds. So the baseline and the study, more seeds, more epochs, another branch
-and the queue find the same training. A folder per fingerprint has a checkpoint for every finished length, the latest
-one of an interrupted run, and for finished trainings what the stage `train` writes of the seed.
+A fingerprint has the inputs of a training: architecture, settings, seed, data, code and libraries, but not its number
+of epochs, its name, or the other seeds. So the baseline and the study, more seeds, more epochs, another branch and the
+queue find the same training. A folder per fingerprint has a checkpoint for every finished length, the latest one of an
+interrupted run, and for finished trainings the seed's output: its part of the files that the stage `train` writes.
 
 The file names also carry the kind of processor. A finished training is used whatever kind made it; an unfinished one
 resumes on its own kind only, because rounding differs between kinds.
 
-Keras's BackupAndRestore is not enough: it stores no history, replaces weights and epoch number one after the other,
-so that a kill in between resumes at the wrong epoch, and it accepts whatever it finds.
+Keras's BackupAndRestore is not enough. It stores no history and does not check what it reads. It replaces weights and
+epoch number one after the other, so that a kill in between resumes at the wrong epoch.
 """
 
 import fcntl
@@ -19,11 +19,11 @@ import json
 import os
 import platform
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 import numpy as np
 from dvc.config import Config
@@ -35,8 +35,8 @@ from stages.training.results import EPOCH_COLUMNS, SeedOutput, State
 
 CODE = Path(__file__).parent / "training"
 FOLDER = "trainings"  # below DVC's cache
-LOCAL = Path(".dvc/tmp/trainings")  # used if the store cannot be written
-FILE = re.compile(r"(epoch|unfinished|output)-(\d+)\.(.+)\.npz")
+FILE = re.compile(r"(epoch|unfinished|output)-(\d+)\.([^/]+)\.npz")  # role, epochs, kind of processor
+LISTS = ("weights", "optimizer", "layers")  # of arrays, in a State
 DIGEST_BYTES = hashlib.sha256().digest_size
 KINDS = (  # flags of /proc/cpuinfo that oneDNN (cpu_isa_traits.hpp) requires, in its order of preference
     ("AVX-512", "avx512bw avx512dq avx512f avx512vl"),
@@ -44,17 +44,15 @@ KINDS = (  # flags of /proc/cpuinfo that oneDNN (cpu_isa_traits.hpp) requires, i
 )
 
 
-def cpu_kind(cpuinfo: str | None = None, machine: str | None = None) -> str:
-    """Return what rounding follows from on this machine: architecture, maker and instruction set.
+def cpu_kind(file: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the kind of this machine's processor, which decides rounding: architecture, maker and instruction set.
 
     For example "x86_64-GenuineIntel-AVX-512"; other architectures and systems are named by `platform.machine()` alone.
-    The arguments replace Linux's /proc/cpuinfo and the architecture. PROCESSOR_KIND_OF_TESTS replaces all of it.
+    PROCESSOR_KIND_OF_TESTS replaces all of it.
     """
     if pretended := os.environ.get("PROCESSOR_KIND_OF_TESTS"):
         return pretended
-    file = Path("/proc/cpuinfo")
-    text = cpuinfo if cpuinfo is not None else file.read_text(encoding="utf-8") if file.exists() else ""
-    machine = machine or platform.machine()
+    machine, text = platform.machine(), file.read_text(encoding="utf-8") if file.exists() else ""
     values = dict(re.findall(r"^(flags|vendor_id)\s*:\s*(.*)$", text.partition("\n\n")[0], flags=re.MULTILINE))
     if machine != "x86_64" or "flags" not in values:
         return machine
@@ -73,14 +71,14 @@ def code_fingerprint(folder: Path = CODE) -> str:
     return digest.hexdigest()
 
 
-def data_md5(path: Path = DATASET_FILE) -> str:
+def hash_data(path: Path = DATASET_FILE) -> str:
     """Return the data set file's MD5, which dvc.lock has as well. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def fingerprint(architecture: Architecture, settings: Train, seed: int, data: str, code: str) -> dict[str, Any]:
-    """Return what a training follows from besides the number of its epochs and the kind of processor."""
+    """Return the inputs of a training except the number of its epochs and the kind of processor."""
     return {
         "architecture": architecture.model_dump(exclude_defaults=True),
         "train": settings.model_dump(exclude={"epochs", "seeds"}, exclude_defaults=True),
@@ -91,11 +89,16 @@ def fingerprint(architecture: Architecture, settings: Train, seed: int, data: st
     }
 
 
-def store_root() -> tuple[Path, bool]:
-    """Return the folder of the store, one for all copies that share a DVC cache, and whether a group shares it."""
+def store_root() -> Path:
+    """Return the folder of the store, one for all copies of the project that share a DVC cache.
+
+    If DVC's `cache.shared` is `group`, the files that this process writes from here on are writable for the group.
+    """
     root = next((folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / ".dvc").is_dir()), Path.cwd())
     cache = Config(str(root / ".dvc"), validate=False).get("cache", {})
-    return Path(cache.get("dir") or root / ".dvc/cache") / FOLDER, cache.get("shared") == "group"
+    if cache.get("shared") == "group":
+        os.umask(0o002)
+    return Path(cache.get("dir") or root / ".dvc/cache") / FOLDER
 
 
 @contextmanager
@@ -117,125 +120,101 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
             os.close(handle)
 
 
+class Checkpoint(NamedTuple):
+    """A valid checkpoint, or an empty state without a path."""
+
+    state: State
+    note: str  # for the user
+    path: Path | None
+
+
+def to_state(arrays: Mapping[str, np.ndarray]) -> State:
+    """Return the state of a checkpoint's arrays, which are in the order in which they were saved."""
+    lists = {name: [array for key, array in arrays.items() if key.startswith(f"{name}-")] for name in LISTS}
+    return State(history=arrays["history"].tolist(), diverged_epoch=int(arrays["diverged_epoch"]) or None, **lists)
+
+
 class CheckpointStore:
     """The stored checkpoints and outputs of one fingerprint."""
 
-    def __init__(self, fingerprint: Mapping[str, Any], root: Path, *, shared: bool = False, kind: str = "") -> None:
-        """Use the folder of the fingerprint below `root`; `shared`: for the group, as DVC's `cache.shared` says.
+    def __init__(self, fingerprint: Mapping[str, Any], root: Path, kind: str = "") -> None:
+        """Make the folder of the fingerprint below `root`, for trainings on this `kind` of processor.
 
-        `kind` is the kind of processor that trains, by default this machine's.
-        A folder that cannot be written is only read, and LOCAL is written instead; `note` says so.
+        The default is this machine's kind. Raises OSError if the folder cannot be written.
         """
         text = json.dumps(fingerprint, sort_keys=True)
-        name = hashlib.sha256(text.encode()).hexdigest()
         self.without_code = json.dumps({**fingerprint, "code": None}, sort_keys=True)  # equivalent code may move files
-        self.shared, self.kind, self.note = shared, kind or cpu_kind(), ""
-        self.folder, self.folders = root / name, [root / name]
-        try:
-            self._prepare(text)
-        except OSError as error:
-            self.note = f"{error.filename}: {error.strerror}; this training is stored in {LOCAL}"
-            self.folder = LOCAL / name
-            self.folders = [folder for folder in self.folders if os.access(folder, os.R_OK | os.X_OK)] + [self.folder]
-            self._prepare(text)
-
-    def _prepare(self, text: str) -> None:
-        """Make the folder and show that it and its lock can be written. Raises OSError."""
+        self.folder, self.kind = root / hashlib.sha256(text.encode()).hexdigest(), kind or cpu_kind()
         self.folder.mkdir(parents=True, exist_ok=True)
-        for folder in (self.folder.parent, self.folder):
-            self._share(folder)
-        file, lock = self.folder / "fingerprint.json", self.folder / "lock"
+        file = self.folder / "fingerprint.json"
         if not file.exists():
-            unfinished = self.folder / f".{os.getpid()}-{threading.get_ident()}"  # several may be here at once
-            unfinished.write_text(text + "\n", encoding="utf-8")
-            unfinished.replace(file)
-        lock.touch()
+            partial = self.folder / f".{uuid4()}"  # several processes may be here at once
+            partial.write_text(text + "\n", encoding="utf-8")
+            partial.replace(file)
         os.utime(file)  # the last use, by which `make checkpoints` prunes
-        for path in (file, lock):
-            self._share(path)
 
-    def _share(self, path: Path) -> None:
-        if self.shared:
-            with suppress(PermissionError):  # another member of the group made it, and shared it
-                path.chmod(0o2775 if path.is_dir() else 0o664)
-
-    @contextmanager
-    def lock(self, waiting: Callable[[], None]) -> Iterator[None]:
-        """Keep other processes from the same training for the block; `waiting` is called if one has it."""
-        with locked(self.folder / "lock", waiting):
-            for left in self.folder.glob(".partial-*"):  # by a killed process, perhaps of another user
-                left.unlink(missing_ok=True)
-            yield
+    def lock(self, waiting: Callable[[], None]) -> AbstractContextManager[None]:
+        """Keep other processes from the same training for the block; call `waiting` if one has it."""
+        return locked(self.folder / "lock", waiting)
 
     def _files(self, *roles: str) -> list[tuple[bool, int, str, Path]]:
-        """The files of these roles as (own kind, epochs, kind, path): this kind's first, longest first."""
-        paths = (path for folder in self.folders for path in folder.iterdir())
-        matches = ((match, path) for path in paths if (match := FILE.fullmatch(path.name)) and match[1] in roles)
-        return sorted(((match[3] == self.kind, int(match[2]), match[3], path) for match, path in matches), reverse=True)
+        """Return the files of these roles as (own kind, epochs, kind, path): this kind's first, longest first."""
+        matches = ((FILE.fullmatch(path.name), path) for path in self.folder.iterdir())
+        found = ((match, path) for match, path in matches if match and match[1] in roles)
+        return sorted(((match[3] == self.kind, int(match[2]), match[3], path) for match, path in found), reverse=True)
 
-    def load(self, most: int) -> tuple[State, str]:
-        """Return the longest valid checkpoint of at most `most` epochs, else an empty state, and a note for the user.
+    def load(self, most: int) -> Checkpoint:
+        """Return the longest valid checkpoint of at most `most` epochs, else an empty state.
 
         A checkpoint of exactly `most` epochs, or of a training that diverged, may be of another kind of processor.
         """
-        return self._load(most)[1:]
-
-    def _load(self, most: int) -> tuple[Path | None, State, str]:
-        notes: list[str] = []
-        resumable: tuple[Path, State] | None = None
-        shortest = 0  # of this kind
-        for own, epochs, kind, path in self._files("epoch", "unfinished"):
-            shortest = epochs if own else shortest
-            if epochs > most or (own and resumable):
+        notes, found, files = list[str](), Checkpoint(State(), "", None), self._files("epoch", "unfinished")
+        for own, epochs, kind, path in files:
+            if epochs > most or (own and found.path):
                 continue
             try:
-                state = self._state(self._read(path))
-            except ValueError as error:
+                state = to_state(self._arrays(path.read_bytes()))
+            except (OSError, ValueError) as error:
                 notes.append(f"{path}: {error}; not used")
                 continue
             if state.epochs == most or state.diverged_epoch:
-                return path, state, "; ".join([*notes, *self._made_elsewhere(kind)])
+                return Checkpoint(state, "; ".join(filter(None, [*notes, self._note(kind)])), path)
             if own:
-                resumable = path, state
-        if resumable:
-            return *resumable, "; ".join([*notes, f"resumes after epoch {resumable[1].epochs} of {most}"])
-        if shortest > most:
-            notes.append(f"trains from scratch: the shortest checkpoint has {shortest} epochs")
-        return None, State(), "; ".join(notes)
+                found = Checkpoint(state, "", path)
+        if found.path:
+            notes.append(f"resumes after epoch {found.state.epochs} of {most}")
+        elif too_long := [epochs for own, epochs, *_ in files if own and epochs > most]:
+            notes.append(f"trains from scratch: the shortest checkpoint has {min(too_long)} epochs")
+        return found._replace(note="; ".join(notes))
 
-    def _made_elsewhere(self, kind: str) -> list[str]:
-        return [f"taken as {kind} trained it; this is {self.kind}"] if kind != self.kind else []
+    def _note(self, kind: str) -> str:
+        return f"taken as {kind} trained it; this is {self.kind}" if kind != self.kind else ""
 
     def save(self, state: State, epochs: int) -> None:
         """Store a state of a training that ends after `epochs`."""
-        groups = {"weights": state.weights, "optimizer": state.optimizer, "layers": state.layers}
-        arrays = {f"{group}-{k}": array for group, members in groups.items() for k, array in enumerate(members)}
+        arrays = {f"{name}-{k}": array for name in LISTS for k, array in enumerate(getattr(state, name))}
         arrays["history"] = np.array(state.history, dtype=np.float64).reshape(-1, len(EPOCH_COLUMNS))
         arrays["diverged_epoch"] = np.array(state.diverged_epoch or 0)
         finished = state.diverged_epoch or len(state.history) == epochs
-        path = self.folder / f"{'epoch' if finished else 'unfinished'}-{state.epochs}.{self.kind}.npz"
-        self._write(path, arrays)
+        self._write("epoch" if finished else "unfinished", state.epochs, arrays)
 
     def save_output(self, epochs: int, output: SeedOutput) -> None:
-        """Store what the stage `train` writes of the training's end after `epochs`."""
-        self._write(self.folder / f"output-{epochs}.{self.kind}.npz", output.to_arrays())
+        """Store the output of the training's end after `epochs`."""
+        self._write("output", epochs, output.to_arrays())
 
-    def load_output(self, epochs: int) -> tuple[SeedOutput, str] | None:
-        """Return what `save_output` stored, on this kind of processor or else on another, and a note; None without."""
-        found = self._output(epochs)
-        return found and found[1:]
-
-    def _output(self, epochs: int) -> tuple[Path, SeedOutput, str] | None:
+    def load_output(self, epochs: int) -> tuple[SeedOutput, str, Path] | None:
+        """Return the stored output, a note for the user and the file: this kind of processor's, or else another's."""
         for _, stored, kind, path in self._files("output"):
-            with suppress(ValueError, KeyError):  # damaged: it is evaluated again
+            with suppress(OSError, ValueError, KeyError):  # damaged: it is evaluated again
                 if stored == epochs:
-                    return path, SeedOutput.from_arrays(self._read(path)), "".join(self._made_elsewhere(kind))
+                    output = SeedOutput.from_arrays(self._arrays(path.read_bytes()))
+                    return output, self._note(kind), path
         return None
 
     def valid_files(self, epochs: int) -> list[Path]:
         """Return the files that another machine needs: the checkpoint that `load` returns, and the output."""
-        output = self._output(epochs)
-        return [path for path in (self._load(epochs)[0], output and output[0]) if path]
+        output = self.load_output(epochs)
+        return [path for path in (self.load(epochs).path, output and output[2]) if path]
 
     def import_files(self, files: Mapping[str, bytes]) -> list[str]:
         """Store the content of `valid_files` of another machine; return the names of those that are not valid."""
@@ -243,53 +222,34 @@ class CheckpointStore:
         for name, content in files.items():
             try:
                 self._arrays(content)
-                self._store(self.folder / Path(name).name, content)
+                self._store(name, content)
             except ValueError:
                 invalid.append(name)
         return invalid
 
-    def _write(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    def _write(self, role: str, epochs: int, arrays: Mapping[str, np.ndarray]) -> None:
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, training=np.array(self.without_code), **arrays)
-        self._store(path, hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
+        digest = hashlib.sha256(content.getbuffer()).digest()
+        self._store(f"{role}-{epochs}.{self.kind}.npz", digest + content.getbuffer())
 
-    def _store(self, path: Path, content: bytes) -> None:
+    def _store(self, name: str, content: bytes) -> None:
         """Write a file, and remove the unfinished checkpoints that it replaces. Raises ValueError for other names."""
-        if not (match := FILE.fullmatch(path.name)):
+        if not (match := FILE.fullmatch(name)):
             raise ValueError("not a checkpoint")
-        with whole_file(path) as partial:
+        with whole_file(self.folder / name) as partial:
             partial.write_bytes(content)
-        self._share(path)
         for _, epochs, kind, other in self._files("unfinished"):
-            if other.parent == self.folder and other != path and kind == match[3] and epochs <= int(match[2]):
+            if other.name != name and kind == match[3] and epochs <= int(match[2]):
                 other.unlink()
 
-    def _read(self, path: Path) -> dict[str, np.ndarray]:
-        """Raises ValueError if the file cannot be read, is damaged or of another training."""
-        try:
-            return self._arrays(path.read_bytes())
-        except OSError as error:
-            raise ValueError(error.strerror) from None
-
     def _arrays(self, stored: bytes) -> dict[str, np.ndarray]:
+        """Return the arrays in a file's content. Raises ValueError if it is damaged or of another training."""
         digest, content = stored[:DIGEST_BYTES], stored[DIGEST_BYTES:]
         if hashlib.sha256(content).digest() != digest:
             raise ValueError("damaged")
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            arrays = dict(archive)
         if str(arrays["training"]) != self.without_code:
             raise ValueError("of another training")
         return arrays
-
-    @staticmethod
-    def _state(arrays: dict[str, np.ndarray]) -> State:
-        def numbered(group: str) -> list[np.ndarray]:
-            return [arrays[f"{group}-{k}"] for k in range(sum(name.startswith(f"{group}-") for name in arrays))]
-
-        return State(
-            history=arrays["history"].tolist(),
-            weights=numbered("weights"),
-            optimizer=numbered("optimizer"),
-            layers=numbered("layers"),
-            diverged_epoch=int(arrays["diverged_epoch"]) or None,
-        )

@@ -5,7 +5,6 @@ rung), `metrics/search.json`, `plots/search_front.png` and `plots/search_progres
 checkpoint, so an interrupted search resumes.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from time import monotonic
@@ -21,16 +20,16 @@ from stages.common import (
     check_libraries,
     reported_in_one_line,
 )
-from stages.jobs import Job, Trainings, usable_cores
+from stages.jobs import Job, Trainings, count_usable_cores
 from stages.params import PARAMS_FILE, Params, Search, load_params
 from stages.report.figures import write_png
 from stages.report.search_figures import front_figure, progress_figure
-from stages.runner import JobFailedError, Runner, ended_by_exception, local_slots
+from stages.runner import JobFailedError, LocalSlot, Runner, ended_by_exception, read_job_count
 from stages.training.dataset import read_dataset
 from stages.training.files import write_json, write_text
 from stages.training.results import State
 from stages.trials.rounds import run_rounds
-from stages.trials.trial import Trial, round_line, search_metrics, summarize, trials_text
+from stages.trials.trial import Trial, compute_metrics, describe_round, format_trials, summarize
 
 
 def checked_search(params: Params) -> Search:
@@ -47,41 +46,20 @@ def run_search(params: Params, runner: Runner, trainings: Trainings) -> list[Tri
 
     Raises InputError if there is nothing to search, JobFailedError.
     """
-    search, dataset = checked_search(params), read_dataset(DATASET_FILE)
-    began, rounds, epochs = monotonic(), 0, 0  # of the rounds that trained: those found in the store take no time
+    search, trials, rounds, began = checked_search(params), list[Trial](), 0, monotonic()
 
     def train(jobs: Sequence[Job]) -> list[State]:
-        runner.run(trainings.missing(jobs))
-        return [trainings.store(job).load(job.settings.epochs)[0] for job in jobs]
+        runner.run(trainings.find_missing(jobs))
+        return [trainings.open_store(job).load(job.settings.epochs).state for job in jobs]
 
-    def after_round(trials: list[Trial]) -> None:
-        nonlocal began, rounds, epochs
-        if runner.trained_epochs == epochs:
+    for trials in run_rounds(search, read_dataset(DATASET_FILE), train, params.train):
+        if runner.trained_epochs:
+            rounds += 1
+        else:  # the store had all so far
             began = monotonic()
-        rounds, epochs = rounds + (runner.trained_epochs > epochs), runner.trained_epochs
         rounds_left = (search.trials - len(trials)) / search.trials_per_round
-        print(round_line(trials, search, (monotonic() - began) / max(rounds, 1) * rounds_left), flush=True)
-
-    return run_rounds(search, dataset, train, params.train, after_round)
-
-
-def write_outputs(trials: list[Trial], search: Search, classes: int) -> None:
-    """Write the table, the numbers and both figures."""
-    write_text(TRIALS, trials_text(trials))
-    write_json(METRICS / "search.json", search_metrics(trials, search, classes))
-    write_png(PLOTS / "search_front.png", front_figure(trials, search))
-    write_png(PLOTS / "search_progress.png", progress_figure(trials, search))
-
-
-def job_count() -> int:
-    """Return how many trainings run at a time: JOBS of the environment, or as many as there are cores.
-
-    Not as many as have `train.threads` cores each: two of them on two cores take a fifth less time together.
-    """
-    count = os.environ.get("JOBS") or str(usable_cores())
-    if not count.isdecimal() or int(count) < 1:
-        raise InputError(f"JOBS: expected a number of trainings from 1, got {count!r}")
-    return int(count)
+        print(describe_round(trials, search, (monotonic() - began) / max(rounds, 1) * rounds_left), flush=True)
+    return trials
 
 
 def main() -> None:
@@ -89,13 +67,17 @@ def main() -> None:
         params = load_params()
         search = checked_search(params)
         check_libraries(REPORT_LIBRARIES, SEARCH_LIBRARIES)
-        slots = local_slots(job_count())
+        # As many as cores, although a training takes `train.threads`: two side by side on two cores save a fifth
+        slots = [LocalSlot() for _ in range(read_job_count(count_usable_cores()))]
         try:
             with ended_by_exception("search"), Runner(slots) as runner:
                 trials = run_search(params, runner, Trainings())
         except JobFailedError as error:
             sys.exit(f"search: {error}")
-        write_outputs(trials, search, read_dataset(DATASET_FILE).classes)
+        write_text(TRIALS, format_trials(trials))
+        write_json(METRICS / "search.json", compute_metrics(trials, search, read_dataset(DATASET_FILE).classes))
+        write_png(PLOTS / "search_front.png", front_figure(trials, search))
+        write_png(PLOTS / "search_progress.png", progress_figure(trials, search))
         print(f"\n{summarize(trials, search)}", flush=True)
 
 

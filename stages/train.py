@@ -24,10 +24,10 @@ from stages.common import (
     check_libraries,
     reported_in_one_line,
 )
-from stages.jobs import Job, Trainings, print_report, train_job, usable_cores
+from stages.jobs import Job, Trainings, count_usable_cores, make_printer, train_job
 from stages.params import PARAMS_FILE, Params, StudyArchitecture, load_params
 from stages.training.dataset import read_dataset
-from stages.training.results import write_outputs
+from stages.training.results import SeedOutput, write_outputs
 
 UNFINISHED = DATA / "unfinished"
 
@@ -47,18 +47,18 @@ def train_missing(jobs: list[Job], trainings: Trainings, params: Params) -> None
     dataset = read_dataset(DATASET_FILE)
     for described in params.architectures():
         described.check_fits(dataset.image_shape)
-    missing = trainings.missing(jobs)
+    missing = trainings.find_missing(jobs)
     if not missing:
         return
     threads, whole_batches = missing[0].kind
-    if (cores := usable_cores()) < threads:
+    if (cores := count_usable_cores()) < threads:
         print(f"train.threads is {threads} and this process may use {cores} cores: slower, with the same results")
     from stages.training.backend import start  # loads TensorFlow
 
     check_imported()
     start(threads, split_operations=whole_batches)
     for job in missing:
-        train_job(job, trainings, dataset, print_report(job))
+        train_job(job, trainings, dataset, make_printer(job))
 
 
 def main(arguments: list[str]) -> None:
@@ -74,12 +74,12 @@ def main(arguments: list[str]) -> None:
             UNFINISHED / f"{described.name}.lock", lambda: print(f"{described.name}: another process trains it")
         ):
             shutil.rmtree(folder, ignore_errors=True)
-            outputs = {}
+            outputs: dict[int, SeedOutput] = {}
             for job in jobs:
-                found = trainings.store(job).load_output(settings.epochs)
+                found = trainings.open_store(job).load_output(settings.epochs)
                 if not found:
                     raise InputError(f"{job.title}: its result is gone from the store. Run the same command again.")
-                outputs[job.seed], note = found
+                outputs[job.seed], note, _ = found
                 if note:
                     print(f"{job.title}: {note}")
             write_outputs(folder, described.architecture, outputs)

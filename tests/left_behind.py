@@ -1,7 +1,7 @@
 """A run of the tests leaves nothing behind: no process, and no file but pytest's own of tests that failed.
 
 What the tests start has a home, a folder for temporary files and DVC's memory of files in one folder, which goes at the
-end. The variables that say so also tell which processes are the tests'.
+end. By its variables a process is known to be the tests'.
 """
 
 import shutil
@@ -12,12 +12,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CACHES = ("__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache")
-SSHD = Path("/run/sshd")  # which OpenSSH's server wants, wherever it is told to keep the rest
-PATIENCE = 30  # seconds: a worker of DVC's queue ends of itself, some time after the last experiment
+SSHD = Path("/run/sshd")  # OpenSSH's server needs it, wherever its other files are
+PATIENCE = 30  # seconds: a worker of DVC's queue ends some time after the last experiment
 
 
 class Scratch:
-    """The folder of one run, and what was there before it."""
+    """The folder of one run, and the files that were there before it."""
 
     def __init__(self) -> None:
         tempfile.gettempdir()  # pytest's own folders stay where they are
@@ -26,13 +26,13 @@ class Scratch:
         self.variables = {name: str(self.folder / folder) for name, folder in self.variables.items()}
         for folder in self.variables.values():
             Path(folder).mkdir()
-        # Git may look into this repository whoever owns it, as the user's settings may say, which are not read
+        # Git reads this repository whoever owns it, as the user's own settings, which are not read, may allow
         for setting in (("safe.directory", str(ROOT)), ("user.name", "test"), ("user.email", "test@example.org")):
             subprocess.run(["git", "config", "--file", str(self.folder / "home/.gitconfig"), *setting], check=True)
         self.sshd, self.files = SSHD.exists(), _files()
 
     def left(self) -> list[str]:
-        """The commands of processes, and the files in this repository, that were not there before. Removes the rest."""
+        """Return the commands of processes, and the files in this repository, that are new; remove the folder."""
         deadline = time.monotonic() + PATIENCE
         while (processes := self._processes()) and time.monotonic() < deadline:
             time.sleep(0.5)
@@ -54,7 +54,7 @@ class Scratch:
 
 
 def _files() -> set[str]:
-    """What Git sees in this repository that is new to it, or ignored."""
+    """Return the files of this repository that Git does not track."""
     command = ["git", "status", "--porcelain", "--ignored", "-z"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     there = (line for line in done.stdout.split("\0") if line.startswith(("??", "!!")))

@@ -1,4 +1,4 @@
-"""Folders in which worker processes train, and what runs there."""
+"""Folders in which worker processes train, and the processes there."""
 
 import os
 import shutil

@@ -1,6 +1,6 @@
-"""DVC's queue as tests use it: they wait until it is empty, and end its workers.
+"""DVC's queue: start it, wait until it is empty, and end its workers.
 
-Of two, one may stay when the queue is empty: DVC's first worker cleans up the message that tells the other to end.
+One of two workers may stay when the queue is empty: the first one removes the message by which DVC ends the other.
 """
 
 import os
@@ -18,7 +18,7 @@ ENDED = re.compile(r"\b(?:Success|Failed)$", flags=re.MULTILINE)
 
 
 def start_queue(project: Path, *command: str) -> None:
-    """Run the command that starts the workers, which would hold a pipe to their end."""
+    """Run the command that starts the workers. Without a pipe, which they would keep open to their end."""
     done = subprocess.run(
         command, cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
     )
@@ -26,10 +26,10 @@ def start_queue(project: Path, *command: str) -> None:
 
 
 def wait_for_queue(project: Path, experiments: int) -> list[str]:
-    """Wait until so many have ended, end the workers, and give how each experiment ended."""
+    """Wait until so many experiments have ended, end the workers, and return how each experiment ended."""
     deadline = time.monotonic() + PATIENCE
     while len(states := ENDED.findall(status := run("dvc", "queue", "status", cwd=project))) < experiments:
-        assert time.monotonic() < deadline, status + _said(project)
+        assert time.monotonic() < deadline, status + _read_logs(project)
         time.sleep(1)
     for path in (project / WORKERS).glob("dvc-exp-worker-*.pid"):
         if _is_worker(pid := int(path.read_text())):
@@ -44,6 +44,6 @@ def _is_worker(pid: int) -> bool:
         return False  # it has ended
 
 
-def _said(project: Path) -> str:
-    """What the workers have written."""
+def _read_logs(project: Path) -> str:
+    """Return the workers' output."""
     return "".join(path.read_text() for path in sorted((project / WORKERS).glob("dvc-exp-worker-*.out")))

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-import stages.jobs
 from stages.checkpoints import code_fingerprint
-from stages.common import DATASET_FILE
-from stages.jobs import Job, PausedError, Report, Trainings, allotted, least, quota, train_job, usable_cores
-from stages.runner import JobFailedError, Runner, SlotLostError, WorkerProcess, ended_by_exception
-from tests.conftest import ENVIRONMENT
+from stages.common import DATASET_FILE, InputError
+from stages.jobs import SLURM, Job, Report, Trainings, count_usable_cores, read_quota, train_job
+from stages.runner import JobFailedError, Runner, SlotLostError, WorkerProcess, ended_by_exception, read_job_count
+from tests.conftest import ENVIRONMENT, ROOT
 from tests.kinds import KINDS, SETTINGS, SMALL, kind, sample
 from tests.processes import bare_project, processes_below, stored, until
 
@@ -25,8 +24,8 @@ DROPPING = JOB._replace(name="dropping", architecture=kind(dropout=0.3), seed=4)
 ENDLESS = JOB._replace(name="endless", settings=SETTINGS.model_copy(update={"epochs": 1000}))
 
 
-def silent(_event: dict[str, Any]) -> None:
-    pass
+def contents(root: Path) -> dict[str, bytes]:
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in root.glob("*/*.npz")}
 
 
 @pytest.fixture
@@ -38,131 +37,114 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("project")
-def test_finished_job_is_trained_once_and_a_damaged_result_is_evaluated_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_job_is_trained_once_and_a_damaged_result_is_evaluated_again() -> None:
     trainings, events = Trainings(), list[dict[str, Any]]()
     other_name, longer = JOB._replace(name="other"), JOB._replace(settings=ENDLESS.settings)
-    assert trainings.missing([JOB, other_name, longer, DROPPING]) == [JOB, longer, DROPPING]
-    train_job(JOB, trainings, sample(), events.append)
+    assert trainings.find_missing([JOB, other_name, longer, DROPPING]) == [JOB, longer, DROPPING]
+    assert train_job(JOB, trainings, sample(), events.append)
     assert [event["epoch"] for event in events] == [1, 2, 3]
     assert {"loss", "accuracy", "val_loss", "val_accuracy", "epochs"} <= events[0].keys()
-    assert trainings.missing([JOB, other_name, longer]) == [longer]
-    (path,) = trainings.store(JOB).folder.glob("output-*.npz")
+    assert trainings.find_missing([JOB, other_name, longer]) == [longer]
+    (path,) = trainings.open_store(JOB).folder.glob("output-*.npz")
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"x")
-    assert trainings.missing([JOB]) == [JOB]
-    train_job(JOB, trainings, sample(), events.append)
-    assert path.read_bytes() == content
+    assert trainings.find_missing([JOB]) == [JOB]
+    for _ in range(2):
+        assert train_job(JOB, trainings, sample(), events.append)
+        assert path.read_bytes() == content
     assert len(events) == 3
-    monkeypatch.setattr("stages.training.loop.train", lambda *_: pytest.fail("it is finished"))
-    train_job(JOB, trainings, sample(), events.append)
 
 
 def test_search_s_job_reads_no_test_image_and_leaves_no_result(project: Path) -> None:
     untested, trainings = JOB._replace(tested=False), Trainings()
     nothing: Any = None
-    train_job(untested, trainings, sample()._replace(test=nothing), silent)
-    assert trainings.missing([untested, JOB]) == [JOB]
+    train_job(untested, trainings, sample()._replace(test=nothing), lambda _: None)
+    assert trainings.find_missing([untested, JOB]) == [JOB]
     assert [Path(path).name.partition(".")[0] for path in stored(project, "*.npz")] == ["epoch-3"]
 
 
 def test_paused_training_resumes_with_the_same_bytes(project: Path) -> None:
-    train_job(DROPPING, Trainings(root=project / "whole"), sample(), silent)
-    trainings, events = Trainings(root=project / "parts"), list[dict[str, Any]]()
-    for _ in range(2):
-        with pytest.raises(PausedError):
-            train_job(DROPPING, trainings, sample(), events.append, seconds=0)
-    train_job(DROPPING, trainings, sample(), events.append, seconds=0)
+    train_job(DROPPING, Trainings(project / "whole"), sample(), lambda _: None)
+    trainings, events = Trainings(project / "parts"), list[dict[str, Any]]()
+    assert [train_job(DROPPING, trainings, sample(), events.append, 0) for _ in range(3)] == [False, False, True]
     assert [event["epoch"] for event in events if "epoch" in event] == [1, 2, 3]
     assert [event["note"] for event in events if "note" in event] == [f"resumes after epoch {n} of 3" for n in (1, 2)]
-    whole, parts = (
-        {path.name: path.read_bytes() for path in (project / name).glob("*/*.npz")} for name in ("whole", "parts")
-    )
-    assert whole == parts
+    assert contents(project / "parts") == contents(project / "whole")
 
 
-class Worker:
+class Worker(WorkerProcess):
     """A worker process of a project, and the events that it reported."""
 
     def __init__(self, project: Path) -> None:
-        self.project, self.process, self.events = project, WorkerProcess(project, sys.executable), list[Any]()
+        super().__init__()
+        self.project, self.events, self.killed_after = project, list[Any](), 0
 
-    def train(self, job: Job, root: str, **changes: Any) -> dict[str, Any]:
-        """Return the answer to the job's request, with these changes."""
-        request = job.request(self.project / "logs", code_fingerprint(self.project / "stages/training"))
-        return self.process.ask(request | {"root": str(self.project / root)} | changes, self.events.append)
+    def train(self, job: Job, root: str = "store") -> dict[str, Any]:
+        """Return the answer to the job's request."""
+        request = job.request(code_fingerprint(self.project / "stages/training"))
+        return self.ask(self.project, request | {"arguments": [*request["arguments"], root]}, self._report)
+
+    def _report(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+        if event.get("epoch") == self.killed_after and self.process:
+            self.process.kill()
 
 
 @pytest.fixture
 def worker(project: Path) -> Iterator[Worker]:
     worker = Worker(project)
     yield worker
-    worker.process.close()
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in root.glob("*/*.npz")}
+    worker.close()
 
 
 def test_second_job_of_a_worker_has_the_bytes_of_a_fresh_process(worker: Worker, project: Path) -> None:
     """The first has other seeds, layers and an average of its weights."""
     averaged = JOB._replace(settings=SETTINGS.model_copy(update={"ema_momentum": 0.9, "seeds": [7]}), seed=7)
-    assert worker.train(averaged, "first")["finished"]
-    answer = worker.train(DROPPING, "second")
+    assert worker.train(averaged)["finished"]
+    first, process = contents(project / "store"), worker.process
+    answer = worker.train(DROPPING)
+    second = dict(contents(project / "store").items() - first.items())
     assert answer["finished"]
-    assert sorted(map(Path, answer["files"])) == sorted((project / "second").glob("*/*.npz"))
-    assert worker.train(DROPPING, "second")["finished"], "and nothing is left to do"
-    fresh = Worker(project)
-    assert fresh.train(DROPPING, "fresh")["finished"]
-    fresh.process.close()
-    assert contents(project / "fresh") == contents(project / "second")
-    assert [event["epoch"] for event in worker.events] == [1, 2, 3, 1, 2, 3]
+    assert {f"{Path(path).parent.name}/{Path(path).name}" for path in answer["files"]} == second.keys()
+    assert worker.train(DROPPING)["finished"], "and nothing is left to do"
+    assert worker.process is process
+    assert worker.train(DROPPING, "fresh")["finished"]
+    assert worker.process is not process
+    assert contents(project / "fresh") == second
+    assert [event["epoch"] for event in worker.events] == [1, 2, 3] * 3
 
 
-def test_worker_refuses_other_code_and_other_threads_and_reports_bad_data(worker: Worker, project: Path) -> None:
-    assert worker.train(JOB, "store")["finished"]
-    assert "threads" in worker.train(JOB._replace(architecture=KINDS["all"]), "store")["error"]
-    with (project / "stages/training/loop.py").open("a") as code:
-        code.write("# a remark\n")
-    assert "stages/training changed since this worker started" in worker.train(JOB, "store")["error"]
-    (project / DATASET_FILE).write_bytes(b"cheese")
-    fresh = Worker(project)
-    assert f"{DATASET_FILE}: damaged" in fresh.train(JOB, "store")["error"]
-    fresh.process.close()
-
-
-def test_crashed_worker_shows_the_end_of_its_log(worker: Worker) -> None:
-    crashed = worker.train(JOB._replace(architecture=kind(blocks=5)), "store")["error"]
+def test_worker_refuses_other_code_and_reports_bad_data_and_a_crash(worker: Worker, project: Path) -> None:
+    crashed = worker.train(JOB._replace(architecture=kind(blocks=5)))["error"]
     assert "failed with exit status 1; the end of" in crashed
     assert "ValueError" in crashed.splitlines()[-1] or "dimension" in crashed
     assert len(crashed.splitlines()) <= 16
+    assert worker.train(JOB)["finished"]
+    with (project / "stages/training/loop.py").open("a") as code:
+        code.write("# a remark\n")
+    assert "stages/training changed since this worker started" in worker.train(JOB)["error"]
+    worker.close()
+    (project / DATASET_FILE).write_bytes(b"cheese")
+    assert f"{DATASET_FILE}: damaged" in worker.train(JOB)["error"]
 
 
 def test_killed_worker_names_the_signal_and_its_training_goes_on_from_the_last_epoch(
     worker: Worker, project: Path
 ) -> None:
     long = JOB._replace(settings=SETTINGS.model_copy(update={"epochs": 30}))
-
-    def kill(event: dict[str, Any]) -> None:
-        if event["epoch"] == 2:
-            os.kill(worker.process.process.pid, signal.SIGKILL)
-
-    request = long.request(project / "logs", code_fingerprint(), root=project / "store")
-    error = worker.process.ask(request, kill)["error"]
-    assert error.startswith("killed by signal 9 (SIGKILL), most often because memory ran out")
-    assert worker.process.ended
-    again = Worker(project)
-    assert again.train(long, "store")["finished"]
-    again.process.close()
-    first = next(event for event in again.events if "epoch" in event)["epoch"]
+    worker.killed_after = 2
+    assert worker.train(long)["error"].startswith("killed by signal 9 (SIGKILL), most often because memory ran out")
+    worker.events.clear()
+    assert worker.train(long)["finished"]
+    first = next(event for event in worker.events if "epoch" in event)["epoch"]
     assert 3 <= first <= 30
-    assert sorted(path.name.partition(".")[0] for path in (project / "store").glob("*/*.npz")) == [
-        "epoch-30",
-        "output-30",
-    ]
+    assert sorted(name.split("/")[1].partition(".")[0] for name in contents(project / "store")) == [
+        "epoch-30", "output-30",
+    ]  # fmt: skip
 
 
 class MadeUpSlot:
-    """A slot that does what it is given in place of a training."""
+    """A slot that calls a function instead of training."""
 
     def __init__(self, work: Callable[[Job], object], kind: tuple[int, bool] | None = None) -> None:
         self.name, self.kind, self.work, self.jobs, self.closed = "made up", kind, work, list[Job](), threading.Event()
@@ -176,21 +158,14 @@ class MadeUpSlot:
         self.closed.set()
 
 
-def jobs(count: int) -> list[Job]:
-    return [JOB._replace(seed=seed) for seed in range(count)]
+JOBS = [JOB._replace(seed=seed) for seed in range(6)]
 
 
-def given(*rounds: list[MadeUpSlot]) -> Callable[[], list[Any]]:
-    """Return what gives a Runner one of these lists of slots after the other."""
-    left = list(rounds)
-    return lambda: left.pop(0) if left else []
-
-
-def test_seeds_run_side_by_side_on_all_slots_and_lines_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_seeds_run_side_by_side_on_all_slots_and_a_line_per_job_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     meeting = threading.Barrier(3, timeout=10)
     slots = [MadeUpSlot(lambda _: meeting.wait()) for _ in range(3)]
-    with Runner(given(slots)) as runner:
-        runner.run(jobs(6))
+    with Runner(slots) as runner:
+        runner.run(JOBS)
         assert runner.trained_epochs == 6
     assert sorted(job.seed for slot in slots for job in slot.jobs) == list(range(6))
     assert all(slot.closed.is_set() for slot in slots)
@@ -201,7 +176,7 @@ def test_seeds_run_side_by_side_on_all_slots_and_lines_say_so(capsys: pytest.Cap
 def test_slot_gets_a_job_of_its_process_s_kind_first() -> None:
     normalized = JOB._replace(architecture=KINDS["normalization"])
     slot = MadeUpSlot(lambda _: None, kind=normalized.kind)
-    with Runner(given([slot])) as runner:
+    with Runner([slot]) as runner:
         runner.run([JOB, normalized])
     assert slot.jobs == [normalized, JOB]
 
@@ -209,7 +184,6 @@ def test_slot_gets_a_job_of_its_process_s_kind_first() -> None:
 @pytest.mark.parametrize("finish_others", [False, True])
 def test_failed_job_ends_the_rest_unless_the_others_are_to_finish(finish_others: bool) -> None:
     began = threading.Event()
-    slots: list[MadeUpSlot] = []
 
     def work(job: Job) -> None:
         if job.seed == 0:
@@ -219,14 +193,14 @@ def test_failed_job_ends_the_rest_unless_the_others_are_to_finish(finish_others:
         if not finish_others:
             slots[1].closed.wait(10)
 
-    slots += [MadeUpSlot(work), MadeUpSlot(work)]
+    slots = [MadeUpSlot(work), MadeUpSlot(work)]
     with (
         pytest.raises(JobFailedError, match=r"^out of cheese$"),
-        Runner(given(slots), finish_others=finish_others) as runner,
+        Runner(slots, finish_others=finish_others) as runner,
     ):
-        runner.run(jobs(4))
+        runner.run(JOBS)
     trained = sorted(job.seed for slot in slots for job in slot.jobs)
-    assert trained == ([0, 1, 2, 3] if finish_others else [0, 1])
+    assert trained == (list(range(6)) if finish_others else [0, 1])
     assert all(slot.closed.is_set() for slot in slots)
 
 
@@ -235,24 +209,24 @@ def test_job_of_a_lost_slot_goes_on_at_one_that_joins_later() -> None:
         raise SlotLostError("it left")
 
     lost, joining = MadeUpSlot(lose), MadeUpSlot(lambda _: None)
-    with Runner(given([lost], [], [joining])) as runner:
-        runner.run(jobs(2))
-    assert (lost.jobs, joining.jobs) == (jobs(1), jobs(2))
+    rounds = [[], [joining]]
+    with Runner([lost], lambda: rounds.pop(0) if rounds else []) as runner:
+        runner.run(JOBS)
+    assert (lost.jobs, joining.jobs) == (JOBS[:1], JOBS)
 
 
 SIDE_BY_SIDE = """
-from stages.runner import Runner, ended_by_exception, local_slots
+from stages.runner import LocalSlot, Runner, ended_by_exception
 from tests.test_jobs import ENDLESS
-with ended_by_exception("jobs"), Runner(local_slots(2)) as runner:
+with ended_by_exception("jobs"), Runner([LocalSlot(), LocalSlot()]) as runner:
     runner.run([ENDLESS, ENDLESS._replace(seed=1)])
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_ended_run_leaves_no_process_and_loses_no_finished_epoch(project: Path, number: signal.Signals) -> None:
-    tests = str(Path(__file__).parents[1])
     process = subprocess.Popen(
-        [sys.executable, "-c", SIDE_BY_SIDE], cwd=project, env=ENVIRONMENT | {"PYTHONPATH": tests},
+        [sys.executable, "-c", SIDE_BY_SIDE], cwd=project, env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     until(lambda: len(stored(project, "unfinished-*.npz")) > 1 or process.poll(), "an epoch of both")
@@ -262,7 +236,7 @@ def test_ended_run_leaves_no_process_and_loses_no_finished_epoch(project: Path, 
     assert ("jobs: interrupted. The same command goes on from here." in message) == (number != signal.SIGKILL)
     until(lambda: processes_below(project) == [], "the end of the workers", 5)
     trainings = Trainings()
-    assert all(trainings.store(job).load(1000)[0].epochs for job in (ENDLESS, ENDLESS._replace(seed=1)))
+    assert all(trainings.open_store(job).load(1000).path for job in (ENDLESS, ENDLESS._replace(seed=1)))
 
 
 def test_second_signal_does_not_cut_the_end_short_and_an_ignored_one_stays_ignored() -> None:
@@ -280,9 +254,18 @@ def test_second_signal_does_not_cut_the_end_short_and_an_ignored_one_stays_ignor
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.parametrize("count", ["0", "-1", "two", "1.5"])
+def test_wrong_number_of_jobs_is_refused(monkeypatch: pytest.MonkeyPatch, count: str) -> None:
+    monkeypatch.setenv("JOBS", count)
+    with pytest.raises(InputError, match=rf"^JOBS: expected a number of trainings from 1, got '{count}'$"):
+        read_job_count(3)
+    monkeypatch.setenv("JOBS", "")
+    assert read_job_count(3) == 3
+
+
 V2 = "0::/jobs/one\n"
 V1 = "4:memory:/jobs\n3:cpu,cpuacct:/jobs/one\n1:name=systemd:/\n0::/\n"
-ONE_V1 = "cpu,cpuacct/jobs/one/cpu.cfs_"
+ONE_V1 = "cpu/jobs/one/cpu.cfs_"  # `cpu` is a link to `cpu,cpuacct`
 
 
 @pytest.mark.parametrize(
@@ -294,7 +277,6 @@ ONE_V1 = "cpu,cpuacct/jobs/one/cpu.cfs_"
         (V2, {"jobs/one/cpu.max": "150000 100000\n", "jobs/cpu.max": "300000 100000\n"}, 1.5),
         ("0::/../../elsewhere\n", {"cpu.max": "200000 100000\n"}, 2),
         (V1, {f"{ONE_V1}quota_us": "50000\n", f"{ONE_V1}period_us": "25000\n"}, 2),
-        (V1, {"cpu/jobs/one/cpu.cfs_quota_us": "400000\n", "cpu/jobs/one/cpu.cfs_period_us": "100000\n"}, 4),
         (V1, {f"{ONE_V1}quota_us": "-1\n", f"{ONE_V1}period_us": "100000\n"}, None),
         (V1, {"memory/jobs/cpu.max": "100000 100000\n"}, None),
         ("", {}, None),
@@ -307,20 +289,20 @@ def test_quota_of_control_groups_is_the_least_from_the_process_to_the_top(
     for name, text in contents.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert quota(tmp_path) == expected
+    assert read_quota(tmp_path) == expected
 
 
-def test_usable_cores_are_the_least_of_machine_affinity_quota_and_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [least(64, 3.5, None), least(0.5, 64)] == [3, 1]
-    assert allotted({"SLURM_CPUS_ON_NODE": "8", "SLURM_CPUS_PER_TASK": "2"}) == 2
-    assert allotted({"SLURM_CPUS_ON_NODE": "", "SLURM_CPUS_PER_TASK": "x"}) is None
-    for name in stages.jobs.SLURM:
-        monkeypatch.delenv(name, raising=False)
+@pytest.mark.parametrize(
+    ("affinity", "quota", "slurm", "cores"),
+    [(48, None, {}, 48), (48, 6.5, {}, 6), (48, 0.5, {}, 1), (8, 6.5, {"CPUS_ON_NODE": "9", "CPUS_PER_TASK": "4"}, 4),
+     (48, None, {"CPUS_ON_NODE": "", "CPUS_PER_TASK": "x"}, 48)],
+)  # fmt: skip
+def test_usable_cores_are_the_least_of_machine_affinity_quota_and_slurm(
+    monkeypatch: pytest.MonkeyPatch, affinity: int, quota: float | None, slurm: dict[str, str], cores: int
+) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(48)))
-    monkeypatch.setattr(stages.jobs, "quota", lambda _: None)
-    assert usable_cores() == 48
-    monkeypatch.setattr(stages.jobs, "quota", lambda _: 6.5)
-    assert usable_cores() == 6
-    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "4")
-    assert usable_cores() == 4
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(affinity)))
+    monkeypatch.setattr("stages.jobs.read_quota", lambda _: quota)
+    for name in SLURM:
+        monkeypatch.setenv(name, slurm.get(name.removeprefix("SLURM_"), ""))
+    assert count_usable_cores() == cores

@@ -21,12 +21,6 @@ from stages.trials.trial import Trial, best_by_budget, describe, read_trials
 from tools.pipeline import SEARCH, stages_behind
 
 
-def check_up_to_date() -> None:
-    """Raise InputError if the search's results are those of another params.yaml or other code."""
-    if stages_behind(SEARCH):
-        raise InputError(f"{SEARCH}: out of date for params.yaml, the data or the code. Run `make search`.")
-
-
 def choose(trials: Sequence[Trial], search: Search) -> dict[str, CustomArchitecture]:
     """Return the best architecture under each budget by the budget's name, each architecture once."""
     chosen: dict[str, CustomArchitecture] = {}
@@ -36,7 +30,7 @@ def choose(trials: Sequence[Trial], search: Search) -> dict[str, CustomArchitect
     return chosen
 
 
-def params_with(text: str, search: Search, chosen: dict[str, CustomArchitecture]) -> str:
+def replace_adopted(text: str, search: Search, chosen: dict[str, CustomArchitecture]) -> str:
     """Return the text of params.yaml with `chosen` in `study.custom` instead of all that have a budget's name."""
     content: Any = parse_yaml_for_update(text, str(PARAMS_FILE))
     custom = content["study"].get("custom") or {}
@@ -49,11 +43,12 @@ def params_with(text: str, search: Search, chosen: dict[str, CustomArchitecture]
 def main() -> None:
     with reported_in_one_line("adopt"):
         search = checked_search(load_params())
-        check_up_to_date()
+        if stages_behind(SEARCH):
+            raise InputError(f"{SEARCH}: out of date for params.yaml, the data or the code. Run `make search`.")
         chosen = choose(read_trials(TRIALS), search)
         if not chosen:
             raise InputError(f"{TRIALS}: no architecture under a budget learned. Raise search.budgets.")
-        text = params_with(PARAMS_FILE.read_text(encoding="utf-8"), search, chosen)
+        text = replace_adopted(PARAMS_FILE.read_text(encoding="utf-8"), search, chosen)
         read_params(text)
         write_text(PARAMS_FILE, text)
         for name, architecture in chosen.items():

@@ -107,12 +107,12 @@ def kinds(fingerprint: dict[str, Any]) -> set[tuple[str, Any]]:
 
 def copy_checkpoints(commit: str) -> int:
     """Store the old code's trainings of the compared kinds under the fingerprint of the code here; return how many."""
-    root, shared = store_root()
+    root = store_root()
     old, new = (code_fingerprint(RUNS / version / "stages/training") for version in (commit, "here"))
     compared = set().union(*map(kinds, stored(RUNS / "here/.dvc/cache" / FOLDER).values()))
     known = {path: one for path, one in stored(root).items() if one["code"] == old != new and kinds(one) <= compared}
     for folder, one in known.items():
-        store = CheckpointStore(one | {"code": new}, root, shared=shared)
+        store = CheckpointStore(one | {"code": new}, root)
         for path in folder.glob("*.npz"):
             store.import_files({path.name: path.read_bytes()})
     return len(known)

@@ -77,7 +77,7 @@ def main() -> None:
         with locked(COPY.with_suffix(".lock"), lambda: tell("quick: waits for another run in this folder")):
             folder = COPY.resolve()
             make_copy(folder, sys.argv[1:])
-            run_in(folder, [sys.executable, "-m", "tools.repro", *os.environ.get("JOBS", "").split()])
+            run_in(folder, [sys.executable, "-m", "tools.repro"])
             run_in(folder, [sys.executable, "-m", "stages.report.summary", str(folder)])
 
 

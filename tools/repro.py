@@ -1,6 +1,6 @@
 """Bring the pipeline up to date, with trainings side by side.
 
-    python -m tools.repro [JOBS]
+    JOBS=2 python -m tools.repro
 
 Runs `dvc repro prepare`, then the trainings that a stale stage needs and nothing here has, JOBS at a time (default: the
 cores that this process may use over train.threads, at least 1), then `dvc repro`, which copies their results. The bytes
@@ -15,14 +15,14 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from stages.common import SUMMARY_FOLLOWS, InputError, reported_in_one_line
-from stages.jobs import Job, Trainings, usable_cores
+from stages.common import SUMMARY_FOLLOWS, reported_in_one_line
+from stages.jobs import Job, Trainings, count_usable_cores
 from stages.params import Params, load_params
-from stages.runner import JobFailedError, Runner, ended_by_exception, local_slots, tell
+from stages.runner import JobFailedError, LocalSlot, Runner, ended_by_exception, read_job_count, tell
 from tools.pipeline import opened, stages_to_run
 
 
-def study_jobs(params: Params, stages: Collection[str]) -> list[Job]:
+def list_study_jobs(params: Params, stages: Collection[str]) -> list[Job]:
     """Return the trainings of these stages."""
     jobs = []
     for described in params.architectures():
@@ -52,35 +52,27 @@ def run_dvc(*arguments: str) -> int:
             raise
 
 
-def missing_jobs(params: Params) -> list[Job]:
+def find_missing_jobs(params: Params) -> list[Job]:
     """Prepare the data and return the trainings that stale stages need and that neither DVC nor the store has.
 
     Exits as `dvc repro prepare` does if that fails.
     """
-    with opened():  # if DVC cannot read the project, this says so in one line
+    with opened():  # if DVC cannot read the project, this raises an error of one line
         pass
     if status := run_dvc("repro", "prepare"):
         sys.exit(status)
-    return Trainings().missing(study_jobs(params, stages_to_run()))
-
-
-def _count(arguments: list[str], threads: int) -> int:
-    if not arguments:
-        return max(usable_cores() // threads, 1)
-    if len(arguments) > 1 or not arguments[0].isdecimal() or int(arguments[0]) < 1:
-        raise InputError(f"JOBS: expected a number of trainings from 1, got {' '.join(arguments)!r}")
-    return int(arguments[0])
+    return Trainings().find_missing(list_study_jobs(params, stages_to_run()))
 
 
 def main() -> None:
     with reported_in_one_line("repro"), ended_by_exception("repro"):
         params = load_params()
         os.environ[SUMMARY_FOLLOWS] = "yes"
-        count = _count(sys.argv[1:], params.train.threads)
-        if jobs := missing_jobs(params):
+        count = read_job_count(max(count_usable_cores() // params.train.threads, 1))
+        if jobs := find_missing_jobs(params):
             tell(f"{len(jobs)} trainings, {count} at a time; their output: data/logs/")
             try:
-                with Runner(local_slots(count)) as runner:
+                with Runner([LocalSlot() for _ in range(count)]) as runner:
                     runner.run(jobs)
             except JobFailedError as error:
                 sys.exit(f"repro: {error}")

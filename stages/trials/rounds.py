@@ -7,6 +7,7 @@ with all trials before it, and a sampler with a seed of its own. So a search tha
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from math import ceil, log
 from typing import Any
@@ -21,7 +22,7 @@ from stages.pareto import crowding_distances, ranks
 from stages.training.architecture import Architecture, CustomArchitecture, Train
 from stages.training.dataset import Dataset
 from stages.training.files import DECIMALS, InputError
-from stages.training.results import EPOCH_COLUMNS, State, epochs_to_learn
+from stages.training.results import State, epochs_to_learn
 from stages.trials.trial import Rung, Trial
 
 Trainer = Callable[[Sequence[Job]], list[State]]  # trains jobs to their ends; the states come in the jobs' order
@@ -33,13 +34,11 @@ UNFIT = 1.0  # the violation of an architecture that does not fit the image
 DECIDE_SIZE = ("blocks", "kernel_size", "pool_stride", "head")  # FLOPs are least not always at the least of these
 
 
-def run_rounds(
-    search: Search, dataset: Dataset, train: Trainer, settings: Train, after_round: Callable[[list[Trial]], None]
-) -> list[Trial]:
-    """Return all trials in order; fewer than `search.trials` if the space is exhausted.
+def run_rounds(search: Search, dataset: Dataset, train: Trainer, settings: Train) -> Iterator[list[Trial]]:
+    """Yield all trials so far, in order, after every round; in the end, fewer than asked if the space is exhausted.
 
-    `after_round` gets the trials so far. The sampler sees a trial once its round has ended, with the value of its last
-    rung. Raises InputError if no architecture of the space can be trained.
+    The sampler sees a trial once its round has ended, with the value of its last rung. Raises InputError if no
+    architecture of the space can be trained.
     """
     check_space(search, dataset)
     optuna.logging.set_verbosity(logging.WARNING)
@@ -51,10 +50,9 @@ def run_rounds(
             _train_rung(racing, epochs, train, settings, dataset.chance_loss)
             racing = promote(racing, search.reduction_factor)
         trials += new
-        after_round(trials)
+        yield trials
         if len(new) < search.trials_per_round:
             break
-    return trials
 
 
 def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Trial]) -> list[Trial]:
@@ -71,14 +69,24 @@ def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Tria
                 n_startup_trials=search.trials_per_round, multivariate=True, group=True, seed=seed
             )
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)  # accuracy; size
-    study.add_trials([_frozen_trial(trial) for trial in before])
+    for trial in before:
+        size, accuracy = trial.point
+        study.add_trial(
+            create_trial(
+                state=TrialState.PRUNED if trial.violation else TrialState.COMPLETE,
+                params=trial.proposal.params,
+                distributions=trial.proposal.distributions,
+                values=None if trial.violation else [accuracy, size],
+                constraints={"within bounds": trial.violation},
+            )
+        )
     tried, new = [trial.architecture for trial in before], list[Trial]()
     for _ in range(search.trials_per_round + search.trials):
         proposal = study.ask()  # stays open, so that the sampler avoids what is already in this round
-        architecture = sample_architecture(proposal, search.space)
+        architecture = sample_architecture(partial(suggest, proposal), search.space)
         if architecture not in tried:
             tried.append(architecture)
-            flops = flops_if_it_fits(architecture, dataset)
+            flops = count_flops(architecture, dataset)
             new.append(
                 Trial(
                     number=len(before) + len(new),
@@ -87,8 +95,7 @@ def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Tria
                     parameters=flops and parameter_count(architecture, dataset.image_shape, dataset.classes),
                     training_flops=flops,
                     unfit=max(0.0, log(flops / search.max_training_flops)) if flops else UNFIT,
-                    params=dict(proposal.params),
-                    distributions=dict(proposal.distributions),
+                    proposal=proposal,
                 )
             )
         if len(new) == search.trials_per_round:
@@ -96,43 +103,26 @@ def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Tria
     return new
 
 
-def _frozen_trial(trial: Trial) -> optuna.trial.FrozenTrial:
-    """Return the trial in Optuna's form: without values if it is unfit or did not learn."""
-    size, accuracy = trial.point
-    return create_trial(
-        state=TrialState.PRUNED if trial.violation else TrialState.COMPLETE,
-        params=trial.params,
-        distributions=trial.distributions,
-        values=None if trial.violation else [accuracy, size],
-        constraints={"within bounds": trial.violation},
-    )
-
-
-def sample_architecture(trial: optuna.Trial, space: Space) -> CustomArchitecture:
-    """Return the architecture that Optuna's trial proposes."""
-
-    def suggest(key: str) -> Any:
-        return _suggest(trial, OPTUNA_NAMES.get(key, key), key, getattr(space, key))
-
-    values = {key: suggest(key) for key in Space.model_fields if key not in ("filters", "dense_units")}
-    values["dense_units"] = suggest("dense_units") if values["head"] == "dense" else None
+def sample_architecture(choose: Callable[[str, str, Any], Any], space: Space) -> CustomArchitecture:
+    """Return an architecture; `choose` gets a name, a key of the space and its choice, and returns a value."""
+    values: dict[str, Any] = {"dense_units": None}
+    for key in Space.model_fields:
+        if key not in ("filters", "dense_units") and getattr(space, key) is not None:
+            values[key] = choose(OPTUNA_NAMES.get(key, key), key, getattr(space, key))
+    if values["head"] == "dense":
+        values["dense_units"] = choose("dense_units", "dense_units", space.dense_units)
+    of_blocks = isinstance(space.filters, list) and isinstance(space.filters[0], Range)
+    ranges = space.filters if of_blocks else [space.filters]  # the last is for all further blocks
     filters = [
-        _suggest(trial, f"filters of block {block}, {number}", "filters", _block_choice(space.filters, block))
+        choose(f"filters of block {block}, {number}", "filters", ranges[min(block, len(ranges)) - 1])
         for block in range(1, values["blocks"] + 1)
         for number in (1, 2)
     ]
     return CustomArchitecture(**values, filters=filters)
 
 
-def _block_choice(choice: Any, block: int) -> Any:
-    """Return the range of a block, from 1: ranges are those of the blocks in order, the last is for all others."""
-    ranges = isinstance(choice, list) and isinstance(choice[0], Range)
-    return choice[min(block, len(choice)) - 1] if ranges else choice
-
-
-def _suggest(trial: optuna.Trial, name: str, key: str, choice: Any) -> Any:
-    if choice is None:
-        return None
+def suggest(trial: optuna.Trial, name: str, key: str, choice: Any) -> Any:
+    """Let Optuna choose."""
     if isinstance(choice, list):
         return choice[0] if len(choice) == 1 else trial.suggest_categorical(name, choice)
     logarithmic = key in LOGARITHMIC and not choice.step
@@ -142,7 +132,7 @@ def _suggest(trial: optuna.Trial, name: str, key: str, choice: Any) -> Any:
     return trial.suggest_int(name, choice.low, choice.high, step=choice.step or 1, log=logarithmic)
 
 
-def flops_if_it_fits(architecture: Architecture, dataset: Dataset) -> int:
+def count_flops(architecture: Architecture, dataset: Dataset) -> int:
     """Return the FLOPs per image of a training step; 0 if the blocks leave nothing of the image."""
     fits = min(architecture.image_sizes(*dataset.image_shape[:2])[-1]) >= 1
     return training_flops(architecture, dataset.image_shape, dataset.classes) if fits else 0
@@ -151,39 +141,26 @@ def flops_if_it_fits(architecture: Architecture, dataset: Dataset) -> int:
 def check_space(search: Search, dataset: Dataset) -> None:
     """Raise InputError, with the least that the space needs, if no architecture of it could be trained."""
     image = "x".join(map(str, dataset.image_shape))
-    flops = [flops_if_it_fits(one, dataset) for one in _smallest_architectures(search.space)]
+    flops = [count_flops(one, dataset) for one in _smallest_architectures(search.space)]
     if not any(flops):
         raise InputError(f"{PARAMS_FILE}: search.space: no architecture fits images of {image}. Allow fewer blocks.")
     if (least := min(filter(None, flops))) > search.max_training_flops:
         raise InputError(
-            f"{PARAMS_FILE}: search.max_training_flops: expected at least {least}, which the smallest architecture of "
-            f"search.space needs for images of {image}, got {search.max_training_flops}"
+            f"{PARAMS_FILE}: search.max_training_flops: expected at least {least}, the training FLOPs per image of the "
+            f"smallest architecture in search.space for images of {image}, got {search.max_training_flops}."
         )
-
-
-class _LeastTrial:
-    """Stand in for Optuna's trial: suggest the least of every choice."""
-
-    def suggest_categorical(self, _name: str, choices: list[Any]) -> Any:
-        return min(choices)
-
-    def suggest_int(self, _name: str, low: Any, *_: Any, **__: Any) -> Any:
-        return low
-
-    suggest_float = suggest_int
 
 
 def _smallest_architectures(space: Space) -> Iterator[Architecture]:
     """Yield the architecture of fewest FLOPs for each combination of the keys DECIDE_SIZE."""
+
+    def choose_least(_name: str, key: str, choice: Any) -> Any:
+        return decided.get(key) or (min(choice) if isinstance(choice, list) else choice.low)
+
     choices = [getattr(space, key) for key in DECIDE_SIZE]
-    for values in product(*(_values(choice) for choice in choices)):
-        narrowed = space.model_copy(update={key: [value] for key, value in zip(DECIDE_SIZE, values, strict=True)})
-        trial: Any = _LeastTrial()
-        yield sample_architecture(trial, narrowed)
-
-
-def _values(choice: Any) -> Any:
-    return choice if isinstance(choice, list) else range(choice.low, choice.high + 1, choice.step or 1)
+    for values in product(*(c if isinstance(c, list) else range(c.low, c.high + 1, c.step or 1) for c in choices)):
+        decided = dict(zip(DECIDE_SIZE, values, strict=True))
+        yield sample_architecture(choose_least, space)
 
 
 def _train_rung(trials: list[Trial], epochs: int, train: Trainer, settings: Train, chance_loss: float) -> None:
@@ -191,19 +168,15 @@ def _train_rung(trials: list[Trial], epochs: int, train: Trainer, settings: Trai
     costliest_first = sorted(trials, key=lambda trial: -trial.training_flops)  # no long job is left at the end
     jobs = []
     for trial in costliest_first:
-        ends = settings.with_overrides({**trial.architecture.overrides, "epochs": epochs})
-        architecture = trial.architecture.architecture
-        jobs.append(Job(f"trial-{trial.number}", architecture, ends, settings.seeds[0], tested=False))
+        custom = trial.architecture
+        ends = settings.with_overrides({**custom.overrides, "epochs": epochs})
+        jobs.append(Job(f"trial-{trial.number}", custom.architecture, ends, settings.seeds[0], tested=False))
     for trial, state in zip(costliest_first, train(jobs), strict=True):
-        trial.rungs.append(_rung(state, chance_loss))
-
-
-def _rung(state: State, chance_loss: float) -> Rung:
-    if state.diverged_epoch:
-        return Rung(state.diverged_epoch, None, None, learned=False)
-    last = dict(zip(EPOCH_COLUMNS, state.history[-1], strict=True))
-    learned = epochs_to_learn([loss for loss, *_ in state.history], chance_loss) is not None
-    return Rung(len(state.history), last["val_accuracy"], last["val_loss"], learned)
+        loss = accuracy = None
+        if not state.diverged_epoch:
+            *_, loss, accuracy = state.history[-1]  # EPOCH_COLUMNS
+        learned = loss is not None and epochs_to_learn([row[0] for row in state.history], chance_loss) is not None
+        trial.rungs.append(Rung(state.epochs, accuracy, loss, learned))
 
 
 def promote(trials: Sequence[Trial], reduction_factor: float) -> list[Trial]:
@@ -214,12 +187,10 @@ def promote(trials: Sequence[Trial], reduction_factor: float) -> list[Trial]:
     """
     learned = [trial for trial in trials if trial.learned]
     rank_of = ranks([trial.point for trial in learned])
-    order: list[tuple[float, Trial]] = []
-    for rank in sorted(set(rank_of)):
+    order: list[tuple[int, float, int, int, Trial]] = []
+    for rank in set(rank_of):
         equals = [trial for one, trial in zip(rank_of, learned, strict=True) if one == rank]
         distances = crowding_distances([trial.point for trial in equals])
-        order += sorted(
-            zip(distances, equals, strict=True), key=lambda pair: (-pair[0], pair[1].training_flops, pair[1].number)
-        )
+        order += [(rank, -d, one.training_flops, one.number, one) for d, one in zip(distances, equals, strict=True)]
     most = ceil(round(len(trials) / reduction_factor, DECIMALS))
-    return sorted((trial for _, trial in order[:most]), key=lambda trial: trial.number)
+    return sorted((trial for *_, trial in sorted(order)[:most]), key=lambda trial: trial.number)

@@ -1,6 +1,5 @@
 """The trials of a search: their results at every rung, the best of them, their table, and lines for the terminal."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import log
@@ -14,8 +13,6 @@ from stages.params import Search
 from stages.pareto import Point, hypervolume, ranks
 from stages.training.architecture import CustomArchitecture
 from stages.training.files import InputError, csv_text
-
-WIDTH = 80  # of the terminal, in columns
 
 
 class Rung(NamedTuple):
@@ -40,8 +37,7 @@ class Trial:
     parameters: int
     training_flops: int  # per image and training step
     unfit: float = 0.0  # above 0: it does not fit the image or takes too many FLOPs, by this much, and is not trained
-    params: dict[str, Any] = field(default_factory=dict)  # Optuna's parameters and their distributions
-    distributions: dict[str, Any] = field(default_factory=dict)
+    proposal: Any = field(default=None, compare=False)  # Optuna's trial, with parameters and their distributions
     rungs: list[Rung] = field(default_factory=list)
 
     @property
@@ -88,11 +84,11 @@ def pareto_front(trials: Sequence[Trial]) -> list[Trial]:
     return sorted((trial for rank, trial in ranked if rank == 0), key=lambda trial: (trial.parameters, trial.number))
 
 
-def epochs_trained(trials: Sequence[Trial]) -> int:
+def count_epochs(trials: Sequence[Trial]) -> int:
     return sum(trial.last.epochs for trial in trials)
 
 
-def search_metrics(trials: Sequence[Trial], search: Search, classes: int) -> dict[str, Any]:
+def compute_metrics(trials: Sequence[Trial], search: Search, classes: int) -> dict[str, Any]:
     """Return the content of metrics/search.json; accuracies are fractions.
 
     The hypervolume is the area under the front: validation accuracy above chance, times the natural logarithm of the
@@ -104,7 +100,7 @@ def search_metrics(trials: Sequence[Trial], search: Search, classes: int) -> dic
         "hypervolume": hypervolume([trial.point for trial in trials if trial.learned], (log(largest), chance)),
         "reference_point": {"parameters": largest, "validation_accuracy": chance},
         "trials": len(trials),
-        "epochs": epochs_trained(trials),
+        "epochs": count_epochs(trials),
     }
 
 
@@ -115,7 +111,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def trials_text(trials: Sequence[Trial]) -> str:
+def format_trials(trials: Sequence[Trial]) -> str:
     """Return the trials as CSV: a row per trial and rung, in the order of training.
 
     A trial that was not trained has one row, of rung 0.
@@ -141,7 +137,7 @@ def _cell(value: Any) -> Any:
 
 
 def read_trials(path: Path) -> list[Trial]:
-    """Read what `trials_text` wrote, by number. Raises InputError if the file is missing or of another form."""
+    """Read what `format_trials` wrote, by number. Raises InputError if the file is missing or of another form."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
         return [_trial(rungs.to_dict("records")) for _, rungs in table.groupby(table["trial"].astype(int))]
@@ -162,35 +158,25 @@ def _trial(rows: list[dict[Any, str]]) -> Trial:
     return TypeAdapter(Trial).validate_python(fields, strict=False)
 
 
-def round_line(trials: Sequence[Trial], search: Search, seconds_left: float) -> str:
+def describe_round(trials: Sequence[Trial], search: Search, seconds_left: float) -> str:
     """Return the line after a round: trials, epochs, the best under each budget, and the time left if it is known."""
     best = best_by_budget(trials, search)
     accuracies = ", ".join(f"{name} {100 * trial.accuracy:.2f}" for name, trial in best.items())
     result = f"{accuracies} %" if best else _why_nothing(trials, search)
     minutes = f"; {seconds_left / 60:.0f} min left" if seconds_left >= 1 else ""
-    return f"trials {len(trials)}/{search.trials}, epochs {epochs_trained(trials)}: {result}{minutes}"
+    return f"trials {len(trials)}/{search.trials}, epochs {count_epochs(trials)}: {result}{minutes}"
 
 
 def _why_nothing(trials: Sequence[Trial], search: Search) -> str:
-    """Return the reason for which no trial is under a budget, with the closest number."""
+    """Return the reason for which no trial is under a budget."""
     if front := pareto_front(trials):
-        return (
-            f"none under a budget: the smallest that learned has {front[0].parameters:,} parameters, "
-            f"the largest budget is {max(search.budgets.values()):,}"
-        )
-    if any(trial.rungs for trial in trials):
-        return "none learned"
-    flops = min((trial.training_flops for trial in trials if trial.training_flops), default=None)
-    if flops is None:
-        return "none trained: none fits the image"
-    return (
-        f"none trained: the least needs {flops:,} training FLOPs per image, "
-        f"search.max_training_flops is {search.max_training_flops:,}"
-    )
+        least, largest = front[0].parameters, max(search.budgets.values())
+        return f"none under a budget: the smallest that learned has {least:,} parameters, the largest is {largest:,}"
+    return "none learned"
 
 
 def summarize(trials: Sequence[Trial], search: Search) -> str:
-    """Return the front as a table, the best under each budget, and the next command: at most 80 columns."""
+    """Return the front as a table, the best under each budget, and the next command."""
     best = best_by_budget(trials, search)
     budgets = {one.number: ", ".join(name for name in best if best[name] is one) for one in best.values()}
     table = pd.DataFrame(
@@ -204,37 +190,18 @@ def summarize(trials: Sequence[Trial], search: Search) -> str:
         }
         for trial in pareto_front(trials)
     )
-    lines = ["The Pareto front is empty."]
-    if len(table):
-        rows = table.to_string(index=False).splitlines()
-        lines = ["The Pareto front of validation accuracy in % against parameters", *(row.rstrip() for row in rows)]
+    lines = ["The Pareto front of validation accuracy in % against parameters:"]
+    lines.append(table.to_markdown(index=False, disable_numparse=True))
     if len(trials) < search.trials:
         lines.append("The space is exhausted: hardly any other architecture is in it.")
+    next_step = f"`make adopt` has nothing to write: {_why_nothing(trials, search)}."
+    if best:
+        next_step = "`make adopt` writes them into params.yaml; `make repro` trains and tests them."
     described = {one.number: f"{budgets[one.number]}: {describe(one.architecture)}" for one in best.values()}
-    next_step = (
-        "`make adopt` writes them into params.yaml; `make repro` trains and tests them."
-        if best
-        else f"`make adopt` has nothing to write: {_why_nothing(trials, search)}."
-    )
-    for text in ("", *described.values(), "", next_step):
-        lines += textwrap.wrap(text, WIDTH, subsequent_indent="  ") or [""]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *described.values(), "", next_step])
 
 
 def describe(architecture: CustomArchitecture) -> str:
-    """Return the architecture in one line, without what it has in common with the notebook's."""
-    filters = architecture.filters
-    pairs = " / ".join(f"{first}, {second}" for first, second in zip(filters[::2], filters[1::2], strict=True))
-    repeated = f"{architecture.blocks} x " if len(filters) == 2 < 2 * architecture.blocks else ""
-    parts = [
-        f"{repeated}({pairs})",
-        f"{architecture.kernel_size}x{architecture.kernel_size}",
-        f"{architecture.pooling} pooling at stride {architecture.pool_stride}",
-        f"{architecture.dense_units} hidden units" if architecture.dense_units else "global average head",
-        architecture.activation,
-        "batch normalization" if architecture.normalization == "batch" else "",
-        f"dropout {architecture.dropout:g}" if architecture.dropout else "",
-        f"EMA momentum {architecture.ema_momentum:g}" if architecture.ema_momentum else "",
-        f"learning rate {architecture.learning_rate:g}" if architecture.learning_rate else "",
-    ]
-    return ", ".join(filter(None, parts))
+    """Return the keys of params.yaml that the architecture has, with their values, in one line."""
+    values = architecture.model_dump(exclude_defaults=True)
+    return ", ".join(f"{key} {_cell(value)}" for key, value in values.items())

@@ -1,4 +1,4 @@
-"""The list of stored trainings, and what is pruned."""
+"""The list of stored trainings, and which are pruned."""
 
 import os
 import re

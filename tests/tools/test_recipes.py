@@ -1,6 +1,7 @@
 """The recipes for clusters: SSH, SLURM and Kubernetes, each as far as it goes on one machine."""
 
-import getpass
+import os
+import pwd
 import re
 import shlex
 import subprocess
@@ -96,7 +97,7 @@ def test_ssh_recipe_starts_a_worker_through_ssh(elsewhere: Path, tmp_path: Path)
         (tmp_path / ".ssh").mkdir()
         (tmp_path / ".ssh/config").write_text(
             f"Host machine\n  HostName 127.0.0.1\n  Port {port}\n"
-            f"  User {getpass.getuser()}\n  IdentityFile {tmp_path}/server/right\n"
+            f"  User {pwd.getpwuid(os.geteuid()).pw_name}\n  IdentityFile {tmp_path}/server/right\n"
             "  UserKnownHostsFile none\n  StrictHostKeyChecking no\n"
         )
         with recipe(str(RECIPES / "ssh.py"), "machine", cwd=elsewhere, HOME=str(tmp_path)) as scheduler:

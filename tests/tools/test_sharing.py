@@ -1,6 +1,5 @@
-"""Clones pull what another has trained, through DVC's remote."""
+"""Clones pull the results of another clone through DVC's remote."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -32,8 +31,7 @@ def data(project: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_others_pull_the_same_bytes_train_nothing_again_and_get_no_damaged_file(small: Path, tmp_path: Path) -> None:
-    """Four clones: what one has pushed is told from what it has by another clone alone."""
+def test_others_pull_the_same_bytes_and_train_nothing_again(small: Path, tmp_path: Path) -> None:
     run(*REMOTES[-1][:-1], str(tmp_path / "shared"), cwd=small)
     run(*documented("dvc remote modify team verify true"), cwd=small)
     run("git", "commit", "--quiet", "--all", "--message", "A remote", cwd=small)
@@ -57,13 +55,3 @@ def test_others_pull_the_same_bytes_train_nothing_again_and_get_no_damaged_file(
     edit_params(third, "  depth:\n  - 1\n", "  depth:\n  - 1\n  - 2\n")
     assert ran_stages(run(*documented("dvc repro --pull"), cwd=third)) == ["aggregate"]
     assert (third / "data/models/depth-2/results.json").read_bytes() == deeper
-
-    name = "data/models/w2-4/seed-0.keras"
-    digest = hashlib.md5((small / name).read_bytes(), usedforsecurity=False).hexdigest()
-    stored = tmp_path / "shared/files/md5" / digest[:2] / digest[2:]
-    content = stored.read_bytes()
-    stored.unlink()  # it is read-only
-    stored.write_bytes(content[:-1])
-    fourth = clone_of(tmp_path / "origin", "fourth")
-    assert "data/models/w2-4" in run("dvc", "pull", cwd=fourth, status=1)
-    assert not (fourth / name).exists()

@@ -64,17 +64,21 @@ def learned(job: Job) -> State:
 
 
 def searched_trials(
-    search: Search, result: Callable[[Job], State] = learned, jobs: list[Job] | None = None, side: int = 28
+    search: Search,
+    result: Callable[[Job], State] = learned,
+    jobs: list[Job] | None = None,
+    image: tuple[int, ...] = (28, 28),
 ) -> list[Trial]:
-    """Search with made-up results of the jobs, which are added to `jobs`, for images of so many pixels per side."""
+    """Search for images of this shape with made-up results of the jobs, which are added to `jobs`."""
 
     def train(asked: Sequence[Job]) -> list[State]:
         if jobs is not None:
             jobs.extend(asked)
         return [result(job) for job in asked]
 
-    part = Split(np.zeros((10, side, side), np.uint8), np.arange(10, dtype=np.uint8))
-    return run_rounds(search, Dataset(part, part, part), train, SETTINGS, lambda _: None)
+    part = Split(np.zeros((10, *image), np.uint8), np.arange(10, dtype=np.uint8))
+    *_, trials = run_rounds(search, Dataset(part, part, part), train, SETTINGS)
+    return trials
 
 
 def made_architecture(**changed: Any) -> CustomArchitecture:

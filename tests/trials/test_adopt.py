@@ -8,7 +8,7 @@ import pytest
 from stages.common import TRIALS, read_yaml
 from stages.params import read_params
 from stages.training.files import write_text
-from stages.trials.trial import Trial, trials_text
+from stages.trials.trial import Trial, format_trials
 from tests.conftest import ROOT, documented, run
 from tests.in_process import called
 from tests.trials.conftest import write_params
@@ -34,9 +34,9 @@ def test_the_most_accurate_under_each_budget_is_chosen_by_its_last_rung_and_once
 def test_what_has_a_budget_s_name_is_replaced_and_every_other_architecture_and_comment_stays() -> None:
     search = read_params(PARAMS).search
     assert search is not None
-    before = adopt.params_with(PARAMS, search, {"small": made_architecture()})
-    before = adopt.params_with(before, made_search(budgets={"mine": 1}), {"mine": MINE})
-    text = adopt.params_with(before, search, {"large": made_architecture(filters=[9, 9])})
+    before = adopt.replace_adopted(PARAMS, search, {"small": made_architecture()})
+    before = adopt.replace_adopted(before, made_search(budgets={"mine": 1}), {"mine": MINE})
+    text = adopt.replace_adopted(before, search, {"large": made_architecture(filters=[9, 9])})
     assert read_params(text).study.custom == {"mine": MINE, "large": made_architecture(filters=[9, 9])}
     changed = [line for line in before.splitlines() if "#" in line and line not in text]
     assert not changed
@@ -47,9 +47,9 @@ def test_what_has_a_budget_s_name_is_replaced_and_every_other_architecture_and_c
 def test_without_an_architecture_under_a_budget_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trial: Trial
 ) -> None:
-    monkeypatch.setattr(adopt, "check_up_to_date", lambda: None)
+    monkeypatch.setattr(adopt, "stages_behind", lambda _: [])
     write_text(tmp_path / "params.yaml", PARAMS)
-    write_text(tmp_path / TRIALS, trials_text([trial]))
+    write_text(tmp_path / TRIALS, format_trials([trial]))
     assert f"{TRIALS}: no architecture under a budget learned" in called(adopt.main, tmp_path, status=1)
     assert (tmp_path / "params.yaml").read_text() == PARAMS
 

@@ -1,6 +1,7 @@
-"""A search over made-up trainings: what is proposed, trained and promoted."""
+"""A search over made-up trainings: which trials are proposed, trained and promoted."""
 
 import re
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -14,8 +15,8 @@ from stages.jobs import Job
 from stages.params import Search, Space, load_params
 from stages.training.architecture import OVERRIDES, Architecture, CustomArchitecture
 from stages.training.results import State
-from stages.trials.rounds import promote, sample_architecture
-from stages.trials.trial import Trial, read_trials, trials_text
+from stages.trials.rounds import promote, sample_architecture, suggest
+from stages.trials.trial import Trial, format_trials, read_trials
 from tests.conftest import ROOT
 from tests.trials.made_up import (
     SEARCH,
@@ -43,7 +44,7 @@ def test_the_committed_search_proposes_the_same_trials_again(monkeypatch: pytest
         epochs, *numbers, _ = results[str(custom), job.settings.epochs]
         return State(history=[[1.0, 0.0, *(number or 0.0 for number in reversed(numbers))]] * epochs)
 
-    assert trials_text(searched_trials(search, recorded)) == TRIALS.read_text()
+    assert format_trials(searched_trials(search, recorded)) == TRIALS.read_text()
 
 
 def test_all_of_a_round_reach_the_first_rung_and_the_best_half_of_each_rung_the_next() -> None:
@@ -62,7 +63,7 @@ def test_all_of_a_round_reach_the_first_rung_and_the_best_half_of_each_rung_the_
             left = [trial for trial in left if len(trial.rungs) > rung]
             assert len(left) == (count if rung < 3 else 0)
     assert asked == expected
-    assert {"kernel", "stride", "average"} <= trials[0].params.keys(), "other names change the proposals"
+    assert {"kernel", "stride", "average"} <= trials[0].proposal.params.keys(), "other names change the proposals"
 
 
 def proposed(result: Any = learned, **changed: Any) -> list[str]:
@@ -96,22 +97,26 @@ def test_what_takes_too_many_flops_or_does_not_fit_is_not_trained_and_its_kind_i
     assert late < early
 
 
-def test_a_space_of_which_nothing_can_be_trained_is_refused_at_once_with_the_least_that_it_needs() -> None:
+@pytest.mark.parametrize("image", [(28, 28), (28, 24, 3)])
+def test_a_space_of_which_nothing_can_be_trained_is_refused_at_once_with_the_least_that_it_needs(
+    image: tuple[int, ...],
+) -> None:
     asked: list[Job] = []
     space = SMALL_SPACE | {"filters": [{"low": 8, "high": 8}, {"low": 4, "high": 6, "step": 2}]}
     space |= {"blocks": {"low": 2, "high": 3}, "kernel_size": [5, 3], "pool_stride": [1, 2]}
 
-    def search(flops: int, side: int = 28) -> list[Trial]:
+    def search(flops: int, image: tuple[int, ...] = image) -> list[Trial]:
         changed = {"space": space, "max_training_flops": flops, "trials": 96, "sampler": "random", "rungs": [1]}
-        return searched_trials(made_search(**changed), jobs=asked, side=side)
+        return searched_trials(made_search(**changed), jobs=asked, image=image)
 
-    with pytest.raises(InputError, match=r"max_training_flops: expected at least \d+, .* 28x28x1, got 1") as refused:
+    shape = "28x28x1" if len(image) == 2 else "28x24x3"
+    with pytest.raises(InputError, match=rf"max_training_flops: expected at least \d+, .* {shape}, got 1\.") as refused:
         search(1)
     least = int(re.findall(r"at least (\d+)", str(refused.value))[0])
     with pytest.raises(InputError):
         search(least - 1)
     with pytest.raises(InputError, match=r"search\.space: no architecture fits images of 1x1x1"):
-        search(least, side=1)
+        search(least, image=(1, 1))
     assert not asked
     assert {trial.training_flops for trial in search(least) if not trial.unfit} == {least}
 
@@ -165,7 +170,8 @@ def test_the_best_ranks_continue_and_of_equal_rank_those_apart(
 
 def sampled(count: int, space: dict[str, Any] = SPACE, **changed: Any) -> list[CustomArchitecture]:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    return [sample_architecture(study.ask(), Space.model_validate(space | changed)) for _ in range(count)]
+    checked = Space.model_validate(space | changed)
+    return [sample_architecture(partial(suggest, study.ask()), checked) for _ in range(count)]
 
 
 def test_whatever_is_sampled_is_of_the_space_and_doubling_is_equally_likely_everywhere() -> None:
