@@ -28,14 +28,12 @@ FORMATS = tuple(name for name in KNOWN if name in Image.OPEN)
 SUFFIXES = {suffix for suffix, name in Image.EXTENSION.items() if name in FORMATS}
 DRAFT = 3  # a JPEG file is decoded at an eighth, a quarter or a half, if that is at least three times the final size
 MOST_SIDE = 1024  # pixels; a larger picture is not decoded unless it is scaled
-MOST_THREADS = 8  # Pillow lets threads run side by side; each needs some 300 MB for a photo of 24 megapixels
-PARTS = (("train", "training"), ("test", "testing"))
+MOST_THREADS = 8  # for a photo of 24 megapixels each needs some 300 MB, or 700 if it has 16 bits per colour
 REPAIR = "numpy.savez writes such a file; arrays of Python objects, which only pickle reads, are refused"
 EXPECTED = (
     "a folder with a folder of pictures for each class, an .npz file, a CSV file, a folder of two of which one has "
     "test in its name, or CIFAR's .bin files (a folder of IDX files is a data.source as it is)"
 )
-SHOWN = 5  # names in a message
 COLUMNS = ["item", "title", "label", "test"]  # an image, its name in messages, its class, whether in the test part
 
 Item = Path | np.ndarray  # a file, or uint8 [H, W] or [H, W, 3]
@@ -44,8 +42,7 @@ Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]  # pixels
 
 
 def shorten(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def note(text: str) -> None:
@@ -86,7 +83,7 @@ def is_test(path: Path) -> bool:
 def read_folders(source: Path) -> tuple[pd.DataFrame, list[str]]:
     """List the files of CLASS/, or of train/CLASS/ and test/CLASS/, in the order of the names of classes and files."""
     inner = {path.name.lower(): path for path in list_folders(source)}
-    train, test = (next((inner[name] for name in names if name in inner), None) for names in PARTS)
+    train, test = (inner.get(name) or inner.get(f"{name}ing") for name in ("train", "test"))
     places = [source]
     if train and (test or list_folders(train)):
         places = [train, test] if test else [train]
@@ -123,7 +120,7 @@ def read_cifar(path: Path, label_bytes: int, column: int) -> pd.DataFrame:
     Source: https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version".
     """
     record, content = label_bytes + 3 * 32 * 32, np.fromfile(path, np.uint8)
-    if content.size % record or not content.size:
+    if content.size % record:
         raise InputError(f"{path}: expected records of {record} bytes, as CIFAR has them, got {content.size}.")
     rows = content.reshape(-1, record)
     images = rows[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
@@ -164,7 +161,7 @@ def make_part(where: str, x: np.ndarray, y: np.ndarray, *, test: bool) -> pd.Dat
     from 0 to 1. Raises InputError for others.
     """
     x = x[..., 0] if x.shape[3:] == (1,) else x
-    if x.ndim not in (3, 4) or x.shape[3:] not in ((), (3,)) or not x.size or x.dtype.kind not in "buif":
+    if x.ndim < 3 or x.shape[3:] not in ((), (3,)) or not x.size or x.dtype.kind not in "buif":
         raise InputError(f"{where}: expected images [N, H, W] or [N, H, W, 3], got {x.dtype}{list(x.shape)}.")
     if not 0 <= x.min() <= x.max() <= 255:  # nor if one is not a number
         raise InputError(f"{where}: expected values from 0 to 255, or to 1, got {x.min():g} to {x.max():g}.")
@@ -222,8 +219,7 @@ def read_pictures(items: Sequence[Item], options: Options) -> list[Any]:
     side_by_side = partial(thread_map, max_workers=threads, desc="images", leave=False, delay=1, mininterval=1)
     read = side_by_side(partial(read_item, options), items)
     if deep := {index: picture for index, picture in enumerate(read) if isinstance(picture, tuple)}:
-        lows, highs = zip(*deep.values(), strict=True)
-        span = min(lows), max(highs)
+        span = min(low for low, _ in deep.values()), max(high for _, high in deep.values())
         again = side_by_side(partial(read_item, options, span=span), [items[index] for index in deep])
         for index, picture in zip(deep, again, strict=True):
             read[index] = picture

@@ -58,18 +58,19 @@ def make_folder(options: Options) -> None:
 
     images = np.stack(table["picture"].tolist())
     images = images if (images != images[..., :1]).any() else images[..., 0]
-    whole = Split(images, table["label"].map(classes.index).to_numpy(np.uint8))
-    if not table["test"].any():
-        table["test"] = draw_test_part(whole, options)
-    report_copies(table)
-    in_test = table["test"].to_numpy(bool)
-    train, test = (Split(images[part], whole.labels[part]) for part in (~in_test, in_test))
+    labels, in_test = table["label"].map(classes.index).to_numpy(np.uint8), table["test"].to_numpy(bool)
+    if in_test.any():
+        report_copies(table)
+    else:
+        in_test = draw_test_part(Split(images, labels), options)
+    train, test = (Split(images[part], labels[part]) for part in (~in_test, in_test))
     write_folder(place, train, test, names)
 
     height, width, *channels = images.shape[1:]
-    kind = "in colour" if channels else "in grey"
-    counts = f"{len(train.labels)} training and {len(test.labels)} test images"
-    print(f"images: {counts} of {width} x {height} pixels, {kind}")
+    print(
+        f"images: {len(train.labels)} training and {len(test.labels)} test images of {width} x {height} pixels, "
+        f"in {'colour' if channels else 'grey'}"
+    )
     print(f"images: {len(names)} classes: {shorten(names)}")
     print(f"images: dvc exp run -S data.source={place} -S data.validation={len(train.labels) // 10}")
 
