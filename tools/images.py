@@ -42,8 +42,9 @@ def make_folder(options: Options) -> None:
     source = Path(os.path.expanduser(options.FROM))  # noqa: PTH111, as Path's own raises for an unknown user
     place = find_destination(options.TO, source)
     table, classes, names_file = read_source(source, options.LABELS)
-    if table["test"].any() and (unused := options.model_fields_set & {"SEED", "TEST"}):
-        raise InputError(f"{', '.join(sorted(unused))}: no test part is drawn, as {source} has one. Leave this out.")
+    idle = {"FIT": not options.SIZE, **dict.fromkeys(("SEED", "TEST"), table["test"].any())}
+    if unused := [name for name in sorted(options.model_fields_set) if idle.get(name)]:
+        raise InputError(f"{', '.join(unused)}: no effect, as SIZE is missing or a test part exists. Leave this out.")
     table["picture"] = pd.Series(read_pictures(table["item"].tolist(), options), dtype=object)
     table = select_usable(table, options)
     check_counts(source, table, classes)
