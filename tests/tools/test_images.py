@@ -1,4 +1,4 @@
-"""`make images`: what people have becomes a folder that the pipeline takes."""
+"""`make images`: images as people have them become a folder that the pipeline reads."""
 
 import os
 import pty
@@ -70,7 +70,7 @@ def halves(left: Colour = RED, right: Colour = BLUE) -> Image.Image:
 
 
 def pixels_of(path: Path, **look: Any) -> np.ndarray:
-    """Return what becomes of a picture, uint8 `[H, W, C]`."""
+    """Return the pixels of a picture, uint8 `[H, W, C]`."""
     (pixels,) = read_pictures([path], Options(FROM="x", TO="y", **look))
     return np.asarray(pixels)
 
@@ -141,7 +141,7 @@ def test_first_picture_of_every_format_is_read(
     assert np.abs(pixels[8, [4, 28]] - [RED, BLUE]).max() < 20
 
 
-def test_what_is_transparent_gets_the_background(mine: Path) -> None:
+def test_transparent_pixels_get_the_background(mine: Path) -> None:
     halves((*RED, 0), (*BLUE, 128)).save(mine / "clear.png")
     palette = halves().convert("P", palette=Image.Palette.ADAPTIVE)
     palette.save(mine / "clear.gif", transparency=palette.getpixel((0, 0)))
@@ -269,7 +269,7 @@ def test_parts_that_overlap_or_lack_a_class_are_named(mine: Path, capfd: pytest.
 
 
 def arrays(*channels: int) -> dict[str, np.ndarray]:
-    """Return what `keras.datasets.cifar10.load_data()` does, but less of it and by class; or in grey, as MNIST."""
+    """Return arrays as `keras.datasets.cifar10.load_data()` does, but fewer images, by class; in grey as MNIST."""
     labels = {"y_train": np.repeat(np.arange(4), 5), "y_test": np.repeat(np.arange(4), 2)}
     images = {"x_train": noise(20, 32, 32, *channels), "x_test": noise(8, 32, 32, *channels)}
     return images | {name: values[:, np.newaxis].astype(np.uint8) for name, values in labels.items()}
