@@ -28,6 +28,8 @@ from stages.training.dataset import Split
 from stages.training.files import sha256, write_text
 from tools.image_sources import Options, note, read_pictures, read_source, shorten
 
+FEW = 6_400  # of fewer images an epoch has less than 50 batches of 128, and sigmoid networks learn late or never
+
 
 def read_options(words: Sequence[str]) -> Options:
     """Read NAME=VALUE words. One without a value counts as absent, since `make` passes every option."""
@@ -73,7 +75,8 @@ def make_folder(options: Options) -> None:
         f"in {'colour' if channels else 'grey'}"
     )
     print(f"images: {len(names)} classes: {shorten(names)}")
-    print(f"images: dvc exp run -S data.source={place} -S data.validation={len(train.labels) // 10}")
+    batches = " -S train.batch_size=16" if len(labels) < FEW else ""
+    print(f"images: dvc exp run -S data.source={place} -S data.validation={len(train.labels) // 10}{batches}")
 
 
 def find_destination(to: str, source: Path) -> Path:

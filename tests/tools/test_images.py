@@ -102,7 +102,7 @@ def test_emoji_become_a_folder_in_colour(mine: Path, capfd: pytest.CaptureFixtur
     assert output.splitlines() == [
         "images: 270 training and 90 test images of 28 x 28 pixels, in colour",
         "images: 9 classes: Activities, Animals & Nature, Flags, Food & Drink, Objects and 4 more",
-        "images: dvc exp run -S data.source=own -S data.validation=27",
+        "images: dvc exp run -S data.source=own -S data.validation=27 -S train.batch_size=16",
     ]
     assert notes == f"images: files that are no pictures, left out: 1 ({EMOJI}/SOURCE.md)\n"
     make(EMOJI, "again", TEST=0.25, SEED=0)
@@ -362,7 +362,7 @@ def test_make_passes_every_option_on(mine: Path, fresh: Path, tmp_path: Path) ->
     words = ("SIZE=64x48", "FIT=pad", "BACKGROUND=black", "GREY=1", "SKIP=1", "SEED=3", "TEST=0.5", "LABELS=")
     output = run("make", "images", "FROM=my 'own' pictures", f"TO={project}/own", *words, cwd=project)
     assert "images: 4 training and 4 test images of 64 x 48 pixels, in grey\n" in output
-    assert "images: dvc exp run -S data.source=own -S data.validation=0\n" in output
+    assert "images: dvc exp run -S data.source=own -S data.validation=0 -S train.batch_size=16\n" in output
 
 
 def test_a_folder_is_replaced_only_as_a_whole_and_only_if_it_is_ours(
