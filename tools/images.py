@@ -101,7 +101,7 @@ def select_usable(table: pd.DataFrame, options: Options) -> pd.DataFrame:
     """
     kind = table["picture"].map(lambda picture: type(picture).__name__)
     foreign, outside = kind == "NoneType", table["label"].isna() & (kind != "NoneType")
-    for rows, name in ((foreign, "files that are no pictures"), (outside, "pictures outside the folders of classes")):
+    for rows, name in ((foreign, "files in no known picture format"), (outside, "pictures outside class folders")):
         if rows.any():
             note(f"{name}, left out: {rows.sum()} ({shorten(table['title'][rows].tolist())})")
     damaged = table[~outside & (kind == "str")]

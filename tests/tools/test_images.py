@@ -104,7 +104,7 @@ def test_emoji_become_a_folder_in_colour(mine: Path, capfd: pytest.CaptureFixtur
         "images: 9 classes: Activities, Animals & Nature, Flags, Food & Drink, Objects and 4 more",
         "images: dvc exp run -S data.source=own -S data.validation=27 -S train.batch_size=16",
     ]
-    assert notes == f"images: files that are no pictures, left out: 1 ({EMOJI}/SOURCE.md)\n"
+    assert notes == f"images: files in no known picture format, left out: 1 ({EMOJI}/SOURCE.md)\n"
     make(EMOJI, "again", TEST=0.25, SEED=0)
     make(EMOJI, "other", TEST=0.25, SEED=1)
     assert content("own") == content("again")
@@ -226,8 +226,8 @@ def test_damaged_pictures_are_all_named_and_left_out_on_request(mine: Path, capf
     assert "damaged pictures: 5, listed above" in refusal(mine)
     notes = capfd.readouterr().err.replace(f"{mine}/", "").splitlines()
     assert notes[:2] == [
-        "images: files that are no pictures, left out: 4 (a/.DS_Store, a/._0.png, a/Thumbs.db, a/notes.txt)",
-        "images: pictures outside the folders of classes, left out: 1 (loose.png)",
+        "images: files in no known picture format, left out: 4 (a/.DS_Store, a/._0.png, a/Thumbs.db, a/notes.txt)",
+        "images: pictures outside class folders, left out: 1 (loose.png)",
     ]
     damaged = ["a/cut.jpg", "a/flipped.png", "a/nan.tif", "b/gone.png", "b/page.jpg"]
     assert [line.split(": ")[1] for line in notes[2:]] == damaged
@@ -265,7 +265,7 @@ def test_parts_that_overlap_or_lack_a_class_are_named(mine: Path, capfd: pytest.
     assert "no test picture of class c, so it is trained but not tested" in notes
     assert "in both parts, so tests are too easy: 1. Remove one of each: Train/a/1.png = Test/b/copy.png" in notes
     shutil.rmtree("own")
-    assert refusal(mine, SEED=1).startswith("SEED: no test part is drawn")
+    assert refusal(mine, SEED=1, FIT="pad", GREY=1).startswith("FIT, SEED: no effect")
 
 
 def arrays(*channels: int) -> dict[str, np.ndarray]:
