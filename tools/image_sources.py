@@ -243,7 +243,7 @@ def read_item(options: Options, item: Item, span: Span | None = None) -> np.ndar
                 return f"larger than {MOST_SIDE} pixels a side; SIZE=28 scales all"
             deep, tags = re.search(r"'(\w+);16[BLN]'", str(image.tile)), getattr(image, "tag_v2", {})
             if (deep and deep[1] not in ("I", "RGB", "RGBA")) or (16 in tags.get(258, ()) and tags.get(284) == 2):
-                return "16 bits per channel, in an order of which Pillow reads 8. Save it with 8 bits"
+                return "16 bits per channel in a form that Pillow does not read. Save it with 8 bits"
             if options.SIZE:
                 image.draft(None, (DRAFT * max(options.SIZE),) * 2)
             picture = ImageOps.exif_transpose(image)
@@ -267,7 +267,10 @@ def read_item(options: Options, item: Item, span: Span | None = None) -> np.ndar
 
 
 def lower_bytes(path: Path) -> np.ndarray:
-    """Return the lower bytes of 16-bit colours, `[H, W, 3]`: Pillow keeps the first byte of the order it is given."""
+    """Return the lower bytes of 16-bit colours, uint8 `[H, W, 3]`.
+
+    Pillow keeps the upper byte of the byte order that a tile names, so the other order yields the lower byte.
+    """
     with Image.open(path, formats=FORMATS) as image:
         for index, tile in enumerate(image.tile):
             order, *rest = tile.args if isinstance(tile.args, tuple) else (tile.args,)
