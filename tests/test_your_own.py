@@ -52,7 +52,8 @@ def test_the_walk_leads_from_pictures_to_the_page_and_to_a_class_name(project: P
     assert ran_stages(output) == ["fetch", "prepare", *trainings, "aggregate"]
     page = Path(output.rpartition("report: ")[2].strip())
     assert page == project / "plots/report.html"
-    assert ">72<" in page.read_text(encoding="utf-8")  # test images, in the table of data
+    assert "data-emoji" in page.read_text(encoding="utf-8")
+    assert np.load(project / "data/fashion_mnist.npz")["test_images"].shape == (72, 32, 32, 3)
     use_model = USE_MODEL.replace("models/small", "models/w2-4")
     loaded, used = use_model.split("\n\nmodel = ")
     for program in (use_model, f"{loaded}\n{READ_PICTURE}\nmodel = {used}"):
