@@ -54,9 +54,8 @@ def test_the_walk_leads_from_pictures_to_the_page_and_to_a_class_name(project: P
     assert page == project / "plots/report.html"
     assert "data-emoji" in page.read_text(encoding="utf-8")
     assert np.load(project / "data/fashion_mnist.npz")["test_images"].shape == (72, 32, 32, 3)
-    use_model = USE_MODEL.replace("models/small", "models/w2-4")
-    loaded, used = use_model.split("\n\nmodel = ")
-    for program in (use_model, f"{loaded}\n{READ_PICTURE}\nmodel = {used}"):
+    for picture in ("", READ_PICTURE):
+        program = USE_MODEL.replace("model = ", f"{picture}model = ", 1).replace("models/small", "models/w2-4")
         name = run(sys.executable, "-c", program, cwd=project).splitlines()[-1]
         assert name in read_class_names(project / "data-emoji/classes.txt")
 
