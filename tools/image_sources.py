@@ -9,12 +9,12 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageColor, ImageOps
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt
 from tqdm.contrib.concurrent import thread_map
 
 from stages.common import InputError
@@ -22,123 +22,109 @@ from stages.data.class_names import CLASS_NAMES
 from stages.training.files import read_npz
 
 Image.init()
-warnings.filterwarnings("ignore", module="PIL")  # of pictures that it reads nevertheless
+warnings.filterwarnings("ignore", module="PIL")  # about pictures that it reads nevertheless
 KNOWN = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")  # none runs a program
 FORMATS = tuple(name for name in KNOWN if name in Image.OPEN)
 SUFFIXES = {suffix for suffix, name in Image.EXTENSION.items() if name in FORMATS}
-DRAFT = 3  # a JPEG file is decoded at an eighth, a quarter or a half, if that is three times the final size at least
+DRAFT = 3  # a JPEG file is decoded at an eighth, a quarter or a half, if that is at least three times the final size
 MOST_SIDE = 1024  # pixels; a larger picture is not decoded unless it is scaled
-MOST_THREADS = 8  # Pillow lets threads run side by side; each needs some 300 MB for a photo of 24 megapixels
-PARTS = (("train", "training"), ("test", "testing"))
-REPAIR = "numpy.savez writes such a file; arrays of Python objects, which only pickle reads, are not taken"
-LINES = 5_000  # converted at a time: meanwhile a number takes eight bytes
+MOST_THREADS = 8  # for a photo of 24 megapixels each needs some 300 MB, or 700 if it has 16 bits per colour
+REPAIR = "numpy.savez writes such a file; arrays of Python objects, which only pickle reads, are refused"
 EXPECTED = (
     "a folder with a folder of pictures for each class, an .npz file, a CSV file, a folder of two of which one has "
     "test in its name, or CIFAR's .bin files (a folder of IDX files is a data.source as it is)"
 )
-SHOWN = 5  # names in a message
-COLUMNS = ["item", "title", "label", "test"]  # an image, as messages call it, its class, whether in the test part
+COLUMNS = ["item", "title", "label", "test"]  # an image, its name in messages, its class, whether in the test part
 
 Item = Path | np.ndarray  # a file, or uint8 [H, W] or [H, W, 3]
 Span = tuple[float, float]  # the least and the greatest value of pictures with more than 8 bits
+Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]  # pixels
 
 
-def some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+def shorten(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def note(text: str) -> None:
     print(f"images: {text}".replace("\n", "\\n"), file=sys.stderr)
 
 
-class Source(NamedTuple):
-    """What FROM is."""
+def read_source(source: Path, labels: str | None) -> tuple[pd.DataFrame, list[str], Path]:
+    """Read or list the images of FROM. Raises InputError, which names what does not fit, and OSError.
 
-    table: pd.DataFrame  # a row per image, with COLUMNS
-    classes: set[str]  # also of empty folders
-    names_file: Path  # names of the classes if these are numbers; need not exist
-    others: Sequence[Path] = ()  # files next to the class folders
-
-
-def read_source(source: Path, labels: str | None) -> Source:
-    """Find out what FROM is, and list or read it. Raises InputError, which names what does not fit."""
-    folder = source if source.is_dir() else source.parent
-    files = [path for path in (source.iterdir() if source.is_dir() else [source]) if path.is_file()]
+    Returns a row per image with COLUMNS, whose label is None for a file outside the folders of the classes; the
+    classes; and the file with their names if they are numbers, which need not exist.
+    """
+    folder, files = (source, [*source.iterdir()]) if source.is_dir() else (source.parent, [source])
     files.sort(key=lambda path: (is_test(path), path.name))
     arrays, bins, tables = ([path for path in files if path.suffix.lower() == end] for end in (".npz", ".bin", ".csv"))
     hundred, names_file = folder / "train.bin" in bins, folder / CLASS_NAMES
     if labels and not hundred:
         raise InputError(f"LABELS: only the archive of CIFAR-100 has two kinds, {source} is none. Leave LABELS out.")
-    if source.is_dir() and subfolders(source):
-        return read_folders(source)
+    if source.is_dir() and list_folders(source):
+        return *read_folders(source), names_file
     if bins:
         names_file = folder / (f"{labels or 'fine'}_label_names.txt" if hundred else "batches.meta.txt")
-        parts = read_cifar(bins, 1 + hundred, int(hundred and labels != "coarse"))
+        parts = [read_cifar(path, 1 + hundred, int(hundred and labels != "coarse")) for path in bins]
     elif len(arrays) == 1:
         parts = read_arrays(arrays[0])
-    elif len(tables) == 1 or list(map(is_test, tables)) == [False, True]:
+    elif [is_test(path) for path in tables] in ([False], [True], [False, True]):
         parts = [read_table(path, test=path != tables[0]) for path in tables]
     else:
         raise InputError(f"FROM: expected {EXPECTED}, got {source}{'' if source.exists() else ', which is missing'}.")
     table = pd.concat(parts, ignore_index=True)
-    return Source(table, set(table["label"]), names_file)
+    return table, sorted(set(table["label"])), names_file
 
 
 def is_test(path: Path) -> bool:
     return "test" in path.name.lower()
 
 
-def read_folders(source: Path) -> Source:
+def read_folders(source: Path) -> tuple[pd.DataFrame, list[str]]:
     """List the files of CLASS/, or of train/CLASS/ and test/CLASS/, in the order of the names of classes and files."""
-    inner = {path.name.lower(): path for path in subfolders(source)}
-    train, test = (next((inner[name] for name in names if name in inner), None) for names in PARTS)
+    inner = {path.name.lower(): path for path in list_folders(source)}
+    train, test = (inner.get(name) or inner.get(f"{name}ing") for name in ("train", "test"))
     places = [source]
-    if train and (test or subfolders(train)):
+    if train and (test or list_folders(train)):
         places = [train, test] if test else [train]
-        for other in inner.values():
-            if other not in places:
-                raise InputError(
-                    f"{other}: neither the training nor the test part, which are called train and test. Move its "
-                    f"pictures into {train}: the study draws its own validation images from there."
-                )
-    rows, classes = [], set()
+        if others := [str(path) for path in inner.values() if path not in places]:
+            fix = "Move" if test else "Name it test, or move"
+            raise InputError(
+                f"{shorten(others)}: neither the training nor the test part, which are called train and test. {fix} "
+                f"its pictures into {train}: the study draws its own validation images from there."
+            )
+    loose = [path for place in {source, *places} for path in place.iterdir() if not path.is_dir()]
+    rows: list[Any] = [(path, str(path), None, False) for path in sorted(loose) if path.name != CLASS_NAMES]
+    classes = set()
     for place in places:
-        for folder in subfolders(place):
-            if inside := subfolders(folder):
+        for folder in list_folders(place):
+            if inside := list_folders(folder):
                 raise InputError(
                     f"{inside[0]}: a folder inside that of a class; expected CLASS, or train/CLASS and test/CLASS, of "
                     f"pictures alone. If {folder} contains the classes, set FROM to it."
                 )
-            name = os.fsencode(folder.name).decode(errors="surrogateescape")  # UTF-8 whatever the locale
-            label = unicodedata.normalize("NFC", name)  # one character for what macOS writes as two
+            label = unicodedata.normalize("NFC", folder.name)  # one character for what macOS writes as two
             classes.add(label)
-            paths = sorted(path for path in folder.iterdir() if not path.is_dir())
-            rows += [(path, str(path), label, place == test) for path in paths]
-    others = [path for place in {source, *places} for path in place.iterdir() if not path.is_dir()]
-    others = [path for path in others if path.name != CLASS_NAMES]
-    return Source(pd.DataFrame(rows, columns=COLUMNS), classes, source / CLASS_NAMES, others)
+            rows += [(path, str(path), label, place == test) for path in sorted(folder.iterdir())]
+    return pd.DataFrame(rows, columns=COLUMNS), sorted(classes)
 
 
-def subfolders(folder: Path) -> list[Path]:
+def list_folders(folder: Path) -> list[Path]:
     """Return the visible folders, in the order of their names."""
     return sorted(path for path in folder.glob("[!.]*") if path.is_dir() and path.name != "__MACOSX")
 
 
-def read_cifar(files: list[Path], label_bytes: int, column: int) -> list[pd.DataFrame]:
+def read_cifar(path: Path, label_bytes: int, column: int) -> pd.DataFrame:
     """Read records of 1 or 2 labels (CIFAR-100: a coarse and a fine one) and 32 x 32 red, green, then blue bytes.
 
     Source: https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version".
     """
-    record, parts = label_bytes + 3 * 32 * 32, []
-    for path in files:
-        content = np.fromfile(path, np.uint8)
-        if content.size % record or not content.size:
-            raise InputError(f"{path}: expected records of {record} bytes, as CIFAR has them, got {content.size}.")
-        rows = content.reshape(-1, record)
-        images = rows[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-        parts.append(as_part(str(path), images, rows[:, column], test=is_test(path)))
-    return parts
+    record, content = label_bytes + 3 * 32 * 32, np.fromfile(path, np.uint8)
+    if content.size % record:
+        raise InputError(f"{path}: expected records of {record} bytes, as CIFAR has them, got {content.size}.")
+    rows = content.reshape(-1, record)
+    images = rows[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return make_part(str(path), images, rows[:, column], test=is_test(path))
 
 
 def read_arrays(path: Path) -> list[pd.DataFrame]:
@@ -147,63 +133,57 @@ def read_arrays(path: Path) -> list[pd.DataFrame]:
     for name in ("train", "test") if {"x_test", "y_test"} & arrays.keys() else ("train",):
         if not {f"x_{name}", f"y_{name}"} <= arrays.keys():
             raise InputError(f"{path}: expected x_train, y_train, x_test and y_test, got {', '.join(arrays)}.")
-        parts.append(as_part(f"{path}: {name}", arrays[f"x_{name}"], arrays[f"y_{name}"], test=name == "test"))
+        parts.append(make_part(f"{path}: {name}", arrays[f"x_{name}"], arrays[f"y_{name}"], test=name == "test"))
     return parts
 
 
 def read_table(path: Path, *, test: bool) -> pd.DataFrame:
     """Read a column `label` and one per pixel, of square images row by row, as Kaggle has them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # lines longer than the first lose their end
-        try:
-            table = pd.read_csv(
-                path, dtype={"label": str}, index_col=False, keep_default_na=False, encoding="utf-8-sig"
-            )
-            pixels = table.drop(columns="label", errors="ignore").to_numpy(np.float32)
-        except (ValueError, pd.errors.ParserWarning) as error:  # pandas' own errors are kinds of ValueError
-            raise InputError(f"{path}: not a table of numbers ({' '.join(str(error).split())}).") from None
-    side = math.isqrt(pixels.shape[1])
-    if "label" not in table or not pixels.size or side * side != pixels.shape[1]:
+    try:
+        table = pd.read_csv(path, dtype={"label": str}, keep_default_na=False, encoding="utf-8-sig")
+        pixels = table.drop(columns="label", errors="ignore").to_numpy(np.float32)
+    except ValueError as error:  # pandas' own errors are kinds of it
+        raise InputError(f"{path}: not a table of numbers ({' '.join(str(error).split())}).") from None
+    side, width = math.isqrt(pixels.shape[1]), len(table.columns)
+    whole = isinstance(table.index, pd.RangeIndex)  # else pandas took the first values of longer lines for names
+    if "label" not in table or not pixels.size or side * side != pixels.shape[1] or not whole:
         raise InputError(
             f"{path}: expected a column label, one per pixel of a square, and a row per image, "
-            f"got {len(table)} rows and {len(table.columns)} columns: {some(list(table.columns))}."
+            f"got {len(table)} rows and {width} columns: {shorten(list(table.columns))}."
         )
-    return as_part(str(path), pixels.reshape(-1, side, side), table["label"].to_numpy(), test=test)
+    return make_part(str(path), pixels.reshape(-1, side, side), table["label"].to_numpy(), test=test)
 
 
-def as_part(where: str, x: np.ndarray, y: np.ndarray, *, test: bool) -> pd.DataFrame:
+def make_part(where: str, x: np.ndarray, y: np.ndarray, *, test: bool) -> pd.DataFrame:
     """Return a row per image of `[N, H, W]`, `[N, H, W, 1]` or `[N, H, W, 3]`.
 
     Labels are numbers or text `[N]` or `[N, 1]`, or one-hot `[N, K]`. Values are from 0 to 255 or, if none is above 1,
     from 0 to 1. Raises InputError for others.
     """
     x = x[..., 0] if x.shape[3:] == (1,) else x
-    if x.ndim not in (3, 4) or x.shape[3:] not in ((), (3,)) or not x.size or x.dtype.kind not in "buif":
+    if x.ndim < 3 or x.shape[3:] not in ((), (3,)) or not x.size or x.dtype.kind not in "buif":
         raise InputError(f"{where}: expected images [N, H, W] or [N, H, W, 3], got {x.dtype}{list(x.shape)}.")
     if not 0 <= x.min() <= x.max() <= 255:  # nor if one is not a number
         raise InputError(f"{where}: expected values from 0 to 255, or to 1, got {x.min():g} to {x.max():g}.")
-    if y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
+    if y.ndim == 2 and (np.sort(y) == np.eye(y.shape[1])[-1]).all():  # one 1 per row
         y = y.argmax(axis=1)
     if y.shape not in ((len(x),), (len(x), 1)):
         raise InputError(f"{where}: expected {len(x)} labels or one-hot rows, got {y.dtype}{list(y.shape)}.")
     labels = [re.sub(r"^(-?\d+)\.0*$", r"\1", label.strip()) for label in y.ravel().astype(str).tolist()]
-    scale = 255 if x.max() <= 1 else 1
-    pieces = np.array_split(x, max(1, len(x) // LINES))
-    levels = np.concatenate([np.rint(piece * float(scale)).astype(np.uint8) for piece in pieces])
-    titles = [f"{where}: image {number}" for number in range(1, len(x) + 1)]
-    return pd.DataFrame(zip(levels, titles, labels, [test] * len(x), strict=True), columns=COLUMNS)
+    scale = 255.0 if x.max() <= 1 else 1.0
+    rows = [
+        (np.rint(image * scale).astype(np.uint8), f"{where}: image {number}", label, test)
+        for number, (image, label) in enumerate(zip(x, labels, strict=True), 1)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def sides(text: str) -> tuple[int, int]:
+def split_size(text: str) -> list[str]:
     """Read `28`, a square's side, or `64x48`, width and height."""
-    found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text)
-    size = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if not 0 < min(size) <= max(size) <= MOST_SIDE:
-        raise ValueError(f"28 or, as width and height, 64x48, each up to {MOST_SIDE}")
-    return size
+    return text.split("x") if "x" in text else [text, text]
 
 
-def colour(name: str) -> str:
+def check_colour(name: str) -> str:
     try:
         ImageColor.getrgb(name)
     except ValueError:
@@ -211,75 +191,103 @@ def colour(name: str) -> str:
     return name
 
 
-class Look(BaseModel):
-    """The size and the colours that pictures get: options of the command."""
+class Options(BaseModel):
+    """The options of `make images`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid")
 
-    SIZE: Annotated[tuple[int, int] | None, BeforeValidator(sides)] = None  # None keeps a picture's own
+    FROM: str
+    TO: str
+    SIZE: Annotated[tuple[Side, Side] | None, BeforeValidator(split_size)] = (
+        None  # width, height; or each picture's own
+    )
     FIT: Literal["crop", "pad"] = "crop"
-    BACKGROUND: Annotated[str, AfterValidator(colour)] = "white"  # under transparent pixels and around padded pictures
+    BACKGROUND: Annotated[str, AfterValidator(check_colour)] = "white"  # of transparent pixels and of borders
     GREY: bool = False
+    SKIP: bool = False
+    LABELS: Literal["fine", "coarse"] | None = None
+    SEED: NonNegativeInt = 0
+    TEST: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
 
-def read_pictures(items: Sequence[Item], look: Look) -> list[np.ndarray | str | None]:
+def read_pictures(items: Sequence[Item], options: Options) -> list[Any]:
     """Return for each item uint8 `[H, W, 1 or 3]`, the reason if it is damaged, or None if it is no picture.
 
     Those with more than 8 bits are decoded twice: their common range becomes 0 to 255. Shows the time left.
     """
-    side_by_side = partial(
-        thread_map, max_workers=min(os.cpu_count() or 1, MOST_THREADS), desc="images", unit="", leave=False, delay=1,
-        mininterval=0.1 if sys.stderr.isatty() else 10,
-    )  # fmt: skip
-    read = side_by_side(partial(read_item, look), items)
+    threads = min(os.cpu_count() or 1, MOST_THREADS)
+    side_by_side = partial(thread_map, max_workers=threads, desc="images", leave=False, delay=1, mininterval=1)
+    read = side_by_side(partial(read_item, options), items)
     if deep := {index: picture for index, picture in enumerate(read) if isinstance(picture, tuple)}:
         span = min(low for low, _ in deep.values()), max(high for _, high in deep.values())
-        again = side_by_side(partial(read_item, look, span=span), [items[index] for index in deep])
+        again = side_by_side(partial(read_item, options, span=span), [items[index] for index in deep])
         for index, picture in zip(deep, again, strict=True):
             read[index] = picture
         note(f"pictures with more than 8 bits: {len(deep)}; their values {span[0]:g} to {span[1]:g} became 0 to 255")
     return read
 
 
-def read_item(look: Look, item: Item, span: Span | None = None) -> np.ndarray | Span | str | None:
+def read_item(options: Options, item: Item, span: Span | None = None) -> np.ndarray | Span | str | None:
     """Return an item as `read_pictures` does, or its range if it has more than 8 bits and no `span` is given.
 
-    The first picture of an animation counts, and of a file of several.
+    Only the first picture of an animation, or of a file of several, is read.
     """
     if isinstance(item, np.ndarray):
-        return brought_to(look, Image.fromarray(item))
+        return fit(options, Image.fromarray(item))
     has_suffix = item.suffix.lower() in SUFFIXES
     if item.name.startswith(".") or not (has_suffix or item.is_file()):
         return None
     try:
         with Image.open(item, formats=FORMATS) as image:
-            if not look.SIZE and max(image.size) > MOST_SIDE:
+            if not options.SIZE and max(image.size) > MOST_SIDE:
                 return f"larger than {MOST_SIDE} pixels a side; SIZE=28 scales all"
-            if image.mode[:3] == "RGB" and ";16" in str(image.tile):
-                return "16 bits per colour, of which Pillow reads 8. Save it with 8 bits"
-            if look.SIZE:
-                image.draft(None, (DRAFT * max(look.SIZE),) * 2)
-            upright = ImageOps.exif_transpose(image)
-        if upright.mode[0] in "IF":
-            values = np.asarray(upright, dtype=np.float64)
-            if span is None:
-                return float(values.min()), float(values.max())
-            levels = (values - span[0]) * 255 / ((span[1] - span[0]) or 1)
-            upright = Image.fromarray(np.rint(levels).astype(np.uint8))
-        return brought_to(look, upright)
+            deep, tags = re.search(r"'(\w+);16[BLN]'", str(image.tile)), getattr(image, "tag_v2", {})
+            if (deep and deep[1] not in ("I", "RGB", "RGBA")) or (16 in tags.get(258, ()) and tags.get(284) == 2):
+                return "16 bits per channel in a form that Pillow does not read. Save it with 8 bits"
+            if options.SIZE:
+                image.draft(None, (DRAFT * max(options.SIZE),) * 2)
+            picture = ImageOps.exif_transpose(image)
+        if picture.mode[0] in "IF":
+            values = np.asarray(picture)
+        elif deep:
+            values = np.asarray(picture.convert("RGB"), np.uint16) * 256 + lower_bytes(item)
+        else:
+            return fit(options, picture)
+        if not np.isfinite(values).all():
+            return "a value that is not a number"
+        if span is None:
+            return float(values.min()), float(values.max())
+        scale = (span[1] - span[0] or 1) / 255
+        levels = Image.fromarray(np.stack([np.rint((row - span[0]) / scale).astype(np.uint8) for row in values]))
+        if picture.mode == "RGBA":
+            levels.putalpha(picture.getchannel("A"))
+        return fit(options, levels)
     except Exception as error:  # Pillow raises many kinds on foreign bytes
         return " ".join(str(error).split()) or type(error).__name__ if has_suffix else None
 
 
-def brought_to(look: Look, image: Image.Image) -> np.ndarray:
-    """Return uint8 `[H, W, C]` as `look` wants it: grey is the luma of ITU-R BT.601, scaling is bicubic."""
+def lower_bytes(path: Path) -> np.ndarray:
+    """Return the lower bytes of 16-bit colours, uint8 `[H, W, 3]`.
+
+    Pillow keeps the upper byte of the byte order that a tile names, so the other order yields the lower byte.
+    """
+    with Image.open(path, formats=FORMATS) as image:
+        for index, tile in enumerate(image.tile):
+            order, *rest = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+            order = order[:-1] + ("L" if order[-1] == "B" else "B")
+            image.tile[index] = tile._replace(args=(order, *rest))
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def fit(options: Options, image: Image.Image) -> np.ndarray:
+    """Return uint8 `[H, W, C]` as the options want it: grey is the luma of ITU-R BT.601, scaling is bicubic."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, look.BACKGROUND), image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, options.BACKGROUND), image)
     image = image.convert("RGB")
-    image = image.convert("L") if look.GREY else image
-    if look.SIZE and look.FIT == "pad":
-        image = ImageOps.pad(image, look.SIZE, color=look.BACKGROUND)
-    elif look.SIZE:
-        image = ImageOps.fit(image, look.SIZE)
+    image = image.convert("L") if options.GREY else image
+    if options.SIZE and options.FIT == "pad":
+        image = ImageOps.pad(image, options.SIZE, color=options.BACKGROUND)
+    elif options.SIZE:
+        image = ImageOps.fit(image, options.SIZE)
     return np.atleast_3d(np.asarray(image))

@@ -10,142 +10,137 @@ IDX files, classes.txt and SHA256SUMS, or does not change at all. The same input
 
 import os
 import re
-import shlex
 import signal
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from stages.common import DATA, ENDINGS, InputError, problems, reported_in_one_line, scratch_folder
+from stages.common import DATA, ENDINGS, InputError, problems, read_text, reported_in_one_line, scratch_folder
 from stages.data.class_names import CLASS_NAMES, check_class_names
 from stages.data.download import SUMS
 from stages.data.holdout import held_out
 from stages.data.idx import COLOUR_FILES, FILES, write_idx
 from stages.training.dataset import Split
 from stages.training.files import sha256, write_text
-from tools.image_sources import Look, Source, note, read_pictures, read_source, some
+from tools.image_sources import Options, note, read_pictures, read_source, shorten
+
+FEW = 6_400  # of fewer images an epoch has less than 50 batches of 128, and sigmoid networks learn late or never
 
 
-class Request(Look):
-    """The options of the command."""
-
-    FROM: Annotated[str, Field(min_length=1)]
-    TO: Annotated[str, Field(min_length=1)]
-    SKIP: bool = False
-    LABELS: Literal["fine", "coarse"] | None = None
-    SEED: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
-    TEST: Annotated[float, Field(gt=0, lt=1)] = 0.2
-
-
-def read_request(words: Sequence[str]) -> Request:
+def read_options(words: Sequence[str]) -> Options:
     """Read NAME=VALUE words. One without a value counts as absent, since `make` passes every option."""
     pairs = [word.partition("=") for word in words]
     try:
-        return Request.model_validate({name: value for name, equals, value in pairs if value or not equals})
+        return Options.model_validate({name: value for name, equals, value in pairs if value or not equals})
     except ValidationError as error:
         raise InputError(problems(error)) from None
 
 
-def destination(to: str, source: Path) -> Path:
-    """Return where TO leads. Raises InputError if that is not free, or no place from which experiments take data."""
-    place, project = Path(os.path.realpath(to)), Path.cwd()
-    elsewhere = (project / DATA, os.path.realpath(source))  # Git ignores the first
-    if not place.is_relative_to(project) or any(place.is_relative_to(folder) for folder in elsewhere):
-        raise InputError(f"TO: expected a folder inside the project, outside {DATA}/ and outside FROM, got {to}.")
-    if place.exists() and not is_ours(place):
-        raise InputError(f"{to}: exists, and not as `make images` left it. Name another folder, or move it away.")
-    return place
+def make_folder(options: Options) -> None:
+    source = Path(os.path.expanduser(options.FROM))  # noqa: PTH111, as Path's own raises for an unknown user
+    place = find_destination(options.TO, source)
+    table, classes, names_file = read_source(source, options.LABELS)
+    idle = {"FIT": not options.SIZE, **dict.fromkeys(("SEED", "TEST"), table["test"].any())}
+    if unused := [name for name in sorted(options.model_fields_set) if idle.get(name)]:
+        raise InputError(f"{', '.join(unused)}: no effect, as SIZE is missing or a test part exists. Leave this out.")
+    table["picture"] = pd.Series(read_pictures(table["item"].tolist(), options), dtype=object)
+    table = select_usable(table, options)
+    check_counts(source, table, classes)
+    names = classes
+    if all(re.fullmatch("-?[0-9]{1,18}", name) for name in classes):
+        names = classes = sorted(classes, key=int)
+        if names_file.exists():
+            names = [line.strip() for line in read_text(names_file).splitlines() if line.strip()]
+    if len(names) != len(classes):
+        raise InputError(f"{names_file}: expected a line for each of {len(classes)} classes, got {len(names)}.")
+    check_class_names(names, str(source))
 
-
-def make_folder(request: Request) -> None:
-    source = Path(os.path.expanduser(request.FROM))  # noqa: PTH111, as Path's own raises for an unknown user
-    place = destination(request.TO, source)
-    found = read_source(source, request.LABELS)
-    pictures = pd.Series(read_pictures(found.table["item"].tolist(), request), dtype=object)
-    table = usable(found.table.assign(picture=pictures), found.others, skip=request.SKIP)
-    classes, names = classes_of(source, found, table)
     images = np.stack(table["picture"].tolist())
     images = images if (images != images[..., :1]).any() else images[..., 0]
-    labels = table["label"].map(classes.index).to_numpy(np.uint8)
-    if not table["test"].any():
-        table["test"] = drawn(Split(images, labels), request)
-    report_copies(table)
-    in_test = table["test"].to_numpy(bool)
+    labels, in_test = table["label"].map(classes.index).to_numpy(np.uint8), table["test"].to_numpy(bool)
+    if in_test.any():
+        report_copies(table)
+    else:
+        in_test = draw_test_part(Split(images, labels), options)
     train, test = (Split(images[part], labels[part]) for part in (~in_test, in_test))
     write_folder(place, train, test, names)
 
     height, width, *channels = images.shape[1:]
-    kind = "in colour" if channels else "in grey"
-    counts = f"{len(train.labels)} training and {len(test.labels)} test images"
-    print(f"images: {counts} of {width} x {height} pixels, {kind}")
-    print(f"images: {len(names)} classes: {some(names)}")
-    print(f"images: dvc exp run -S {override(os.path.relpath(place))} -S data.validation={len(train.labels) // 10}")
+    print(
+        f"images: {len(train.labels)} training and {len(test.labels)} test images of {width} x {height} pixels, "
+        f"in {'colour' if channels else 'grey'}"
+    )
+    print(f"images: {len(names)} classes: {shorten(names)}")
+    batches = " -S train.batch_size=16" if len(labels) < FEW else ""
+    print(f"images: dvc exp run -S data.source={place} -S data.validation={len(train.labels) // 10}{batches}")
 
 
-def usable(table: pd.DataFrame, others: Sequence[Path], *, skip: bool) -> pd.DataFrame:
-    """Return the rows that have a picture, and name the others.
+def find_destination(to: str, source: Path) -> Path:
+    """Return the path of TO. Raises InputError if TO is in use, or is no place from which experiments take data."""
+    place = Path(os.path.relpath(Path(to).resolve()))
+    plain = re.fullmatch("[A-Za-z][A-Za-z0-9_./-]*", str(place))  # for Hydra's grammar, in which -S is read
+    if not plain or place.is_relative_to(DATA) or place.resolve().is_relative_to(source.resolve()):
+        raise InputError(
+            f"TO: expected a folder inside the project, outside {DATA}/ and FROM, whose name is letters, digits and "
+            f"./_- and starts with a letter, got {to}."
+        )
+    ours = {CLASS_NAMES, SUMS} <= {path.name for path in place.glob("*")}
+    if place.exists() and not (ours and (place / SUMS).read_bytes() == list_checksums(place).encode()):
+        raise InputError(f"{to}: exists, and not as `make images` left it. Name another folder, or move it away.")
+    return place
 
-    Raises InputError if pictures are damaged, unless `skip`, or differ in size.
+
+def select_usable(table: pd.DataFrame, options: Options) -> pd.DataFrame:
+    """Return the rows that have a picture and a class. Print the others.
+
+    Raises InputError if pictures are damaged, unless SKIP, or differ in size.
     """
     kind = table["picture"].map(lambda picture: type(picture).__name__)
-    if foreign := [path.name for path in [*others, *table["item"][kind == "NoneType"]]]:
-        note(f"files that are no pictures of a class, left out: {len(foreign)} ({some(foreign)})")
-    damaged = table[kind == "str"]
+    foreign, outside = kind == "NoneType", table["label"].isna() & (kind != "NoneType")
+    for rows, name in ((foreign, "files in no known picture format"), (outside, "pictures outside class folders")):
+        if rows.any():
+            note(f"{name}, left out: {rows.sum()} ({shorten(table['title'][rows].tolist())})")
+    damaged = table[~outside & (kind == "str")]
     for title, reason in zip(damaged["title"], damaged["picture"], strict=True):
         note(f"{title}: damaged: {reason}")
-    if len(damaged) and not skip:
+    if len(damaged) and not options.SKIP:
         raise InputError(f"damaged pictures: {len(damaged)}, listed above. Repair them, or leave them out by SKIP=1.")
-    table = table[kind == "ndarray"].reset_index(drop=True)
+    table = table[~outside & (kind == "ndarray")].reset_index(drop=True)
     sizes = {picture.shape[1::-1]: title for title, picture in zip(table["title"], table["picture"], strict=True)}
     if len(sizes) > 1:
-        shown = some([f"{title} has {width} x {height}" for (width, height), title in sizes.items()])
+        shown = shorten([f"{title} has {width} x {height}" for (width, height), title in sizes.items()])
         raise InputError(f"expected pictures of one size; {shown}. SIZE=28 scales all.")
     return table
 
 
-def classes_of(source: Path, found: Source, table: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Return the classes in the order of their labels, that of numbers if all are such, and their names.
-
-    Numbers get the names of the lines of `found.names_file`. Raises InputError if there are not 2 to 256 classes, or
-    if one has no picture to train on, or a single one of which none is left to test.
-    """
-    classes = sorted(found.classes)
+def check_counts(source: Path, table: pd.DataFrame, classes: list[str]) -> None:
+    """Raise InputError if there are not two classes, or if one has too few pictures to train and test. Note others."""
     if len(classes) < 2:
-        raise InputError(f"{source}: expected two classes at least, got {some(classes) or 'none'}.")
-    trained, tested = (Counter(table["label"][table["test"] == part]) for part in (False, True))
-    needed, cure = 1 if tested else 2, "Add pictures, or remove the class."
-    if few := [name for name in classes if trained[name] < needed]:
-        raise InputError(f"{source}: class {some(few)}: expected {needed} training pictures at least. {cure}")
-    if single := [name for name in classes if trained[name] == 1]:
-        note(f"one training picture of class {some(single)}, so none can be held out for validation. {cure}")
-    if absent := [name for name in classes if tested and not tested[name]]:
-        note(f"no test picture of class {some(absent)}, so it is trained but not tested. {cure}")
-    names = classes
-    if all(re.fullmatch("-?[0-9]{1,18}", name) for name in classes):
-        names = classes = sorted(classes, key=int)
-        if found.names_file.exists():
-            lines = found.names_file.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-            names = [line.strip() for line in lines if line.strip()]
-    if len(names) != len(classes):
-        raise InputError(f"{found.names_file}: expected a line for each of {len(classes)} classes, got {len(names)}.")
-    check_class_names(names, str(source))
-    return classes, names
+        raise InputError(f"{source}: expected two classes at least, got {shorten(classes) or 'none'}.")
+    counts = pd.crosstab(table["label"], table["test"]).reindex(index=classes, columns=[False, True], fill_value=0)
+    trained, tested = counts[False], counts[True]
+    needed, cure = 1 if tested.any() else 2, "Add pictures, or remove the class."
+    few, single, absent = (counts.index[rows].tolist() for rows in (trained < needed, trained == 1, tested == 0))
+    if few:
+        raise InputError(f"{source}: class {shorten(few)}: expected {needed} training pictures at least. {cure}")
+    if single:
+        note(f"one training picture of class {shorten(single)}, so none can be held out for validation. {cure}")
+    if absent and tested.any():
+        note(f"no test picture of class {shorten(absent)}, so it is trained but not tested. {cure}")
 
 
-def drawn(whole: Split, request: Request) -> np.ndarray:
+def draw_test_part(whole: Split, options: Options) -> np.ndarray:
     """Draw the fraction TEST of every class by SEED, without images that occur twice: bool `[N]`."""
-    count = round(request.TEST * len(whole.labels))
+    count = round(options.TEST * len(whole.labels))
     try:
-        return np.isin(np.arange(len(whole.labels)), held_out(whole, count or 1 << 32, request.SEED))
+        return np.isin(np.arange(len(whole.labels)), held_out(whole, count or 1 << 32, options.SEED))
     except InputError:
         raise InputError(
-            f"TEST: expected a fraction that draws one image at least and leaves each class one, got {request.TEST:g} "
+            f"TEST: expected a fraction that draws one image at least and leaves each class one, got {options.TEST:g} "
             f"of {len(whole.labels)} images. An image that occurs more than once is never drawn."
         ) from None
 
@@ -153,24 +148,10 @@ def drawn(whole: Split, request: Request) -> np.ndarray:
 def report_copies(table: pd.DataFrame) -> None:
     """Name the pictures that both parts have."""
     keyed = table.assign(key=[hash(picture.tobytes()) for picture in table["picture"]])
-    trained, tested = (keyed[keyed["test"] == part] for part in (False, True))
-    both = tested.merge(trained.drop_duplicates("key"), on="key")
-    if len(both):
-        pairs = some((both["title_x"] + " = " + both["title_y"]).tolist())
-        note(f"pictures in both parts, so that tests are too easy: {len(both)}. Remove one of each: {pairs}")
-
-
-def is_ours(folder: Path) -> bool:
-    """Return whether the folder contains what `write_folder` has written, unchanged, and nothing else."""
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    known = [{*files, CLASS_NAMES, SUMS} for files in (FILES, COLOUR_FILES)]
-    return names in known and (folder / SUMS).read_bytes() == sums(folder).encode()
-
-
-def sums(folder: Path) -> str:
-    """Return the checksums of all other files as `sha256sum` writes them."""
-    paths = sorted(path for path in folder.iterdir() if path.name != SUMS)
-    return "".join(f"{sha256(path)}  {path.name}\n" for path in paths)
+    keyed = keyed.drop_duplicates(["key", "test"])
+    pairs = keyed[keyed.duplicated("key", keep=False)].groupby("key", sort=False)["title"].agg(" = ".join)
+    if len(pairs):
+        note(f"pictures in both parts, so tests are too easy: {len(pairs)}. Remove one of each: {shorten([*pairs])}")
 
 
 def write_folder(place: Path, train: Split, test: Split, names: Sequence[str]) -> None:
@@ -181,7 +162,7 @@ def write_folder(place: Path, train: Split, test: Split, names: Sequence[str]) -
         for name, array in zip(COLOUR_FILES if train.images.ndim == 4 else FILES, (*train, *test), strict=True):
             write_idx(made / name, array)
         write_text(made / CLASS_NAMES, "".join(f"{name}\n" for name in names))
-        write_text(made / SUMS, sums(made))
+        write_text(made / SUMS, list_checksums(made))
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # between two renames the folder is nowhere
         if place.exists():
             place.rename(scratch / "earlier")
@@ -189,13 +170,12 @@ def write_folder(place: Path, train: Split, test: Split, names: Sequence[str]) -
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
 
 
-def override(to: str) -> str:
-    """Return how `-S` takes the folder, in quotes of its own if Hydra's grammar wants them."""
-    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_./ -]*", to)
-    value = to if plain else "'" + to.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return shlex.quote(f"data.source={value}")
+def list_checksums(folder: Path) -> str:
+    """Return the checksums of all other files as `sha256sum` writes them."""
+    paths = sorted(path for path in folder.iterdir() if path.name != SUMS)
+    return "".join(f"{sha256(path)}  {path.name}\n" for path in paths)
 
 
 if __name__ == "__main__":
     with reported_in_one_line("images"):
-        make_folder(read_request(sys.argv[1:]))
+        make_folder(read_options(sys.argv[1:]))

@@ -31,7 +31,7 @@ def test_names_are_the_lines_of_the_text(tmp_path: Path, content: str) -> None:
         ("\n".join(map(str, range(257))).encode(), "expected at most 256 classes, as a label is a byte, got 257"),
     ],
 )
-def test_what_are_no_names_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_lines_that_are_no_names_are_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / CLASS_NAMES).write_bytes(content)
     with pytest.raises(InputError) as caught:
         read_class_names(tmp_path / CLASS_NAMES)

@@ -32,7 +32,7 @@ def test_the_sample_is_read() -> None:
 
 
 @pytest.mark.parametrize("shape", [(6,), (2, 3, 5), (2, 3, 5, 3)])
-def test_what_is_written_is_read(tmp_path: Path, shape: tuple[int, ...]) -> None:
+def test_a_written_file_is_read(tmp_path: Path, shape: tuple[int, ...]) -> None:
     array = np.arange(math.prod(shape), dtype=np.uint8).reshape(shape)
     write_idx(tmp_path / "file", array)
     np.testing.assert_array_equal(read_idx(tmp_path / "file", len(shape)), array)
