@@ -63,10 +63,10 @@ def train_as_notebook(architecture: Architecture, dataset: Dataset, settings: Tr
     model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
     tick()
     model.fit(
-        *arrays(*dataset.indexed(dataset.train)),
+        *arrays(*dataset.index_labels(dataset.train)),
         batch_size=settings.batch_size,
         epochs=settings.epochs,
-        validation_data=arrays(*dataset.indexed(dataset.test)),
+        validation_data=arrays(*dataset.index_labels(dataset.test)),
         verbose=0,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=tick)],
     )
@@ -82,8 +82,8 @@ def train_torch(network: Architecture, dataset: Dataset, settings: Train, tick: 
         scaled = torch.from_numpy(images.reshape(len(images), *dataset.image_shape)).float() / 127.5 - 1
         return scaled.permute(0, 3, 1, 2), torch.from_numpy(labels).long()  # a view: channels stay last in memory
 
-    images, labels = tensors(*dataset.indexed(dataset.train))
-    test_images, _ = tensors(*dataset.indexed(dataset.test))
+    images, labels = tensors(*dataset.index_labels(dataset.train))
+    test_images, _ = tensors(*dataset.index_labels(dataset.test))
     model = torch_model(network, dataset)
     model(images[:2])  # gives the layers their sizes
     model = model.to(memory_format=torch.channels_last)
