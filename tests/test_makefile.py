@@ -11,24 +11,24 @@ import pytest
 from tests.conftest import ENVIRONMENT, ROOT, documented, ran_stages, run
 
 
-def test_help_fits_80_columns_and_make_repro_with_nothing_to_do_does_nothing(full: Path) -> None:
-    assert max(map(len, run("make", cwd=full).splitlines())) <= 80
-    output = run(*documented("make repro"), cwd=full)
+def test_help_fits_80_columns_and_make_repro_with_nothing_to_do_does_nothing(small: Path) -> None:
+    assert max(map(len, run("make", cwd=small).splitlines())) <= 80
+    output = run(*documented("make repro"), cwd=small)
     assert ran_stages(output) == []
     assert "Data and pipelines are up to date." in output
     assert "plots/report.html" in output.splitlines()[-1], "and no undo of a run that changed nothing"
 
 
-def test_make_repro_that_changed_results_ends_with_how_to_undo_it(full: Path) -> None:
-    (full / "dvc.lock").write_text((full / "dvc.lock").read_text() + "\n")
-    assert run("make", "repro", cwd=full).splitlines()[-1] == "make undo"
+def test_make_repro_that_changed_results_ends_with_how_to_undo_it(small: Path) -> None:
+    (small / "dvc.lock").write_text((small / "dvc.lock").read_text() + "\n")
+    assert run("make", "repro", cwd=small).splitlines()[-1] == "make undo"
 
 
-def test_make_report_brings_the_page_back_or_says_that_nobody_has_it(full: Path, fresh: Path) -> None:
-    page = full / "plots/report.html"
+def test_make_report_brings_the_page_back_or_says_that_nobody_has_it(small: Path, fresh: Path) -> None:
+    page = small / "plots/report.html"
     before = page.read_bytes()
     page.unlink()
-    assert f"report: {page}" in run("make", "report", cwd=full)
+    assert f"report: {page}" in run("make", "report", cwd=small)
     assert page.read_bytes() == before
     assert "no cache and no remote here has plots/report.html" in run("make", "report", cwd=fresh)
 

@@ -126,7 +126,7 @@ def test_each_convolution_has_its_own_filters_and_equal_blocks_have_one_form() -
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 3), (7, 7), (8, 28), (28, 12), (13, 13)])
+@pytest.mark.parametrize(("height", "width"), [(1, 3), (8, 28), (28, 12)])
 @pytest.mark.parametrize("kernel_size", [3, 5])
 @pytest.mark.parametrize("pool_stride", [1, 2])
 @pytest.mark.parametrize("head", [{"head": "dense"}, AVERAGE_HEAD], ids=["dense", "average"])
@@ -154,9 +154,8 @@ def test_blocks_that_fit_are_those_that_keras_can_build(
         model_of(of(most + 1).architecture, shape)
 
 
-@pytest.mark.parametrize("name", STUDIED | KINDS)
-def test_flops_are_those_that_tensorflow_counts_and_parameters_those_of_keras(name: str) -> None:
-    architecture = (STUDIED | KINDS)[name]
+@pytest.mark.parametrize("architecture", [STUDIED["w8-16"], STUDIED["depth-3"], *KINDS.values()])
+def test_flops_are_those_that_tensorflow_counts_and_parameters_those_of_keras(architecture: Architecture) -> None:
     model = model_of(architecture, (28, 30, 3), 7)
     assert parameter_count(architecture, (28, 30, 3), 7) == model.count_params()
     graph = tf.function(model).get_concrete_function(tf.TensorSpec([1, 28, 30, 3])).graph
