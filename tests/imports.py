@@ -1,4 +1,4 @@
-"""What the project's modules import of one another, read out of their source."""
+"""The imports between the project's modules, read from their source."""
 
 import ast
 from functools import cache
@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 @cache
 def imported(file: str, *, type_checking: bool) -> set[str]:
-    """The files of the project that one of its files imports, also inside functions; those for types if asked for."""
+    """Return the files of the project that a file imports, also inside functions and, on request, for types only."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not type_checking:
@@ -25,7 +25,7 @@ def imported(file: str, *, type_checking: bool) -> set[str]:
 
 
 def reached(file: str) -> set[str]:
-    """A file, and all that is imported where it runs."""
+    """Return a file and all files that it imports, directly or not."""
     found, todo = set[str](), {file}
     while todo:
         found |= todo
@@ -34,6 +34,6 @@ def reached(file: str) -> set[str]:
 
 
 def sources(*folders: str) -> list[str]:
-    """The Python files below the folders."""
+    """Return the Python files below the folders."""
     paths = [path for folder in folders for path in Path(ROOT, folder).rglob("*.py")]
     return sorted(str(path.relative_to(ROOT)) for path in paths)

@@ -1,4 +1,4 @@
-"""pyproject.toml declares what is imported, so that no package is there by the grace of another."""
+"""pyproject.toml declares every package that is imported, and no other."""
 
 import ast
 import re
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-# What a folder or file may import beyond `dependencies`: optional groups, by the longest beginning of its path
+# Optional groups that a folder or file can import besides `dependencies`, by the longest start of its path
 GROUPS = {
     "stages": [],
     "tools": [],
     "tools/cluster.py": ["cluster"],
-    "tools/recipes": ["cluster", "dev"],  # whoever uses SLURM needs dask-jobqueue
+    "tools/recipes": ["cluster", "dev"],  # SLURM needs dask-jobqueue
     "tools/benchmark.py": ["bench"],
     "tests": ["cluster", "dev"],
 }
@@ -26,7 +26,7 @@ def normalized(name: str) -> str:
 
 
 def declared() -> dict[str, set[str]]:
-    """Return the distributions of every group; those of `dependencies` under an empty name."""
+    """Return the distributions of each group; `dependencies` has an empty name."""
     content = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project = content["project"]
     groups = {"": project["dependencies"]} | project["optional-dependencies"] | content["dependency-groups"]
@@ -34,7 +34,7 @@ def declared() -> dict[str, set[str]]:
 
 
 def imported(path: Path) -> set[str]:
-    """Return the distributions of which the file imports something, wherever in it."""
+    """Return the distributions that the file imports, also inside functions."""
     modules = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -45,7 +45,7 @@ def imported(path: Path) -> set[str]:
     return {normalized(KNOWN.get(module, [module])[0]) for module in others}
 
 
-def test_every_package_that_is_imported_is_declared_and_every_declared_one_imported() -> None:
+def test_imported_packages_are_the_declared_ones() -> None:
     groups, undeclared, needed = declared(), [], set[str]()
     for path in (path for folder in ("stages", "tests", "tools") for path in (ROOT / folder).rglob("*.py")):
         file, found = str(path.relative_to(ROOT)), imported(path)

@@ -154,7 +154,7 @@ def test_queued_experiments_share_trainings_and_a_killed_one_resumes(small: Path
     run(*queue, "long", "-S", "train.epochs=5000", stage, cwd=small)
     start_queue(small, "dvc", "queue", "start")
     while longest() < 5:
-        assert "long     Failed" not in (status := run("dvc", "queue", "status", cwd=small)), status
+        assert "Failed" not in (status := run("dvc", "queue", "status", cwd=small)), status
         time.sleep(0.5)
     run("dvc", "queue", "kill", "long", cwd=small)
     assert "Failed" in wait_for_queue(small, 3)
