@@ -89,7 +89,6 @@ def contents(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
-LEFT = pytest.StashKey[list[str]]()
 SCRATCH = pytest.StashKey[Scratch]()
 
 
@@ -109,17 +108,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run that leaves something behind."""
-    if SCRATCH in session.config.stash:
-        session.config.stash[LEFT] = session.config.stash[SCRATCH].left()
-        if session.config.stash[LEFT]:
-            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what the run left behind."""
-    if left := config.stash.get(LEFT, []):
-        terminalreporter.section("left behind", red=True)
-        terminalreporter.write_line("\n".join(left))
+    if SCRATCH in session.config.stash and (left := session.config.stash[SCRATCH].left()):
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        print("\nleft behind:", *left, sep="\n")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,19 +8,24 @@ from tests.conftest import ROOT
 
 
 @cache
-def imported(file: str, *, type_checking: bool) -> set[str]:
-    """Return the files of the project that a file imports, also inside functions and, on request, for types only."""
+def modules(file: str, *, type_checking: bool = True) -> set[str]:
+    """Return the modules that a file imports, also inside functions and, unless excluded, for types only."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not type_checking:
             node.body = []
-    modules = set[str]()
+    found = set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            modules |= {alias.name for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    paths = {f"{module.replace('.', '/')}.py" for module in modules}
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def imported(file: str, *, type_checking: bool) -> set[str]:
+    """Return the files of the project among the modules that a file imports."""
+    paths = {f"{module.replace('.', '/')}.py" for module in modules(file, type_checking=type_checking)}
     return {path for path in paths if (ROOT / path).is_file()}
 
 

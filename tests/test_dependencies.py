@@ -1,13 +1,12 @@
 """pyproject.toml declares every package that is imported, and no other."""
 
-import ast
 import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.imports import modules, sources
 
 # Optional groups that a folder or file can import besides `dependencies`, by the longest start of its path
 GROUPS = {
@@ -33,25 +32,18 @@ def declared() -> dict[str, set[str]]:
     return {group: {normalized(re.split(r"[\[<>=,;~ ]", line)[0]) for line in lines} for group, lines in groups.items()}
 
 
-def imported(path: Path) -> set[str]:
+def imported(file: str) -> set[str]:
     """Return the distributions that the file imports, also inside functions."""
-    modules = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            modules |= {name.name.partition(".")[0] for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules.add(node.module.partition(".")[0])
-    others = modules - sys.stdlib_module_names - {"stages", "tests", "tools"}
-    return {normalized(KNOWN.get(module, [module])[0]) for module in others}
+    others = {module.partition(".")[0] for module in modules(file)} - sys.stdlib_module_names
+    return {normalized(KNOWN.get(module, [module])[0]) for module in others - {"stages", "tests", "tools"}}
 
 
 def test_imported_packages_are_the_declared_ones() -> None:
     groups, undeclared, needed = declared(), [], set[str]()
-    for path in (path for folder in ("stages", "tests", "tools") for path in (ROOT / folder).rglob("*.py")):
-        file, found = str(path.relative_to(ROOT)), imported(path)
+    for file in sources("stages", "tests", "tools"):
         place = max((place for place in GROUPS if f"{file}/".startswith(f"{place}/")), key=len)
         allowed = groups[""].union(*(groups[group] for group in GROUPS[place]))
-        undeclared += [f"{file}: {distribution}" for distribution in sorted(found - allowed)]
-        needed |= set() if place == "tests" else found
+        undeclared += [f"{file}: {distribution}" for distribution in sorted(imported(file) - allowed)]
+        needed |= set() if place == "tests" else imported(file)
     assert undeclared == []
     assert groups[""] - needed == {"tabulate"}, "which pandas imports"

@@ -62,6 +62,6 @@ def test_line_that_is_no_version_is_refused(tmp_path: Path) -> None:
     [("prepare", [LIBRARIES]), ("train", [LIBRARIES]), ("aggregate", [LIBRARIES, REPORT_LIBRARIES])],
 )
 def test_libraries_that_a_stage_imports_are_committed_or_decide_nothing(command: str, files: list[Path]) -> None:
-    used = set().union(*(imported(ROOT / path) for path in reached(f"stages/{command}.py")))
+    used = set().union(*(imported(path) for path in reached(f"stages/{command}.py")))
     listed = set().union(*(read_libraries(ROOT / path) for path in files))
     assert used - listed - NOT_DECIDING == set()

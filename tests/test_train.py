@@ -19,7 +19,6 @@ import pytest
 from stages.train import main
 from tests.conftest import ENVIRONMENT, MODELS, contents, made_once, run, training
 from tests.in_process import called
-from tests.kinds import sample
 from tests.processes import bare_project, stored, until
 
 NAMES = ("w2-4", "other")  # of two kinds: threads share the images of a batch, or each operation
@@ -94,20 +93,16 @@ def test_saved_model_has_the_stored_numbers_in_a_process_that_has_only_keras(
     np.testing.assert_allclose(theirs["probabilities"], probabilities, atol=1e-6)
 
 
-def test_results_follow_from_history_and_predictions(trained: Path) -> None:
-    folder = trained / MODELS / "w2-4"
-    assert json.loads((folder / "results.json").read_text())["parameters"] == 156_026
-    history = pd.read_csv(folder / "history.csv")
+def test_results_follow_from_history(trained: Path) -> None:
+    history = pd.read_csv(trained / MODELS / "w2-4/history.csv")
     assert list(history["epoch"]) == [1, 2, 1, 2]
     for seed, result in seeds_of(trained, "w2-4").items():
         rows = history[history["seed"] == int(seed)]
-        last = rows.iloc[-1]
-        assert (result["validation_loss"], result["validation_accuracy"]) == (last["val_loss"], last["val_accuracy"])
+        assert (result["validation_loss"], result["validation_accuracy"]) == tuple(
+            rows.iloc[-1][["val_loss", "val_accuracy"]]
+        )
         learned = rows[rows["loss"] < 2.2]["epoch"]
         assert result["epochs_to_learn"] == (None if learned.empty else learned.iloc[0])
-        probabilities = np.load(folder / "predictions.npz")[f"seed-{seed}"]
-        right = probabilities.argmax(axis=1) == sample().test.labels
-        assert result["test_accuracy"] == pytest.approx(right.mean())
 
 
 def test_one_line_per_epoch_with_the_time_left(trained: Path) -> None:

@@ -112,7 +112,6 @@ def test_dropout_follows_each_block_and_a_hidden_layer() -> None:
 def test_each_convolution_has_its_own_filters_and_equal_blocks_have_one_form() -> None:
     assert [layer.filters for layer in model_of(KINDS["blocks"]).layers if "conv" in layer.name] == [2, 4, 9, 8]
     assert kind(filters=[2, 4, 2, 4]) == PLAIN
-    assert kind(filters=[2, 4, 2, 4]).filters == [2, 4]
     assert kind(filters=[2, 4, 4, 2]).block_filters == [(2, 4), (4, 2)]
     assert PLAIN.model_dump(exclude_defaults=True).keys() == {
         "filters", "blocks", "pooling", "dense_units", "activation",

@@ -87,8 +87,8 @@ def test_normalization_is_the_stock_layers_in_training_and_after_it(size: tuple[
         np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("channels", [1, 6, 12, 15, 16, 20])
-def test_fused_normalization_is_used_for_the_channels_for_which_it_is_fast(channels: int) -> None:
+@pytest.mark.parametrize("channels", [1, 6, 12, 16])
+def test_fused_normalization_is_used_for_multiples_of_four_channels(channels: int) -> None:
     layer = BatchNormalization()
     layer.build((None, 12, 14, channels))
 
@@ -96,14 +96,12 @@ def test_fused_normalization_is_used_for_the_channels_for_which_it_is_fast(chann
     def gradient(images: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(images)
-            outputs = tf.nn.relu(layer(images, training=True))
+            outputs = layer(images, training=True)
         return tape.gradient(outputs, images)
 
-    operations = gradient.get_concrete_function(tf.TensorSpec([None, 12, 14, channels])).graph.get_operations()
-    of_kind = {kind: [op for op in operations if op.type == kind] for kind in ("Relu", *FUSED)}
-    assert all(len(of_kind[kind]) == (channels % 4 == 0) for kind in FUSED)
-    (relu,) = of_kind["Relu"]
-    assert (relu.inputs[0].op.type in FUSED) == (channels % 8 == 0), "TensorFlow makes one operation of the two"
+    graph = gradient.get_concrete_function(tf.TensorSpec([None, 12, 14, channels])).graph
+    fused = [operation.type for operation in graph.get_operations() if operation.type in FUSED]
+    assert fused == (list(FUSED) if channels % 4 == 0 else [])
 
 
 @pytest.mark.parametrize("averages", [{}, {"use_ema": True, "ema_momentum": 0.9}], ids=["plain", "averages"])

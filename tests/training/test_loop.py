@@ -1,6 +1,7 @@
 """One training from one seed: its input, what it monitors, and that it resumes to the bit."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -76,23 +77,22 @@ def _bytes(state: State) -> list[object]:
     return [state.history, *(array.tobytes() for array in [*state.weights, *state.optimizer, *state.layers])]
 
 
-@pytest.mark.parametrize(
-    ("architecture", "momentum"),
-    [(SMALL, 0.0), (KINDS["dropout"], 0.9), (KINDS["all"], 0.9)],
-    ids=["small", "dropout, averaged", "all, averaged"],
-)
-def test_training_resumed_after_any_epoch_ends_with_the_same_bytes(architecture: Architecture, momentum: float) -> None:
+@pytest.mark.parametrize(("name", "momentum"), [("dropout", 0.9), ("all", 0.0)])
+def test_training_resumed_after_an_epoch_ends_with_the_same_bytes(name: str, momentum: float) -> None:
     settings = SETTINGS.model_copy(update={"ema_momentum": momentum})
-    states = trained(architecture, sample(), settings)
-    assert [len(state.history) for state in states] == [1, 2, 3]
-    whole = _bytes(states[-1])
-    for state in states[:2]:
-        train(architecture, sample(), settings, 0, state, lambda _: None)
-        assert _bytes(state) == whole
+    state, *others = trained(KINDS[name], sample(), settings)
+    assert [len(state.history), *(len(other.history) for other in others)] == [1, 2, 3]
+    train(KINDS[name], sample(), settings, 0, state, lambda _: None)
+    assert _bytes(state) == _bytes(others[-1])
+
+
+@cache
+def one_epoch() -> State:
+    return trained(SMALL, sample(), ONE_EPOCH)[0]
 
 
 def test_steps_of_one_call_are_those_of_calls_of_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    (together,) = trained(SMALL, sample(), ONE_EPOCH)
+    together = one_epoch()
     monkeypatch.setattr("stages.training.loop.MOST_STEPS_PER_CALL", 1)
     (singly,) = trained(SMALL, sample(), ONE_EPOCH)
     assert _bytes(together) == _bytes(singly)
@@ -156,8 +156,7 @@ def test_gradients_are_a_graph_of_their_own_in_the_loop_over_steps() -> None:
 def test_labels_of_any_numbers_train_as_those_from_0_on_to_the_bit(tmp_path: Path) -> None:
     apart = Dataset(*(Split(part.images, 25 * part.labels + 1) for part in sample()))
     outcomes = []
-    for labelled in (sample(), apart):
-        (state,) = trained(SMALL, labelled, ONE_EPOCH)
+    for labelled, state in ((sample(), one_epoch()), (apart, trained(SMALL, apart, ONE_EPOCH)[0])):
         output = evaluate(SMALL, labelled, ONE_EPOCH, 0, state, tmp_path / "scratch.keras")
         assert output.probabilities.shape == (200, 10)
         outcomes.append((_bytes(state), output.probabilities.tobytes(), output.model, output.result))
