@@ -17,18 +17,15 @@ import sys
 
 from stages.common import DATA, DATASET_FILE, MODELS, InputError, check_libraries, reported_in_one_line
 from stages.jobs import Job, Trainings, print_report, train_job, usable_cores
-from stages.params import PARAMS_FILE, Params, load_params
-from stages.training.dataset import read_dataset
+from stages.params import PARAMS_FILE, load_params
+from stages.training.dataset import Dataset, read_dataset
 from stages.training.results import write_outputs
 
 UNFINISHED = DATA / "unfinished"
 
 
-def train_missing(jobs: list[Job], trainings: Trainings, params: Params) -> None:
+def train_missing(jobs: list[Job], trainings: Trainings, dataset: Dataset) -> None:
     """Train the jobs that the store lacks, one after the other in this process."""
-    dataset = read_dataset(DATASET_FILE)
-    for described in params.architectures():
-        described.check_fits(dataset.image_shape)
     missing = trainings.missing(jobs)
     if not missing:
         return
@@ -47,15 +44,17 @@ def main(arguments: list[str]) -> None:
     with reported_in_one_line("train"):
         params = load_params()
         check_libraries()
-        known, name = {described.name: described for described in params.architectures()}, " ".join(arguments)
+        known, name = {one.name: one for one in params.architectures()}, " ".join(arguments)
         if name not in known:
             names = f"one of {', '.join(known)} ({PARAMS_FILE})"
             raise InputError(f"NAME: expected {names}, got {name!r}. Run `python -m stages.train NAME`.")
-        described = known[name]
-        settings = params.settings(described)
+        dataset = read_dataset(DATASET_FILE)
+        for one in known.values():
+            one.check_fits(dataset.image_shape)
+        described, settings = known[name], params.settings(known[name])
         jobs = [Job(name, described.architecture, settings, seed, tested=True) for seed in settings.seeds]
         trainings = Trainings()
-        train_missing(jobs, trainings, params)
+        train_missing(jobs, trainings, dataset)
         outputs = {}
         for job in jobs:
             found = trainings.store(job).load_output(settings.epochs)
