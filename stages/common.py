@@ -37,7 +37,7 @@ PROBLEMS_SHOWN = 10
 _brief = reprlib.Repr()
 _brief.maxlevel = 2  # of six items each: a short file of aliases of aliases can stand for an endless list
 sys.set_int_max_str_digits(0)  # an error can show any number
-# What is left out of pydantic's messages
+# Words of pydantic's messages that errors omit
 PYDANTIC = "(?i)^(value error, )?(([a-z]+) should (be|have|match) )?| after validation.*| or instance .*"
 
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""The project on its sample of real images, as a Git and DVC repository that tests can change.
+"""Fixtures: the project on its sample of real images, as a Git and DVC repository that tests can change.
 
 No test needs the network or writes into the repository that it is part of.
 """
@@ -178,19 +178,19 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository without data. Not to be written to: copy it."""
+    """Return the repository without data. Read only: copy it."""
     return made_once(tmp_path_factory, "fresh", _checkout)
 
 
 @pytest.fixture(scope="session")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The made-up study with custom architectures, compared; `printed` has the output. Not to be written to."""
+    """Return the compared made-up study with custom architectures, and its output in `printed`. Read only."""
     return made_once(tmp_path_factory, "made-up", lambda place: write_text(place / "printed", compare_study(place)))
 
 
 @pytest.fixture(scope="session")
 def reproduced(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make quick` leaves, of one epoch and of one architecture per family. Not to be written to: copy it."""
+    """Return the copy of `make quick`, with one epoch and one architecture per family. Read only."""
 
     def make(place: Path) -> None:
         source = Path(shutil.copytree(fresh, place.with_suffix(".source"), symlinks=True))
@@ -209,5 +209,5 @@ def reproduced(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small(reproduced: Path, tmp_path: Path) -> Path:
-    """A copy of `reproduced` to change."""
+    """Return a copy of `reproduced` that the test can change."""
     return Path(shutil.copytree(reproduced, tmp_path / "small", symlinks=True))

@@ -10,7 +10,7 @@ from tests.conftest import commit, run
 
 @pytest.fixture
 def download(fresh: Path, tmp_path: Path) -> Path:
-    """The files alone, as in a ZIP file."""
+    """Return the files without a repository, as in a ZIP file."""
     project = Path(shutil.copytree(fresh, tmp_path / "erster Versuch ü", symlinks=True))
     shutil.rmtree(project / ".git")
     return project
@@ -18,7 +18,7 @@ def download(fresh: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def inner(download: Path) -> Path:
-    """The files as a folder of another repository, which has them."""
+    """Return the files as a committed folder of another repository."""
     run("git", "init", "--quiet", "--initial-branch=main", cwd=download.parent)
     commit(download.parent, "Outer")
     return download

@@ -59,7 +59,7 @@ def prepared(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project after uninterrupted trainings. Not to be written to."""
+    """Return a project after uninterrupted trainings. Tests do not write to it."""
 
     def make(place: Path) -> None:
         project = prepared(place / "project")
@@ -114,7 +114,7 @@ def test_one_line_per_epoch_with_the_time_left(trained: Path) -> None:
 
 
 def test_finished_trainings_are_copied_without_tensorflow(trained: Path, tmp_path: Path) -> None:
-    """A note names another kind of processor that made them."""
+    """If another kind of processor trained them, a note names it."""
     project = prepared(tmp_path / "project")
     (project / ".dvc/cache").symlink_to(trained / ".dvc/cache")
     assert run(sys.executable, "-c", COPY, cwd=project) == ""

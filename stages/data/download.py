@@ -1,6 +1,6 @@
 """Copy the four IDX files of a data set into data/raw, each checked by SHA-256 before it gets its final name.
 
-A data set is a folder with SHA256SUMS and either the files or SOURCES, which lists where to get them.
+A data set is a folder with SHA256SUMS and either the files or SOURCES, a list of places that have them.
 """
 
 import gzip

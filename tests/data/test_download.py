@@ -30,7 +30,7 @@ NOT_EXPECTED = f": expected SHA-256 {WANTED[TRAIN_LABELS]}"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with the sample in a folder of its own."""
+    """Return the folder of the sample in a new project."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(download, "RETRY", download.RETRY.new(backoff_factor=0))
     return Path(shutil.copytree(SAMPLE, "images"))
@@ -50,7 +50,7 @@ def refusal(folder: Path) -> str:
 
 
 def move_files(folder: Path, place: Path) -> None:
-    """Take the four files out of the data set's folder, gzipped."""
+    """Move the four files from the data set's folder to `place`, gzipped."""
     place.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         (place / f"{name}.gz").write_bytes(gzip.compress(CONTENT[name], 1))
@@ -76,7 +76,7 @@ def test_checksums_are_read_as_people_have_them(folder: Path, line: str) -> None
         (None, "expected the SHA-256 of "),
     ],
 )  # fmt: skip
-def test_a_folder_without_checksums_is_refused(folder: Path, content: bytes | None, reason: str) -> None:
+def test_folder_without_checksums_is_refused(folder: Path, content: bytes | None, reason: str) -> None:
     (folder / SUMS).unlink()
     if content is not None:
         (folder / SUMS).write_bytes(content)
@@ -138,10 +138,8 @@ def test_sources_are_tried_in_order_and_every_reason_is_named(folder: Path, caps
 
 
 @pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs Debian's dpkg-deb")
-def test_a_debian_package_is_unpacked_without_root(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A package made here; instead of apt-get, which would need the network, a script copies it."""
+def test_debian_package_is_unpacked_without_root(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copy a package by a script, as apt-get needs the network."""
     move_files(folder, tmp_path / "package/usr/share/datasets/some")
     (tmp_path / "package/DEBIAN").mkdir()
     control = "Package: dataset-some\nVersion: 1\nArchitecture: all\nMaintainer: x <a@example.org>\nDescription: x\n"
@@ -161,7 +159,7 @@ def test_a_debian_package_is_unpacked_without_root(
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers by the first folder of the address."""
+    """Answer by the first folder of the address."""
 
     def do_GET(self) -> None:
         _, kind, name = self.path.split("/")
@@ -177,7 +175,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a running server."""
+    """Return the address of a running server."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -199,7 +197,7 @@ def test_files_are_downloaded_and_unzipped(address: str) -> None:
         ("page", "expected SHA-256"),
     ],
 )  # fmt: skip
-def test_a_server_that_fails_is_named_with_its_reason(address: str, kind: str, reason: str) -> None:
+def test_server_that_fails_is_named_with_its_reason(address: str, kind: str, reason: str) -> None:
     with pytest.raises(InputError, match=f"^{address}/{kind}/{TRAIN_IMAGES}.gz: {reason}"):
         download.download(f"{address}/{kind}", WANTED)
     assert stored() == {}

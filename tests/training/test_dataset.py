@@ -79,7 +79,7 @@ def assert_equal(read: Dataset, dataset: Dataset) -> None:
 
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The bytes of a data set file, written once: each writing waits for the disk."""
+    """Return the bytes of a data set file, written once, as each writing waits for the disk."""
     path = tmp_path_factory.mktemp("dataset") / "d.npz"
     write_dataset(path, DATASET)
     return path.read_bytes()

@@ -58,7 +58,7 @@ def test_batches_are_scaled_to_one_and_labelled_one_hot_and_the_last_has_the_res
 
 
 @pytest.mark.parametrize(("steps", "per_call"), [(430, 43), (469, 7), (8, 8), (1, 1), (97, 1), (50, 50)])
-def test_a_call_never_takes_steps_of_the_next_epoch(steps: int, per_call: int) -> None:
+def test_call_never_takes_steps_of_the_next_epoch(steps: int, per_call: int) -> None:
     assert _steps_per_call(steps) == per_call
 
 
