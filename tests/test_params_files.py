@@ -132,7 +132,7 @@ def test_dvc_changes_nothing_but_the_value() -> None:
 
 
 @pytest.mark.parametrize("text", [TEXT, TEXT.replace("max ", "min "), None])
-def test_command_is_silent_or_refuses_a_bad_file_with_one_line_and_status_1(text: str | None) -> None:
+def test_the_command_is_silent_or_refuses_a_bad_file_with_one_line_and_status_1(text: str | None) -> None:
     if text is not None:
         write(text)
     command, environment = [sys.executable, "-m", "stages.params"], os.environ | {"PYTHONPATH": str(ROOT)}
