@@ -1,4 +1,4 @@
-"""The pipeline's stages: on top the commands that dvc.yaml runs, below them one folder per concern.
+"""The pipeline's stages: the commands that dvc.yaml runs, and one folder per concern.
 
 Imports run one way: training, data, params, checkpoints, jobs, trials, analysis, report, then the commands.
 

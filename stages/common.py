@@ -1,6 +1,5 @@
-"""What every stage shares: errors in one line, paths of the project, versions of libraries, YAML as DVC reads it."""
+"""Errors in one line, paths of the project, versions of libraries, and YAML as DVC reads it, for all stages."""
 
-import io
 import os
 import re
 import reprlib
@@ -37,18 +36,21 @@ SEARCH_LIBRARIES = Path("stages/libraries/search.txt")  # the proposals of a sea
 SUMMARY_FOLLOWS = "SUMMARY_FOLLOWS"  # set in the environment if the caller of `dvc repro` prints the summary itself
 PROBLEMS_SHOWN = 10
 _brief = reprlib.Repr()
-_brief.maxlevel = 2  # of six items each: an alias of an alias of an alias is short to write and endless to show
+_brief.maxlevel = 2  # of six items each: a short file of aliases of aliases can stand for an endless list
+sys.set_int_max_str_digits(0)  # an error can show any number
+# Words of pydantic's messages that errors omit
+PYDANTIC = "(?i)^(value error, )?(([a-z]+) should (be|have|match) )?| after validation.*| or instance .*"
 
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-MISREAD = re.compile("%[0-9A-Fa-f]{2}|[#?]")  # DVC reads a path with these as an address, and loses experiments
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # a key or a file's name may have line ends
+MISREAD = "%[0-9A-Fa-f]{2}|[#?]"  # DVC reads a path with these as an address, and loses experiments
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # a key or a file's name can have line ends
 _scratch: set[Path] = set()
 
 
 @contextmanager
-def scratch_folder(beside: Path | None = None) -> Iterator[Path]:
-    """Make a temporary folder, in `beside` if given, and remove it at the end, also when a signal ends the process."""
-    folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=beside))
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Make a temporary folder, in `parent` if given, and remove it at the end, also when a signal ends the process."""
+    folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=parent))
     _scratch.add(folder)
     try:
         yield folder
@@ -59,7 +61,7 @@ def scratch_folder(beside: Path | None = None) -> Iterator[Path]:
 
 def _check_place() -> None:
     """Raise InputError if DVC cannot work where the project or its data are."""
-    if misread := MISREAD.search(str(Path.cwd())):
+    if misread := re.search(MISREAD, str(Path.cwd())):
         raise InputError(f"{Path.cwd()}: DVC misreads {misread[0]!r} in a path. Move the project to another folder.")
     if DATA.is_symlink():
         raise InputError(f"{DATA}: DVC needs a folder, not a link. For another disk use `dvc cache dir PATH`.")
@@ -106,41 +108,34 @@ def read_libraries(path: Path) -> dict[str, str]:
     """Read versions by the libraries' names. Raises InputError if a line is not NAME==VERSION, OSError."""
     lines = read_text(path).splitlines()
     if wrong := [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==\S+", line)]:
-        raise InputError(f"{path}: expected NAME==VERSION, got {wrong[0]!r}. `make lock` writes the file")
+        raise InputError(f"{path}: expected NAME==VERSION, got {wrong[0]!r}. Run `make lock`.")
     return dict(line.split("==", 1) for line in lines)
 
 
 def check_libraries(*more: Path) -> None:
-    """Raise InputError if other versions are installed than LIBRARIES and the files `more` require."""
+    """Raise InputError if a library of LIBRARIES or of the files `more` is installed or imported in another version."""
     for path in (LIBRARIES, *more):
-        _check_versions(path, {name: _installed(name) for name in read_libraries(path)})
-
-
-def check_imported() -> None:
-    """Raise InputError if a library of LIBRARIES was imported from elsewhere than from where it is installed."""
-    modules = {name: sys.modules.get(name.replace("-", "_")) for name in read_libraries(LIBRARIES)}
-    _check_versions(LIBRARIES, {name: str(module.__version__) for name, module in modules.items() if module})
+        others = []
+        for name, required in read_libraries(path).items():
+            imported = getattr(sys.modules.get(name.replace("-", "_")), "__version__", required)
+            if got := {_installed(name), imported} - {required}:
+                others.append(f"{name}: expected {required}, got {min(got)}")
+        if others:
+            raise InputError(f"{path}: {'; '.join(others)}. Results depend on these versions. Run `make setup`.")
 
 
 def _installed(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "missing"
-
-
-def _check_versions(path: Path, here: dict[str, str]) -> None:
-    required = read_libraries(path)
-    others = [f"{name}: expected {required[name]}, got {here[name]}" for name in here if here[name] != required[name]]
-    if others:
-        raise InputError(f"{path}: {'; '.join(others)}. Results depend on these versions: run `make setup`")
+        return "none"
 
 
 def read_yaml(text: str, name: str) -> Any:
-    """Read YAML 1.2 as DVC does. Raises InputError, which begins with `name`, if it is not YAML or a key repeats."""
+    """Read YAML 1.2 as DVC does. Raises InputError, which starts with `name`, if it is not YAML or repeats a key."""
     try:
         return YAML(typ="safe").load(text)
-    except Exception as error:  # also other kinds than ruamel.yaml's own, if a value is not what its tag says
+    except Exception as error:  # ruamel.yaml raises kinds of its own, and others if a value does not fit its tag
         mark, reason = getattr(error, "problem_mark", None), getattr(error, "problem", None) or error
         place = f"line {mark.line + 1}: " if mark else ""
         raise InputError(f"{name}: not YAML: {place}{reason}") from None
@@ -148,10 +143,9 @@ def read_yaml(text: str, name: str) -> Any:
 
 def yaml_text(content: dict[str, Any]) -> str:
     """Return the content as DVC writes it: one line per value, keys in their order."""
-    yaml, text = YAML(), io.StringIO()
-    yaml.default_flow_style = False
-    yaml.dump(content, text)
-    return text.getvalue()
+    from dvc.utils.serialize import dumps_yaml  # here, as few stages need it and it takes a tenth of a second
+
+    return str(dumps_yaml(content))
 
 
 def problems(error: ValidationError) -> str:
@@ -163,11 +157,8 @@ def _problem(item: ErrorDetails) -> str:
     key = ".".join(str(part) for part in item["loc"] if not str(part).startswith("[")) or "the file"
     if item["type"] == "extra_forbidden":
         return f"{key}: unknown key"
-    rule = re.sub("(?i)^(value error, )?(input should be )?| or instance of .*", "", item["msg"])
-    rule = rule[:1].lower() + rule[1:]
+    rule = re.sub(PYDANTIC, "", item["msg"])
+    rule = rule.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
     if item["type"] == "missing":
-        return f"{key}: missing; {rule}"
-    try:
-        return f"{key}: expected {rule}, got {_brief.repr(item['input'])}"
-    except ValueError:  # Python writes out no number of thousands of digits
-        return f"{key}: expected {rule}"
+        return f"{key}: missing; {rule.lower()}"
+    return f"{key}: expected {rule}, got {_brief.repr(item['input'])}"

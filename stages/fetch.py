@@ -1,6 +1,6 @@
-"""Bring the four raw files of the data set, each verified before it gets its name.
+"""Fetch the four raw files of the data set, each verified before it gets its final name.
 
-Reads params.yaml and the folder `data.source`: SHA256SUMS, and the files or SOURCES, which lists where to get them.
+Reads params.yaml and the folder `data.source`: SHA256SUMS, and the files or SOURCES, a list of places that have them.
 Writes data/raw/: four uncompressed IDX files, and classes.txt if the folder has the names of the classes.
 """
 

@@ -1,16 +1,14 @@
-"""params.yaml, read and checked. `python -m stages.params` does only that, before a stage makes a command from it."""
+"""Read and check params.yaml. `python -m stages.params` does only that, before a stage makes a command from it."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Generic, Literal, NamedTuple, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
     Field,
     PositiveInt,
-    StringConstraints,
     TypeAdapter,
     ValidationError,
     ValidationInfo,
@@ -19,11 +17,9 @@ from pydantic import (
 )
 
 from stages.common import (
-    DATASET_FILE,
+    DATA,
     METRICS,
-    MODELS,
     PLOTS,
-    RAW,
     InputError,
     problems,
     read_text,
@@ -48,12 +44,12 @@ from stages.training.architecture import (
 PARAMS_FILE = Path("params.yaml")
 
 Family = Literal["width", "depth", "custom"]
-BASELINES: tuple[Family, ...] = ("width", "depth")  # each has a section with its baseline
-FAMILIES: tuple[Family, ...] = (*BASELINES, "custom")
+FAMILIES: tuple[Family, ...] = get_args(Family)
+BASELINES = FAMILIES[:2]  # their sections describe the baselines
 DEPTH_PREFIX = "depth-"
 
 
-def _no_reserved_name(name: str) -> str:
+def _free_name(name: str) -> str:
     if name in FAMILIES or name.startswith(DEPTH_PREFIX):
         raise ValueError(f"a name other than {', '.join(FAMILIES)} and {DEPTH_PREFIX}N, which are taken")
     return name
@@ -61,31 +57,29 @@ def _no_reserved_name(name: str) -> str:
 
 def _inside_project(source: str) -> str:
     real, project = Path(os.path.realpath(source)), Path.cwd()  # Path.resolve raises on a symlink that leads to itself
-    written = [project / place for place in (RAW, DATASET_FILE, MODELS, METRICS, PLOTS)]
-    if Path(source).is_absolute() or not real.is_relative_to(project):
-        raise ValueError("the path of a folder inside the project, relative to it")
-    if any(real.is_relative_to(place) or place.is_relative_to(real) for place in written):
-        raise ValueError("a folder that the pipeline does not write to")
+    outputs = [project / folder for folder in (DATA, METRICS, PLOTS)]
+    if Path(source).is_absolute() or project not in real.parents or any(map(real.is_relative_to, outputs)):
+        raise ValueError("the path of a folder inside the project, outside data/, metrics/ and plots/")
     return source
 
 
-StudyName = Annotated[str, StringConstraints(pattern=NAME), AfterValidator(_no_reserved_name)]
+StudyName = Annotated[str, Field(pattern=NAME), AfterValidator(_free_name)]
 
 
 class Data(Section):
-    source: Annotated[str, StringConstraints(min_length=1), AfterValidator(_inside_project)]
-    validation: Annotated[int, Field(ge=0, le=2**32 - 1)]  # an IDX file cannot have more images
+    source: Annotated[str, AfterValidator(_inside_project)]
+    validation: Annotated[int, Field(ge=0, le=2**32 - 1)]  # the most images of an IDX file
     seed: Seed
 
 
 class Study(Section):
     width: dict[StudyName, Filters]
     depth: Annotated[list[Blocks], AfterValidator(no_repeats)]
-    custom: dict[StudyName, CustomArchitecture] = Field(default_factory=dict)
+    custom: dict[StudyName, CustomArchitecture] = Field({})
 
 
 FLOATS = ("dropout", "learning_rate", "ema_momentum")
-NUMBERS = ("filters", "blocks", "dense_units", *FLOATS)  # only these can have a range
+NUMBERS = ("filters", "blocks", "dense_units", *FLOATS)  # keys that can have a range
 Number = TypeVar("Number", bound=float)
 
 
@@ -98,18 +92,12 @@ class Range(Section, Generic[Number]):
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
-        if self.low > self.high:
-            raise ValueError("low at most high")
-        if self.step and round((self.high - self.low) / self.step, 6) % 1:
-            raise ValueError("high a whole number of steps above low")
+        if self.low > self.high or (self.step and round((self.high - self.low) / self.step, 6) % 1):
+            raise ValueError("high at or above low, by a whole number of steps")
         return self
 
 
-Choice = Any  # a list of choices, a Range, or a list of Ranges
-
-
-def _only(value: Any) -> Any:
-    return Field(default_factory=lambda: [value])
+Choice = Any  # a list of choices, a Range, or a list of Ranges; a default is one choice
 
 
 class Space(Section):
@@ -117,16 +105,16 @@ class Space(Section):
 
     filters: Choice  # of every convolution; in a list of ranges one per block, the last for all further blocks
     blocks: Choice
-    kernel_size: Choice = _only(5)
+    kernel_size: Choice = Field([5])
     pooling: Choice
-    pool_stride: Choice = _only(1)
-    head: Choice = _only("dense")
+    pool_stride: Choice = Field([1])
+    head: Choice = Field(["dense"])
     dense_units: Choice = None  # of architectures whose head is dense
     activation: Choice
-    normalization: Choice = _only("none")
-    dropout: Choice = _only(0)
+    normalization: Choice = Field(["none"])
+    dropout: Choice = Field([0])
     learning_rate: Choice = None  # None: that of `train`
-    ema_momentum: Choice = _only(0)
+    ema_momentum: Choice = Field([0])
 
     @field_validator("*")
     @classmethod
@@ -150,10 +138,13 @@ class Space(Section):
         return self
 
 
+Count = Annotated[int, Field(ge=1, le=100_000)]
+
+
 class Search(Section):
-    trials: Annotated[int, Field(ge=1, le=100_000)]
-    trials_per_round: Annotated[int, Field(ge=1, le=1000)]  # proposed together, however many workers there are
-    rungs: Annotated[list[Annotated[int, Field(ge=1, le=100_000)]], Field(min_length=1)]  # epochs of each rung
+    trials: Count
+    trials_per_round: Count  # proposed together, however many workers there are
+    rungs: Annotated[list[Count], Field(min_length=1)]  # epochs of each rung
     reduction_factor: Annotated[float, Field(ge=1)]  # 1/reduction_factor of a round continue from a rung to the next
     seed: Seed
     sampler: Literal["tpe", "random"]
@@ -166,7 +157,7 @@ class Search(Section):
         if self.trials % self.trials_per_round:
             raise refusal(("trials",), self.trials, f"a multiple of trials_per_round, {self.trials_per_round}")
         if self.rungs != sorted(set(self.rungs)):
-            raise refusal(("rungs",), self.rungs, "numbers that ascend")
+            raise refusal(("rungs",), self.rungs, "ascending numbers")
         return self
 
 
@@ -177,7 +168,7 @@ class StudyArchitecture(NamedTuple):
     family: Family
     key: str  # the name within the family, as in metrics/study.json
     architecture: Architecture
-    overrides: Mapping[str, float] = MappingProxyType({})  # settings that replace those of `train`
+    overrides: Mapping[str, float] = {}  # settings that replace those of `train`
 
     @property
     def is_baseline(self) -> bool:
@@ -185,14 +176,14 @@ class StudyArchitecture(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Return what charts call it: the value that its family varies, or the name of a custom architecture."""
+        """Return its name in charts: the value that its family varies, or the name of a custom architecture."""
         if self.family == "custom":
             return self.key
         filters, blocks = self.architecture.filters, self.architecture.blocks
-        if self.family == "width":
-            pairs = [f"{first}, {second}" for first, second in zip(filters[::2], filters[1::2], strict=True)]
-            return f"({' / '.join(pairs)})"
-        return f"{blocks} block{'s' if blocks > 1 else ''}"
+        if self.family == "depth":
+            return f"{blocks} block{'s' if blocks > 1 else ''}"
+        pairs = [f"{first}, {second}" for first, second in zip(filters[::2], filters[1::2], strict=True)]
+        return f"({' / '.join(pairs)})"
 
     def check_fits(self, image_shape: tuple[int, int, int]) -> None:
         """Raise InputError if the blocks leave nothing of the image."""
@@ -201,7 +192,7 @@ class StudyArchitecture(NamedTuple):
         if self.architecture.blocks > most:
             raise InputError(
                 f"{PARAMS_FILE}: {self.name}: expected at most {most} blocks, as each makes images of {height}x{width} "
-                f"pixels smaller, got {self.architecture.blocks}"
+                f"pixels smaller, got {self.architecture.blocks}."
             )
 
 
@@ -245,19 +236,12 @@ class Params(Section):
 
     def study_architectures(self) -> list[StudyArchitecture]:
         """Return the study's architectures in the order of params.yaml."""
-        width = [
-            StudyArchitecture(key, "width", key, _with(self.width, filters=filters))
-            for key, filters in self.study.width.items()
+        width, depth, custom = self.study.width.items(), self.study.depth, self.study.custom.items()
+        return [
+            *(StudyArchitecture(key, "width", key, _with(self.width, filters=filters)) for key, filters in width),
+            *(StudyArchitecture(f"{DEPTH_PREFIX}{n}", "depth", str(n), _with(self.depth, blocks=n)) for n in depth),
+            *(StudyArchitecture(key, "custom", key, one.architecture, one.overrides) for key, one in custom),
         ]
-        depth = [
-            StudyArchitecture(f"{DEPTH_PREFIX}{blocks}", "depth", str(blocks), _with(self.depth, blocks=blocks))
-            for blocks in self.study.depth
-        ]
-        custom = [
-            StudyArchitecture(key, "custom", key, one.architecture, one.overrides)
-            for key, one in self.study.custom.items()
-        ]
-        return [*width, *depth, *custom]
 
 
 def _with(architecture: Architecture, **changes: Any) -> Architecture:
@@ -265,7 +249,7 @@ def _with(architecture: Architecture, **changes: Any) -> Architecture:
 
 
 def load_params() -> Params:
-    """Read and check params.yaml. Raises InputError, one line, if it is anything else than the schema allows."""
+    """Read and check params.yaml. Raises InputError, one line, if the schema does not allow it; OSError."""
     return read_params(read_text(PARAMS_FILE))
 
 

@@ -5,7 +5,7 @@ Reads params.yaml and the four IDX files of data/raw/. Writes data/fashion_mnist
 """
 
 from stages.common import DATASET_FILE, RAW, check_libraries, reported_in_one_line
-from stages.data.holdout import check_parts, read_split, split
+from stages.data.holdout import read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.params import load_params
 from stages.training.dataset import write_dataset
@@ -17,7 +17,6 @@ def main() -> None:
         check_libraries()
         train = read_split(RAW, TRAIN_IMAGES, TRAIN_LABELS)
         test = read_split(RAW, TEST_IMAGES, TEST_LABELS)
-        check_parts(train, test)
         dataset = split(train, test, params.data.validation, params.data.seed)
         write_dataset(DATASET_FILE, dataset)
         counts = ", ".join(f"{len(part.labels)} {name}" for name, part in dataset._asdict().items())

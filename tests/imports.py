@@ -1,4 +1,4 @@
-"""What the project's modules import of one another, read out of their source."""
+"""The imports between the project's modules, read from their source."""
 
 import ast
 from functools import cache
@@ -8,24 +8,29 @@ from tests.conftest import ROOT
 
 
 @cache
-def imported(file: str, *, type_checking: bool) -> set[str]:
-    """The files of the project that one of its files imports, also inside functions; those for types if asked for."""
+def modules(file: str, *, type_checking: bool = True) -> set[str]:
+    """Return the modules that a file imports, also inside functions and, unless excluded, for types only."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not type_checking:
             node.body = []
-    modules = set[str]()
+    found = set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            modules |= {alias.name for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    paths = {f"{module.replace('.', '/')}.py" for module in modules}
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def imported(file: str, *, type_checking: bool) -> set[str]:
+    """Return the files of the project among the modules that a file imports."""
+    paths = {f"{module.replace('.', '/')}.py" for module in modules(file, type_checking=type_checking)}
     return {path for path in paths if (ROOT / path).is_file()}
 
 
 def reached(file: str) -> set[str]:
-    """A file, and all that is imported where it runs."""
+    """Return a file and all files that it imports, directly or not."""
     found, todo = set[str](), {file}
     while todo:
         found |= todo
@@ -34,6 +39,6 @@ def reached(file: str) -> set[str]:
 
 
 def sources(*folders: str) -> list[str]:
-    """The Python files below the folders."""
+    """Return the Python files below the folders."""
     paths = [path for folder in folders for path in Path(ROOT, folder).rglob("*.py")]
     return sorted(str(path.relative_to(ROOT)) for path in paths)

@@ -20,7 +20,7 @@ def test_path_that_dvc_misreads_is_refused(tmp_path: Path, monkeypatch: pytest.M
         pass
 
 
-def test_data_that_is_a_link_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_link_as_data_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").symlink_to(tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"^x: data: DVC needs a folder, not a link"), reported_in_one_line("x"):
@@ -46,7 +46,7 @@ def test_signal_ends_a_stage_in_one_line_and_leaves_no_scratch_folder(number: si
     assert not folder.exists()
 
 
-def test_hang_up_that_is_ignored_ends_nothing() -> None:
+def test_ignored_hang_up_ends_nothing() -> None:
     command = ["nohup", sys.executable, "-c", WAIT.format(1)]
     with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=-1, stderr=-1, text=True) as process:
         assert process.stdout

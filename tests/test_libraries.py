@@ -1,4 +1,4 @@
-"""No stage runs with other libraries than the committed ones; everything that decides a result is among those."""
+"""Each stage refuses other versions than the committed ones, which name every library that decides a result."""
 
 import os
 import subprocess
@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from stages.common import LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES, InputError, check_imported, read_libraries
+from stages.common import LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES, InputError, check_libraries, read_libraries
 from tests.conftest import ROOT
 from tests.imports import reached
 from tests.test_dependencies import imported
 
-# Imported, though no result follows from them: they read params.yaml, print, find equal images or the checkpoints
+# They read params.yaml, print, find equal images or the checkpoints: no result follows from them
 NOT_DECIDING = {"pydantic", "pydantic-core", "ruamel-yaml", "rich", "tqdm", "pandas", "dvc"}
 
 
@@ -24,7 +24,7 @@ NOT_DECIDING = {"pydantic", "pydantic-core", "ruamel-yaml", "rich", "tqdm", "pan
         ("search", "optuna", SEARCH_LIBRARIES),
     ],
 )  # fmt: skip
-def test_a_stage_refuses_another_version_before_it_does_anything(
+def test_stage_refuses_another_version_before_it_does_anything(
     tmp_path: Path, stage: str, name: str, path: Path
 ) -> None:
     info = tmp_path / f"packages/{name}-9.8.7.dist-info"
@@ -44,14 +44,14 @@ def test_a_stage_refuses_another_version_before_it_does_anything(
     assert {file.name for file in project.iterdir()} == {"stages", "params.yaml"}
 
 
-def test_a_library_that_is_imported_from_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_library_that_is_imported_from_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setitem(sys.modules, "ml_dtypes", SimpleNamespace(__version__="9.8.7"))
     with pytest.raises(InputError, match=r"ml-dtypes: expected [\d.]+, got 9\.8\.7\. Results"):
-        check_imported()
+        check_libraries()
 
 
-def test_a_line_that_is_no_version_is_refused(tmp_path: Path) -> None:
+def test_line_that_is_no_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "libraries.txt").write_text("numpy==2.4.6\nkeras>=3\n")
     with pytest.raises(InputError, match=r"libraries\.txt: expected NAME==VERSION, got 'keras>=3'"):
         read_libraries(tmp_path / "libraries.txt")
@@ -61,7 +61,7 @@ def test_a_line_that_is_no_version_is_refused(tmp_path: Path) -> None:
     ("command", "files"),
     [("prepare", [LIBRARIES]), ("train", [LIBRARIES]), ("aggregate", [LIBRARIES, REPORT_LIBRARIES])],
 )
-def test_what_a_stage_imports_is_among_its_libraries_or_decides_nothing(command: str, files: list[Path]) -> None:
-    used = set().union(*(imported(ROOT / path) for path in reached(f"stages/{command}.py")))
+def test_libraries_that_a_stage_imports_are_committed_or_decide_nothing(command: str, files: list[Path]) -> None:
+    used = set().union(*(imported(path) for path in reached(f"stages/{command}.py")))
     listed = set().union(*(read_libraries(ROOT / path) for path in files))
     assert used - listed - NOT_DECIDING == set()

@@ -1,4 +1,4 @@
-"""All that is written is UTF-8, whatever the locale."""
+"""Output and files are UTF-8 in every locale."""
 
 import ast
 import os
@@ -10,11 +10,11 @@ import pytest
 from tests.conftest import ROOT
 from tests.imports import sources
 
-ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # Python's own ways out of it shut
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # Python's own remedies are off
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_what_is_said_is_utf_8_and_no_character_ends_a_run(stream: str) -> None:
+def test_output_is_utf_8_and_no_character_ends_a_run(stream: str) -> None:
     code = rf"import sys, stages; print('\u2581\u2588 f\u00fcr \udcff', file=sys.{stream})"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=os.environ | ASCII, capture_output=True, check=True
@@ -22,10 +22,10 @@ def test_what_is_said_is_utf_8_and_no_character_ends_a_run(stream: str) -> None:
     assert getattr(done, stream) == "▁█ für \\udcff\n".encode()
 
 
-@pytest.mark.parametrize("file", sources("stages", "tools"))
-def test_text_of_files_and_processes_is_read_and_written_in_an_encoding_that_is_named(file: str) -> None:
-    for call in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-            text = ast.unparse(call)
-            of_text = call.func.attr in ("read_text", "write_text") or "text=True" in text
-            assert "utf-8" in text or not of_text, text
+def test_files_and_processes_are_read_and_written_in_a_named_encoding() -> None:
+    for file in sources("stages", "tools"):
+        for call in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+                text = ast.unparse(call)
+                of_text = call.func.attr in ("read_text", "write_text") or "text=True" in text
+                assert "utf-8" in text or not of_text, f"{file}: {text}"

@@ -15,20 +15,20 @@ def test_help_fits_80_columns(fresh: Path) -> None:
     assert max(map(len, run("make", cwd=fresh).splitlines())) <= 80
 
 
-def test_make_repro_with_nothing_to_do_does_nothing_and_names_the_undo_of_changed_results(full: Path) -> None:
-    output = run(*documented("make repro"), cwd=full)
+def test_make_repro_with_nothing_to_do_does_nothing_and_names_the_undo_of_changed_results(small: Path) -> None:
+    output = run(*documented("make repro"), cwd=small)
     assert ran_stages(output) == []
     assert "plots/report.html" in output.splitlines()[-1]
-    with (full / "dvc.lock").open("a") as lock:
+    with (small / "dvc.lock").open("a") as lock:
         lock.write("\n")
-    assert run("make", "repro", cwd=full).splitlines()[-1] == "make undo"
+    assert run("make", "repro", cwd=small).splitlines()[-1] == "make undo"
 
 
-def test_make_report_restores_the_page_or_says_that_no_cache_has_it(full: Path, fresh: Path) -> None:
-    page = full / "plots/report.html"
+def test_make_report_restores_the_page_or_says_that_no_cache_has_it(small: Path, fresh: Path) -> None:
+    page = small / "plots/report.html"
     before = page.read_bytes()
     page.unlink()
-    assert f"report: {page}" in run("make", "report", cwd=full)
+    assert f"report: {page}" in run("make", "report", cwd=small)
     assert page.read_bytes() == before
     assert "plots/report.html: in no cache and no remote" in run("make", "report", cwd=fresh)
 

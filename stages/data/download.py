@@ -1,6 +1,6 @@
-"""Bring the four IDX files of a data set into data/raw, each checked by SHA-256 before it gets its name.
+"""Copy the four IDX files of a data set into data/raw, each checked by SHA-256 before it gets its final name.
 
-A data set is a folder with SHA256SUMS and either the files or SOURCES, which lists where to get them.
+A data set is a folder with SHA256SUMS and either the files or SOURCES, a list of places that have them.
 """
 
 import gzip
@@ -9,30 +9,40 @@ import shutil
 import subprocess
 import zlib
 from collections.abc import Mapping
-from io import BufferedReader
+from hashlib import sha256
 from pathlib import Path
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from stages.common import DATA, RAW, InputError, read_text, scratch_folder
 from stages.data.idx import COLOUR_FILES, FILES
-from stages.training.files import sha256, whole_file
+from stages.training.files import whole_file
 
 BY_HAND = DATA / "downloads"  # not data/raw, which DVC empties before this stage runs
 SUMS, SOURCES = "SHA256SUMS", "SOURCES"
-SUM = r"\\?([0-9A-Fa-f]{64})\s+\*?(?:.*[/\\])?([^/\\\s]+)"  # a line of sha256sum or shasum
+SUM = r"(?m)^\s*\\?([0-9A-Fa-f]{64})\s+\*?(?:.*[/\\])?([^/\\\s]+)\s*$"  # a line of sha256sum or shasum
+SOURCE = r"(?m)^\s*([^#\s].*?)\s*$"  # a line that is no comment
 RETRY = Retry(3, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
+UNPACK = """
+set -e
+mkdir -p state/lists/partial cache/archives/partial
+apt() {
+  apt-get --quiet -o Dir::State="$PWD/state" -o Dir::Cache="$PWD/cache" -o Dir::State::status=/var/lib/dpkg/status "$@"
+}
+apt update
+apt download -- "$1"
+dpkg-deb --extract *.deb content
+find content -name '*-ubyte*' -exec mv {} . ";"
+"""  # without root, as apt's lists are in a folder of their own
 
 
 def fetch(folder: Path) -> None:
-    """Fill data/raw from the data set `folder`. Raises InputError, with the reason of every source, if none has all."""
+    """Fill data/raw from the data set `folder`. Raises InputError, with the reason of every source, if all fail."""
     sums, reasons, sources = read_sums(folder), [], [str(folder)]
     if (folder / SOURCES).exists():
-        lines = [line.strip() for line in read_text(folder / SOURCES).splitlines()]
-        sources += [str(BY_HAND), *(line for line in lines if line and not line.startswith("#"))]
+        sources += [str(BY_HAND), *re.findall(SOURCE, read_text(folder / SOURCES))]
     shutil.rmtree(RAW, ignore_errors=True)  # it may have the files of another data set
     for source in sources:
         copy = {"https": download, "apt": _from_debian}.get(source.partition(":")[0], _from_folder)
@@ -48,13 +58,12 @@ def fetch(folder: Path) -> None:
 def read_sums(folder: Path) -> dict[str, str]:
     """Read the SHA-256 of the four files' uncompressed bytes. Raises InputError if SHA256SUMS lacks one."""
     path = folder / SUMS
-    lines = read_text(path).splitlines() if path.exists() else []
-    found = [match.groups() for match in (re.fullmatch(SUM, line.strip()) for line in lines) if match]
+    found = re.findall(SUM, read_text(path)) if path.exists() else []
     sums = {_usual_name(name): known.lower() for known, name in found}
     files = COLOUR_FILES if sums.keys() & set(COLOUR_FILES[::2]) else FILES
     if missing := [name for name in files if name not in sums]:
-        fix = f"`sha256sum *-ubyte > {SUMS}` in that folder writes it, of files that are not gzipped"
-        raise InputError(f"{path}: expected the SHA-256 of {', '.join(missing)}. {fix}")
+        fix = f"Run `sha256sum *-ubyte > {SUMS}` there, on files that are not gzipped."
+        raise InputError(f"{path}: expected the SHA-256 of {', '.join(missing)}, got others. {fix}")
     return {name: sums[name] for name in files}
 
 
@@ -64,8 +73,7 @@ def _from_folder(folder: str, sums: Mapping[str, str]) -> None:
         path = places.get(name) or places.get(f"{name}-gz")
         if not path:
             raise InputError(f"{folder}/{name}: missing")
-        with path.open("rb") as file:
-            _store(file, name, expected, str(path))
+        _store(path.read_bytes(), name, expected, str(path))
 
 
 def download(address: str, sums: Mapping[str, str]) -> None:
@@ -75,47 +83,37 @@ def download(address: str, sums: Mapping[str, str]) -> None:
         for name, expected in sums.items():
             url = f"{address.rstrip('/')}/{name}.gz"
             try:
-                with session.get(url, stream=True, timeout=(10, 60)) as response:
-                    response.raise_for_status()
-                    response.raw.auto_close = False  # as a closed file cannot be asked for its end
-                    _store(BufferedReader(response.raw), name, expected, url)
-            except (requests.RequestException, HTTPError) as error:
+                response = session.get(url, timeout=(10, 60))
+                response.raise_for_status()
+            except requests.RequestException as error:
                 raise InputError(f"{url}: {error}") from None
+            _store(response.content, name, expected, url)
 
 
 def _from_debian(source: str, sums: Mapping[str, str]) -> None:
-    """Download a package and unpack it without root, with apt's lists in a folder of their own."""
+    """Copy the files of the Debian package that `source` names after `apt:`."""
     DATA.mkdir(exist_ok=True)
     with scratch_folder(DATA) as scratch:
-        here = scratch.resolve()
-        for folder in ("state/lists/partial", "cache/archives/partial"):
-            (here / folder).mkdir(parents=True)
-        options = (f"Dir::State={here}/state", f"Dir::Cache={here}/cache", "Dir::State::status=/var/lib/dpkg/status")
-        apt = ["apt-get", "--quiet", *(f"--option={option}" for option in options)]
-        for command in (
-            [*apt, "update"],
-            [*apt, "download", "--", source.removeprefix("apt:")],
-            ["sh", "-c", "dpkg-deb --extract *.deb content"],
-        ):
-            done = subprocess.run(command, cwd=here, capture_output=True, timeout=600, check=False)
-            if done.returncode:
-                raise InputError(f"{source}: {' '.join(done.stderr.decode(errors='replace').split())}")
-        folders = [path.parent for path in scratch.glob("content/**/*-ubyte*")]
-        _from_folder(str(min(folders, default=scratch)), sums)
+        command = ["sh", "-c", UNPACK, "sh", source.removeprefix("apt:")]
+        done = subprocess.run(command, cwd=scratch, capture_output=True, timeout=600, check=False)
+        if done.returncode:
+            raise InputError(f"{source}: {' '.join(done.stderr.decode(errors='replace').split())}")
+        _from_folder(str(scratch), sums)
 
 
-def _store(file: BufferedReader, name: str, expected: str, called: str) -> None:
-    """Store the file, unzipped, as data/raw/NAME. Raises InputError if its checksum is not as expected."""
-    zipped = file.peek(2)[:2] == b"\x1f\x8b"
-    with whole_file(RAW / name) as partial:
+def _store(content: bytes, name: str, expected: str, called: str) -> None:
+    """Store the content, unzipped, as data/raw/NAME. Raises InputError if its checksum is not as expected."""
+    unzipped = ""
+    if content.startswith(b"\x1f\x8b"):
+        unzipped = " of the uncompressed bytes"
         try:
-            with partial.open("wb") as stored:
-                shutil.copyfileobj(gzip.GzipFile(fileobj=file) if zipped else file, stored)
+            content = gzip.decompress(content)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise InputError(f"{called}: damaged gzip file ({error})") from None
-        if (got := sha256(partial)) != expected:
-            unzipped = " of the uncompressed bytes" if zipped else ""
-            raise InputError(f"{called}: expected SHA-256 {expected}{unzipped}, got {got}")
+    if (got := sha256(content).hexdigest()) != expected:
+        raise InputError(f"{called}: expected SHA-256 {expected}{unzipped}, got {got}")
+    with whole_file(RAW / name) as partial:
+        partial.write_bytes(content)
 
 
 def _usual_name(name: str) -> str:

@@ -11,7 +11,7 @@ from stages.training.dataset import Dataset, Split
 
 
 def read_split(folder: Path, images_file: str, labels_file: str) -> Split:
-    """Read one part, in colour if `folder` has the file of `images_file` in colour.
+    """Read one part; the images are in colour if `folder` has a file `images_file` in colour.
 
     Raises InputError if the number of labels is not that of the images.
     """
@@ -19,30 +19,16 @@ def read_split(folder: Path, images_file: str, labels_file: str) -> Split:
     images = read_idx(colour, 4) if colour.exists() else read_idx(folder / images_file, 3)
     labels = read_idx(folder / labels_file, 1)
     if len(images) != len(labels):
-        raise InputError(f"{folder / labels_file}: expected {len(images)} labels, one per image, got {len(labels)}")
+        raise InputError(f"{folder / labels_file}: expected {len(images)} labels, one per image, got {len(labels)}.")
     return Split(images, labels)
-
-
-def check_parts(train: Split, test: Split) -> None:
-    """Raise InputError unless the parts make one data set of at least two classes."""
-    if train.images.shape[1:] != test.images.shape[1:]:
-        raise InputError(
-            f"{RAW / TEST_IMAGES}: expected images of shape {train.images.shape[1:]}, as the training images have, "
-            f"got {test.images.shape[1:]}"
-        )
-    known = np.unique(train.labels)
-    if len(unknown := np.setdiff1d(test.labels, known)):
-        raise InputError(f"{RAW / TEST_LABELS}: no training image has label {unknown[0]}")
-    if len(known) < 2:
-        raise InputError(f"{RAW / TRAIN_LABELS}: expected at least two classes, got one, label {known[0]}")
 
 
 def held_out(train: Split, count: int, seed: int) -> np.ndarray:
     """Draw the training images to hold out by `seed`, every class in proportion.
 
     Returns their indices `[count]`, ascending. The counts per class are rounded by largest remainder. An image that
-    occurs more than once is never drawn, so that no held-out image is also in the training part. Raises InputError if
-    a class has too few images.
+    occurs more than once is never drawn, so no held-out image is in the training part as well. Raises InputError if a
+    class has too few images.
     """
     pixels = pd.Series([image.tobytes() for image in train.images])
     unique = ~pixels.duplicated(keep=False).to_numpy()
@@ -57,19 +43,30 @@ def held_out(train: Split, count: int, seed: int) -> np.ndarray:
         candidates = np.flatnonzero((train.labels == label) & unique)
         if number > min(len(candidates), size - 1):
             raise InputError(
-                f"params.yaml: data.validation: {count} of {len(train.labels)} images needs {number} of class {label}, "
-                f"which has {size}, {len(candidates)} of them only once, and keeps one"
+                f"params.yaml: data.validation: {count} of {len(train.labels)} images takes {number} of class {label}; "
+                f"expected at most {min(len(candidates), size - 1)}, as the class has {size} images, {len(candidates)} "
+                "of them only once, and keeps one. Hold out fewer."
             )
         drawn.append(generator.choice(candidates, size=number, replace=False))
     return np.sort(np.concatenate(drawn))
 
 
 def split(train: Split, test: Split, validation: int, seed: int) -> Dataset:
-    """Hold out `validation` training images; the others stay in their order."""
-    chosen = np.zeros(len(train.labels), dtype=bool)
-    chosen[held_out(train, validation, seed)] = True
+    """Hold out `validation` training images; the others stay in their order.
+
+    Raises InputError as `held_out` does, and if the parts do not make one data set of at least two classes.
+    """
+    shapes, known = [part.images.shape[1:] for part in (train, test)], np.unique(train.labels)
+    if shapes[0] != shapes[1]:
+        fix = "Scale the test images as the training images."
+        raise InputError(f"{RAW / TEST_IMAGES}: expected images of shape {shapes[0]}, got {shapes[1]}. {fix}")
+    if len(unknown := np.setdiff1d(test.labels, known)):
+        raise InputError(f"{RAW / TEST_LABELS}: expected labels of training images, got label {unknown[0]}.")
+    if len(known) < 2:
+        raise InputError(f"{RAW / TRAIN_LABELS}: expected at least two classes, got one, label {known[0]}.")
+    chosen = held_out(train, validation, seed)
     return Dataset(
-        train=Split(train.images[~chosen], train.labels[~chosen]),
-        validation=Split(train.images[chosen], train.labels[chosen]),
+        train=Split(*(np.delete(array, chosen, axis=0) for array in train)),
+        validation=Split(*(array[chosen] for array in train)),
         test=test,
     )

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.common import InputError
-from stages.data.holdout import check_parts, held_out, read_split, split
+from stages.data.holdout import held_out, read_split, split
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, in_colour, write_idx
 from stages.training.dataset import Split
 from tests.conftest import ROOT
@@ -17,50 +17,42 @@ TEST = read_split(SAMPLE, TEST_IMAGES, TEST_LABELS)
 
 
 def numbered(sizes: list[int]) -> Split:
-    """Return this number of images of each class, no two alike, in an order that mixes the classes."""
+    """Return these numbers of images per class, no two equal, in an order that mixes the classes."""
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes))
     images = np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(-1, 2, 2)
     return Split(images, labels)
 
 
-def test_a_tenth_of_the_sample_is_ten_images_of_each_class_in_their_order() -> None:
-    dataset = split(TRAIN, TEST, 100, 0)
-    train, validation, test = dataset
-    assert [len(part.labels) for part in dataset] == [900, 100, 200]
+def test_tenth_of_the_sample_is_ten_images_of_each_class_in_their_order() -> None:
+    train, validation, test = split(TRAIN, TEST, 100, 0)
     assert np.bincount(validation.labels).tolist() == [10] * 10
     chosen = held_out(TRAIN, 100, 0)
-    np.testing.assert_array_equal(validation.images, TRAIN.images[chosen])
-    np.testing.assert_array_equal(validation.labels, TRAIN.labels[chosen])
-    np.testing.assert_array_equal(train.labels, np.delete(TRAIN.labels, chosen))
-    np.testing.assert_array_equal(test.images, TEST.images)
+    assert chosen[:5].tolist() == [2, 5, 10, 16, 27]
+    for kept, held, whole in zip(train, validation, TRAIN, strict=True):
+        np.testing.assert_array_equal(held, whole[chosen])
+        np.testing.assert_array_equal(kept, np.delete(whole, chosen, axis=0))
+    assert test is TEST
+    assert len({tuple(held_out(TRAIN, 100, seed)) for seed in (0, 0, 1, 2**32 - 1)}) == 3
 
 
-def test_images_in_colour_are_held_out_alike(tmp_path: Path) -> None:
+def test_images_in_colour_are_held_out_as_grey_ones(tmp_path: Path) -> None:
     """No pixel of the sample has colour; three channels of it do."""
     colour = np.stack([TRAIN.images, 255 - TRAIN.images, TRAIN.images // 2], axis=3)
     write_idx(tmp_path / in_colour(TRAIN_IMAGES), colour)
     write_idx(tmp_path / TRAIN_LABELS, TRAIN.labels)
     train = read_split(tmp_path, TRAIN_IMAGES, TRAIN_LABELS)
-    assert train.images.shape == (1000, 28, 28, 3)
-    assert held_out(train, 100, 0).tolist() == held_out(TRAIN, 100, 0).tolist()
     assert split(train, train, 100, 0).image_shape == (28, 28, 3)
-    with pytest.raises(InputError, match=r"expected images of shape \(28, 28, 3\), .* got \(28, 28\)"):
-        check_parts(train, TEST)
+    assert held_out(train, 100, 0).tolist() == held_out(TRAIN, 100, 0).tolist()
+    with pytest.raises(InputError, match=r"expected images of shape \(28, 28, 3\), got \(28, 28\)"):
+        split(train, TEST, 100, 0)
 
 
-def test_an_image_that_occurs_twice_is_never_held_out_whatever_its_labels() -> None:
+def test_image_that_occurs_twice_is_never_held_out_whatever_its_labels() -> None:
     train = numbered([6, 6])
     (first, second, third), other = np.flatnonzero(train.labels == 0)[:3], np.flatnonzero(train.labels == 1)[0]
     train.images[[second, other]] = train.images[[first, third]]
     for seed in range(50):
         assert not set(held_out(train, 4, seed)) & {first, second, third, other}
-
-
-def test_the_seed_decides_which_are_held_out() -> None:
-    chosen = [held_out(TRAIN, 100, seed).tolist() for seed in (0, 0, 1, 2**32 - 1)]
-    assert chosen[0] == chosen[1]
-    assert len({tuple(indices) for indices in chosen}) == 3
-    assert chosen[0][:5] == [2, 5, 10, 16, 27]
 
 
 def test_nothing_held_out_leaves_an_empty_part_and_the_test_images_to_monitor() -> None:
@@ -72,13 +64,13 @@ def test_nothing_held_out_leaves_an_empty_part_and_the_test_images_to_monitor() 
 @pytest.mark.parametrize(
     ("train", "count", "reason"),
     [
-        (TRAIN, 991, "991 of 1000 images needs 100 of class 0, which has 100"),
+        (TRAIN, 991, "991 of 1000 images takes 100 of class 0; expected at most 99"),
         (TRAIN, 2**32 - 1, "4294967295 of 1000"),
-        (numbered([1, 9]), 8, "8 of 10 images needs 1 of class 0, which has 1"),
-        (Split(np.repeat(TRAIN.images, 2, axis=0), np.repeat(TRAIN.labels, 2)), 100, "200, 0 of them only once"),
+        (numbered([1, 9]), 8, "8 of 10 images takes 1 of class 0; expected at most 0"),
+        (Split(np.repeat(TRAIN.images, 2, axis=0), np.repeat(TRAIN.labels, 2)), 100, "200 images, 0 of them only once"),
     ],
 )
-def test_more_than_there_is_to_hold_out_is_refused_by_key(train: Split, count: int, reason: str) -> None:
+def test_too_many_images_to_hold_out_are_refused_by_key(train: Split, count: int, reason: str) -> None:
     with pytest.raises(InputError, match=f"^params.yaml: data.validation: .*{reason}"):
         held_out(train, count, 0)
 
@@ -110,14 +102,13 @@ def test_any_count_is_held_out_exactly_or_refused(sizes: list[int], data: st.Dat
     ("train", "test", "reason"),
     [
         (TRAIN, Split(TEST.images[:, 1:], TEST.labels), f"{TEST_IMAGES}: expected images of shape .28, 28.,.* .27, 28"),
-        (TRAIN, Split(TEST.images, TEST.labels + np.uint8(1)), f"{TEST_LABELS}: no training image has label 10"),
+        (TRAIN, Split(TEST.images, TEST.labels + np.uint8(1)), f"{TEST_LABELS}: expected labels .* got label 10"),
         (Split(TRAIN.images, TRAIN.labels * 0), Split(TEST.images, TEST.labels * 0), f"{TRAIN_LABELS}: expected at"),
     ],
 )
 def test_parts_that_make_no_data_set_are_refused_by_file(train: Split, test: Split, reason: str) -> None:
-    check_parts(TRAIN, TEST)
     with pytest.raises(InputError, match=reason):
-        check_parts(train, test)
+        split(train, test, 0, 0)
 
 
 def test_another_number_of_labels_than_of_images_is_refused() -> None:

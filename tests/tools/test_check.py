@@ -16,8 +16,8 @@ TRAININGS = "train@depth, train@width, train_depth@1, train_width@w2-4"
 
 
 @pytest.fixture
-def project(reduced: Path, tmp_path: Path) -> Path:
-    run("git", "clone", "--quiet", str(reduced), str(tmp_path / "clone"), cwd=tmp_path)
+def project(reproduced: Path, tmp_path: Path) -> Path:
+    run("git", "clone", "--quiet", str(reproduced), str(tmp_path / "clone"), cwd=tmp_path)
     give_environment(tmp_path / "clone")
     return tmp_path / "clone"
 
@@ -34,12 +34,12 @@ def test_committed_results_pass_and_those_of_other_parameters_do_not(project: Pa
     assert refused(project).startswith("check: out of date: aggregate, train@depth. ")
 
 
-def test_models_of_which_some_are_there_are_judged_by_those(project: Path, reduced: Path) -> None:
+def test_models_of_which_some_are_there_are_judged_by_those(project: Path, reproduced: Path) -> None:
     """A refused experiment leaves an empty folder where there was none, and `dvc repro -s` one that lacks the rest."""
     models = project / MODELS
     models.mkdir(parents=True)
     assert called(main, project) == PASSED
-    shutil.copytree(reduced / MODELS / "w2-4", models / "w2-4")
+    shutil.copytree(reproduced / MODELS / "w2-4", models / "w2-4")
     assert called(main, project) == PASSED
     (models / "w2-4/history.csv").unlink()
     assert refused(project).startswith("check: out of date: train_width@w2-4. ")

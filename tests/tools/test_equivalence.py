@@ -16,11 +16,11 @@ LOOP = "stages/training/loop.py"
 
 
 @pytest.fixture(scope="session")
-def compared(reduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`reduced` with three epochs, and with what its committed code writes. Not to be written to: copy it."""
+def compared(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`reproduced` with three epochs, and with what its committed code writes. Not to be written to: copy it."""
 
     def make(place: Path) -> None:
-        shutil.copytree(reduced, place, dirs_exist_ok=True, symlinks=True)
+        shutil.copytree(reproduced, place, dirs_exist_ok=True, symlinks=True)
         edit_params(place, "  epochs: 1\n", "  epochs: 3\n")
         run("dvc", "repro", cwd=place)
         commit(place, "Three epochs")
@@ -38,9 +38,9 @@ def project(compared: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cloned(reduced: Path, tmp_path: Path) -> Path:
+def cloned(reproduced: Path, tmp_path: Path) -> Path:
     """A clone in which nothing was compared, for what ends before a comparison."""
-    run("git", "clone", "--quiet", str(reduced), "cloned", cwd=tmp_path)
+    run("git", "clone", "--quiet", str(reproduced), "cloned", cwd=tmp_path)
     give_environment(tmp_path / "cloned")
     return tmp_path / "cloned"
 

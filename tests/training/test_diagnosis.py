@@ -1,4 +1,4 @@
-"""What is measured of a network's layers, against values that can be worked out by hand."""
+"""The measures of a network's layers, against values by hand and gradients of the stock model."""
 
 import numpy as np
 import pytest
@@ -9,12 +9,16 @@ from stages.training.diagnosis import IMAGES, Diagnosis
 from tests.kinds import KINDS, sample
 
 SIGMOID = Architecture(filters=[2, 4], blocks=2, pooling="average", dense_units=8, activation="sigmoid")
-MEASURED = {name: SIGMOID.model_copy(update={"activation": name}) for name in ("sigmoid", "relu", "gelu")} | KINDS
+MEASURED = [
+    SIGMOID,
+    SIGMOID.model_copy(update={"activation": "gelu"}),
+    *(KINDS[name] for name in ("blocks", "stride", "all")),
+]
 
 
-@pytest.mark.parametrize("name", MEASURED)
-def test_gradient_norms_are_those_of_the_model_itself_which_is_left_alone(name: str) -> None:
-    architecture, dataset = MEASURED[name], sample()
+@pytest.mark.parametrize("architecture", MEASURED)
+def test_gradient_norms_are_those_of_the_model_itself_which_does_not_change(architecture: Architecture) -> None:
+    dataset = sample()
     model = build_model(architecture, dataset.image_shape, dataset.classes)
     with tf.GradientTape() as tape:
         output = model_input(dataset.train.images[:IMAGES])
@@ -39,7 +43,7 @@ def test_layer_is_measured_after_its_normalization_and_activation() -> None:
     for layer in model.layers:
         if "normalization" in layer.name:
             gamma, beta, *moving = layer.get_weights()
-            layer.set_weights([0 * gamma, 0 * beta + 3.8, *moving])  # whatever the image, sigmoid gets 3.8
+            layer.set_weights([0 * gamma, 0 * beta + 3.8, *moving])  # sigmoid gets 3.8 for every image
     measured = Diagnosis(architecture, dataset)(model.get_weights())
     assert measured[:4, 0] == pytest.approx(0.9781, abs=1e-4)
     assert list(measured[:4, 1]) == [1] * 4

@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stages.training import fast
 from stages.training.architecture import Architecture, build_model
 from stages.training.backend import keras, tf
-from stages.training.fast import AveragePooling2D, BatchNormalization, Conv2D, FusedAdam, MaxPooling2D
+from stages.training.fast import BatchNormalization, Conv2D, FusedAdam
 from tests.kinds import KINDS, STUDIED, kind
 
 IMAGE = (28, 28, 1)
-SIZES = [(12, 14), (11, 13), (9, 12), (12, 9)]
-CHANNELS = [1, 2, 5, 7, 8, 15, 16, 20]
+SIZES = [(11, 14), (12, 13)]  # pairs of columns, or a column left
+CHANNELS = [1, 5, 8, 12, 15, 16]  # below, at and between the lengths of vectors
 FUSED = ("FusedBatchNormV3", "FusedBatchNormGradV3")
 Numbers = Callable[..., tf.Tensor]
 
@@ -28,7 +29,7 @@ def small_integers(*shape: int, seed: int = 0) -> tf.Tensor:
 
 
 def output_and_gradients(layer: keras.Layer, images: tf.Tensor, numbers: Numbers, **call: bool) -> list[np.ndarray]:
-    """Return the layer's output, and for made-up gradients of it those of the images and of the layer's weights."""
+    """Return the layer's output, and for made-up gradients of it, those of the images and of the weights."""
     with tf.GradientTape() as tape:
         tape.watch(images)
         output = layer(images, **call)
@@ -38,23 +39,19 @@ def output_and_gradients(layer: keras.Layer, images: tf.Tensor, numbers: Numbers
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
-@pytest.mark.parametrize("filters", CHANNELS)
-@pytest.mark.parametrize("channels", CHANNELS)
-@pytest.mark.parametrize(
-    ("kernel", "use_bias", "sizes"), [(5, True, SIZES), (3, True, SIZES[:1]), (3, False, SIZES[1:2])]
-)
+@pytest.mark.parametrize("filters", [1, 5, 8, 16])
+@pytest.mark.parametrize("channels", [1, 7, 8, 20])
+@pytest.mark.parametrize(("kernel", "use_bias"), [(5, True), (3, False)])
 def test_convolution_is_the_stock_layers(
-    kernel: int, use_bias: bool, sizes: list[tuple[int, int]], channels: int, filters: int, padding: str
+    kernel: int, use_bias: bool, channels: int, filters: int, padding: str
 ) -> None:
-    if kernel == 3 or not use_bias:
-        channels, filters = channels + 1, filters + 2  # other remainders
     weights = [small_integers(kernel, kernel, channels, filters, seed=2), small_integers(filters, seed=3)]
-    for size in sizes:
+    for size in SIZES:
         images, results = small_integers(3, *size, channels), []
         for kinds in (keras.layers.Conv2D, Conv2D):
             layer = kinds(filters, kernel, padding=padding, use_bias=use_bias)
             layer.build(images.shape)
-            layer.set_weights(weights if use_bias else weights[:1])
+            layer.set_weights(weights[: 1 + use_bias])
             results.append(output_and_gradients(layer, images, small_integers))
         for expected, ours in zip(*results, strict=True):
             np.testing.assert_array_equal(ours, expected)
@@ -63,17 +60,15 @@ def test_convolution_is_the_stock_layers(
 @pytest.mark.parametrize("numbers", [random, small_integers])
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(
-    ("stock", "fast"),
-    [(keras.layers.MaxPooling2D, MaxPooling2D), (keras.layers.AveragePooling2D, AveragePooling2D)],
-    ids=["max", "average"],
-)
+@pytest.mark.parametrize("name", ["MaxPooling2D", "AveragePooling2D"])
 def test_pooling_is_the_stock_layers_with_ties(
-    stock: type[keras.Layer], fast: type[keras.Layer], size: tuple[int, int], channels: int, numbers: Numbers
+    name: str, size: tuple[int, int], channels: int, numbers: Numbers
 ) -> None:
     images = numbers(3, *size, channels)
     for pooling in ({"pool_size": 3, "strides": 1}, {"pool_size": 2, "strides": 2}):
-        results = [output_and_gradients(kinds(**pooling), images, numbers) for kinds in (fast, stock)]
+        results = [
+            output_and_gradients(getattr(kinds, name)(**pooling), images, numbers) for kinds in (fast, keras.layers)
+        ]
         for ours, expected in zip(*results, strict=True):
             np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
 
@@ -92,8 +87,8 @@ def test_normalization_is_the_stock_layers_in_training_and_after_it(size: tuple[
         np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4, 6, 8, 12, 15, 16, 20, 24, 25])
-def test_fused_normalization_is_used_for_the_channels_for_which_it_is_fast(channels: int) -> None:
+@pytest.mark.parametrize("channels", [1, 6, 12, 16])
+def test_fused_normalization_is_used_for_multiples_of_four_channels(channels: int) -> None:
     layer = BatchNormalization()
     layer.build((None, 12, 14, channels))
 
@@ -101,14 +96,12 @@ def test_fused_normalization_is_used_for_the_channels_for_which_it_is_fast(chann
     def gradient(images: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(images)
-            outputs = tf.nn.relu(layer(images, training=True))
+            outputs = layer(images, training=True)
         return tape.gradient(outputs, images)
 
-    operations = gradient.get_concrete_function(tf.TensorSpec([None, 12, 14, channels])).graph.get_operations()
-    of_kind = {kind: [op for op in operations if op.type == kind] for kind in ("Relu", *FUSED)}
-    assert all(len(of_kind[kind]) == (channels % 4 == 0) for kind in FUSED)
-    (relu,) = of_kind["Relu"]
-    assert (relu.inputs[0].op.type in FUSED) == (channels % 8 == 0), "TensorFlow makes one operation of the two"
+    graph = gradient.get_concrete_function(tf.TensorSpec([None, 12, 14, channels])).graph
+    fused = [operation.type for operation in graph.get_operations() if operation.type in FUSED]
+    assert fused == (list(FUSED) if channels % 4 == 0 else [])
 
 
 @pytest.mark.parametrize("averages", [{}, {"use_ema": True, "ema_momentum": 0.9}], ids=["plain", "averages"])
@@ -124,19 +117,25 @@ def test_fused_adam_takes_the_stock_optimizers_steps(averages: dict[str, Any]) -
         np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
 
 
-ALL = STUDIED | {name: architecture for name, architecture in KINDS.items() if not architecture.dropout}
+MODELS = [STUDIED["w2-4"], STUDIED["depth-3"], KINDS["blocks"], KINDS["normalization"], KINDS["stride-average"]]
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_model_starts_from_the_same_weights_and_learns_the_same(name: str) -> None:
+def compiled(architecture: Architecture, threads: int | None, optimizer: Any = None, seed: int = 0) -> keras.Model:
+    """Return the stock model, or the fast one on threads, always with the same weights."""
+    keras.utils.set_random_seed(3)
+    model = build_model(architecture, IMAGE, 10, threads, seed)
+    optimizer = optimizer or keras.optimizers.SGD(1.0)
+    model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    return model
+
+
+@pytest.mark.parametrize("architecture", MODELS)
+def test_model_starts_from_the_same_weights_and_learns_the_same(architecture: Architecture) -> None:
     results = []
     for threads, optimizer in ((2, FusedAdam), (None, keras.optimizers.Adam)):
-        keras.utils.set_random_seed(3)
-        model = build_model(ALL[name], IMAGE, 10, threads)
-        drawn = model.get_weights()
-        model.compile(optimizer(0.001), "categorical_crossentropy", jit_compile=False)
-        labels = tf.one_hot(np.arange(32) % 10, 10)
-        results.append((drawn, [float(model.train_on_batch(random(32, *IMAGE), labels)) for _ in range(5)]))
+        model = compiled(architecture, threads, optimizer(0.001))
+        drawn, labels = model.get_weights(), tf.one_hot(np.arange(32) % 10, 10)
+        results.append((drawn, [float(model.train_on_batch(random(32, *IMAGE), labels)[0]) for _ in range(5)]))
     (ours, losses), (theirs, expected) = results
     assert all((one == other).all() for one, other in zip(ours, theirs, strict=True))
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
@@ -145,26 +144,20 @@ def test_model_starts_from_the_same_weights_and_learns_the_same(name: str) -> No
 def test_loss_of_a_class_that_seems_impossible_is_the_stock_models() -> None:
     losses = []
     for threads in (2, None):
-        keras.utils.set_random_seed(3)
-        model = build_model(STUDIED["w2-4"], IMAGE, 10, threads)
+        model = compiled(STUDIED["w2-4"], threads)
         *others, bias = model.get_weights()
         model.set_weights([*others, bias - 50 * (np.arange(10) == 4)])
-        model.compile(keras.optimizers.SGD(1.0), "categorical_crossentropy", jit_compile=False)
         batch = random(8, *IMAGE), tf.one_hot([4] * 8, 10)
-        losses.append([float(model.test_on_batch(*batch)), *(float(model.train_on_batch(*batch)) for _ in range(3))])
+        losses.append([model.test_on_batch(*batch)[0], *(model.train_on_batch(*batch)[0] for _ in range(3))])
     assert losses[1][0] > 40
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-@pytest.mark.parametrize("shards", [1, 2, 3])
-@pytest.mark.parametrize("images", [1, 2, 7, 32])
+@pytest.mark.parametrize(("shards", "images"), [(3, 1), (3, 7), (1, 32)])
 def test_shards_of_a_batch_have_the_output_loss_and_step_of_the_whole_batch(shards: int, images: int) -> None:
-    stock, sharded = (build_model(STUDIED["depth-2"], IMAGE, 10, threads) for threads in (None, shards))
-    sharded.set_weights(stock.get_weights())
+    stock, sharded = (compiled(STUDIED["depth-2"], threads) for threads in (None, shards))
     batch, labels = random(images, *IMAGE), tf.one_hot(np.arange(images) % 10, 10)
     np.testing.assert_allclose(sharded(batch), stock(batch), rtol=1e-5, atol=1e-6)
-    for model in (stock, sharded):
-        model.compile(keras.optimizers.SGD(1.0), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     for called in ("test_on_batch", "train_on_batch"):
         ours, theirs = (getattr(model, called)(batch, labels, return_dict=True) for model in (sharded, stock))
         assert ours == pytest.approx(theirs, rel=1e-5)
@@ -172,28 +165,20 @@ def test_shards_of_a_batch_have_the_output_loss_and_step_of_the_whole_batch(shar
         np.testing.assert_allclose(weights, expected, rtol=1e-3, atol=1e-5)
 
 
-def stepped(architecture: Architecture, threads: int, seed: int, steps: int) -> list[np.ndarray]:
-    """Return the weights after some steps of plain gradient descent on 7 random images."""
-    keras.utils.set_random_seed(3)
-    model = build_model(architecture, IMAGE, 10, threads, seed)
-    model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", jit_compile=False)
-    for _ in range(steps):
-        model.train_on_batch(random(7, *IMAGE), tf.one_hot(np.arange(7), 10))
-    weights: list[np.ndarray] = model.get_weights()
-    return weights
-
-
 def test_dropped_units_follow_from_seed_and_step_whatever_the_shards() -> None:
-    architecture = kind(dropout=0.5)
-    whole = stepped(architecture, 1, seed=4, steps=3)
-    for ours, theirs in zip(stepped(architecture, 3, seed=4, steps=3), whole, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
-    assert any((ours != theirs).any() for ours, theirs in zip(stepped(architecture, 1, 5, 3), whole, strict=True))
+    results = []
+    for threads, seed in ((1, 4), (3, 4), (1, 5)):
+        model = compiled(kind(dropout=0.5), threads, keras.optimizers.SGD(0.1), seed)
+        for _ in range(3):
+            model.train_on_batch(random(7, *IMAGE), tf.one_hot(np.arange(7), 10))
+        results.append(model.get_weights())
+    for whole, sharded in zip(*results[:2], strict=True):
+        np.testing.assert_allclose(sharded, whole, rtol=1e-3, atol=1e-5)
+    assert any((whole != other).any() for whole, other in zip(results[0], results[2], strict=True))
 
 
-def test_dropout_drops_its_fraction_and_scales_the_rest_anew_in_every_layer_and_step() -> None:
-    model = build_model(kind(dropout=0.3, filters=[2, 2]), IMAGE, 10, 2, seed=2**32 - 1)
-    model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", jit_compile=False)
+def test_dropout_drops_its_fraction_and_scales_the_rest_with_other_units_in_every_layer_and_step() -> None:
+    model = compiled(kind(dropout=0.3, filters=[2, 2]), 2, seed=2**32 - 1)
     drawn = []
     for _ in range(2):
         drawn += [np.asarray(factors) for factors in model._dropout_factors(tf.constant(500))]
@@ -202,8 +187,8 @@ def test_dropout_drops_its_fraction_and_scales_the_rest_anew_in_every_layer_and_
     for factors in drawn:
         assert sorted(np.unique(factors)) == pytest.approx([0, 1 / 0.7])
         assert factors.mean() == pytest.approx(1, abs=0.03)
-    first, second, _, anew, *_ = (factors[:, :16, :16] if factors.ndim == 4 else factors for factors in drawn)
+    first, second, _, next_step, *_ = (factors[:, :16, :16] if factors.ndim == 4 else factors for factors in drawn)
     assert (first != second).any()
-    assert (first != anew).any()
+    assert (first != next_step).any()
     images = random(2, *IMAGE)
     np.testing.assert_array_equal(model(images), model(images))

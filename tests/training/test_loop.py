@@ -1,13 +1,14 @@
 """One training from one seed: its input, what it monitors, and that it resumes to the bit."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tensorflow.python.eager import context
 
-from stages.training.architecture import Architecture
+from stages.training.architecture import Architecture, Train
 from stages.training.backend import keras
 from stages.training.dataset import Dataset, Split
 from stages.training.diagnosis import Diagnosis
@@ -19,7 +20,7 @@ from stages.training.loop import (
     train,
     training_batches,
 )
-from stages.training.results import SeedOutput, State
+from stages.training.results import State
 from tests.kinds import KINDS, SETTINGS, SMALL, sample
 
 ONE_EPOCH = SETTINGS.model_copy(update={"epochs": 1})
@@ -27,7 +28,7 @@ NOTHING = Split(sample().test.images[:0], sample().test.labels[:0])
 
 
 def orders(seed: int, first_epoch: int, count: int = 200) -> list[list[int]]:
-    """Return the images' numbers, one list per epoch, as training_batches yields them."""
+    """Return the numbers of the images in the order of training_batches, one list per epoch."""
     numbered = Split(np.arange(count, dtype=np.uint8).reshape(-1, 1, 1), np.zeros(count, dtype=np.uint8))
     batches = training_batches(numbered, 2, SETTINGS, seed, first_epoch)
     pixels = np.concatenate([images.numpy().ravel() for images, _ in batches])
@@ -57,45 +58,50 @@ def test_batches_are_scaled_to_one_and_labelled_one_hot_and_the_last_has_the_res
 
 
 @pytest.mark.parametrize(("steps", "per_call"), [(430, 43), (469, 7), (8, 8), (1, 1), (97, 1), (50, 50)])
-def test_a_call_never_takes_steps_of_the_next_epoch(steps: int, per_call: int) -> None:
+def test_call_never_takes_steps_of_the_next_epoch(steps: int, per_call: int) -> None:
     assert _steps_per_call(steps) == per_call
 
 
-def _copied(state: State) -> State:
-    return replace(state, history=[*state.history], layers=[*state.layers])
+def trained(architecture: Architecture, dataset: Dataset, settings: Train) -> list[State]:
+    """Return the states after each epoch of a training from seed 0; the last one is finished."""
+    states, whole = list[State](), State()
+
+    def after_epoch(state: State) -> None:
+        states.append(replace(state, history=[*state.history], layers=[*state.layers]))
+
+    train(architecture, dataset, settings, 0, whole, after_epoch)
+    return states
 
 
 def _bytes(state: State) -> list[object]:
     return [state.history, *(array.tobytes() for array in [*state.weights, *state.optimizer, *state.layers])]
 
 
-@pytest.mark.parametrize(
-    ("architecture", "momentum"),
-    [(SMALL, 0.0), (KINDS["dropout"], 0.9), (KINDS["all"], 0.9)],
-    ids=["small", "dropout, averaged", "all, averaged"],
-)
-def test_training_resumed_after_any_epoch_ends_with_the_same_bytes(architecture: Architecture, momentum: float) -> None:
-    whole, stored, settings = State(), [], SETTINGS.model_copy(update={"ema_momentum": momentum})
-    train(architecture, sample(), settings, 0, whole, lambda state: stored.append(_copied(state)))
-    assert [len(state.history) for state in stored] == [1, 2, 3]
-    for state in stored:
-        train(architecture, sample(), settings, 0, state, lambda _: None)
-        assert _bytes(state) == _bytes(whole)
+@pytest.mark.parametrize(("name", "momentum"), [("dropout", 0.9), ("all", 0.0)])
+def test_training_resumed_after_an_epoch_ends_with_the_same_bytes(name: str, momentum: float) -> None:
+    settings = SETTINGS.model_copy(update={"ema_momentum": momentum})
+    state, *others = trained(KINDS[name], sample(), settings)
+    assert [len(state.history), *(len(other.history) for other in others)] == [1, 2, 3]
+    train(KINDS[name], sample(), settings, 0, state, lambda _: None)
+    assert _bytes(state) == _bytes(others[-1])
+
+
+@cache
+def one_epoch() -> State:
+    return trained(SMALL, sample(), ONE_EPOCH)[0]
 
 
 def test_steps_of_one_call_are_those_of_calls_of_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    together, singly = State(), State()
-    train(SMALL, sample(), ONE_EPOCH, 0, together, lambda _: None)
+    together = one_epoch()
     monkeypatch.setattr("stages.training.loop.MOST_STEPS_PER_CALL", 1)
-    train(SMALL, sample(), ONE_EPOCH, 0, singly, lambda _: None)
+    (singly,) = trained(SMALL, sample(), ONE_EPOCH)
     assert _bytes(together) == _bytes(singly)
 
 
 def test_loss_that_is_no_number_ends_the_training_which_has_no_model(tmp_path: Path) -> None:
-    state, settings = State(), SETTINGS.model_copy(update={"learning_rate": 1e38})
-    train(SMALL, sample(), settings, 0, state, lambda _: None)
-    assert state.diverged_epoch is not None
-    assert len(state.history) == state.diverged_epoch - 1
+    settings = SETTINGS.model_copy(update={"learning_rate": 1e38})
+    state = trained(SMALL, sample(), settings)[-1]
+    assert state.diverged_epoch == len(state.history) + 1
     assert np.isfinite(state.history).all()
     output = evaluate(SMALL, sample(), settings, 0, state, tmp_path / "scratch.keras")
     assert (output.result.learned, output.result.diverged_epoch) == (False, state.diverged_epoch)
@@ -103,31 +109,26 @@ def test_loss_that_is_no_number_ends_the_training_which_has_no_model(tmp_path: P
     assert (output.model, output.probabilities.shape) == (b"", (0, 10))
 
 
-def model_of(output: SeedOutput, folder: Path) -> keras.Model:
-    (folder / "model.keras").write_bytes(output.model)
-    return keras.models.load_model(folder / "model.keras")
-
-
 def test_averages_are_monitored_diagnosed_tested_and_saved_and_the_training_does_not_use_them(tmp_path: Path) -> None:
     """With one step per epoch the weights after each step are those of a shorter training."""
     dataset = sample()._replace(validation=NOTHING)
     settings = SETTINGS.model_copy(update={"batch_size": 10_000, "ema_momentum": 0.9, "learning_rate": 0.01})
-    stored, state, plain = list[State](), State(), State()
-    train(SMALL, dataset, settings, 0, state, lambda state: stored.append(_copied(state)))
-    train(SMALL, dataset, settings.model_copy(update={"ema_momentum": 0.0}), 0, plain, lambda _: None)
+    states = trained(SMALL, dataset, settings)
+    plain = trained(SMALL, dataset, settings.model_copy(update={"ema_momentum": 0.0}))[-1]
+    state = states[-1]
     assert all((ours == theirs).all() for ours, theirs in zip(state.weights, plain.weights, strict=True))
     assert [row[0] for row in state.history] == [row[0] for row in plain.history], "the training loss is the same"
 
-    averages = stored[0].weights
-    for later in stored[1:]:
+    averages = states[0].weights
+    for later in states[1:]:
         averages = [0.9 * average + 0.1 * weight for average, weight in zip(averages, later.weights, strict=True)]
     output = evaluate(SMALL, dataset, settings, 0, state, tmp_path / "scratch.keras")
-    saved = model_of(output, tmp_path).get_weights()
+    (tmp_path / "model.keras").write_bytes(output.model)
+    saved = keras.models.load_model(tmp_path / "model.keras").get_weights()
     for ours, expected in zip(saved, averages, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-7)
     assert any((ours != raw).any() for ours, raw in zip(saved, state.weights, strict=True))
     np.testing.assert_array_equal(state.layers[-1], Diagnosis(SMALL, dataset)(saved))
-    assert dataset.monitored is dataset.test
     assert state.history[-1][2:] == pytest.approx([output.result.test_loss, output.result.test_accuracy], rel=1e-5)
     assert (output.result.validation_loss, output.result.validation_accuracy) == (None, None)
 
@@ -155,9 +156,7 @@ def test_gradients_are_a_graph_of_their_own_in_the_loop_over_steps() -> None:
 def test_labels_of_any_numbers_train_as_those_from_0_on_to_the_bit(tmp_path: Path) -> None:
     apart = Dataset(*(Split(part.images, 25 * part.labels + 1) for part in sample()))
     outcomes = []
-    for labelled in (sample(), apart):
-        state = State()
-        train(SMALL, labelled, ONE_EPOCH, 0, state, lambda _: None)
+    for labelled, state in ((sample(), one_epoch()), (apart, trained(SMALL, apart, ONE_EPOCH)[0])):
         output = evaluate(SMALL, labelled, ONE_EPOCH, 0, state, tmp_path / "scratch.keras")
         assert output.probabilities.shape == (200, 10)
         outcomes.append((_bytes(state), output.probabilities.tobytes(), output.model, output.result))
