@@ -1,10 +1,11 @@
 """Time training: this project's loop, stock Keras, the notebook's way and, if it is installed, PyTorch.
 
-    python -m tools.benchmark [NAME ...] [--images N]
+    python -m tools.benchmark [NAME ...] [--images N] [--shape HEIGHTxWIDTHxCHANNELS]
 
-NAME is an architecture of params.yaml. Every way trains in a process of its own, one after the other in every round, so
-that a slow minute of the machine affects all ways alike; a ratio compares two processes of one round. The first epoch,
-which makes graphs and kernels, has its own column.
+NAME is an architecture of params.yaml. With `--shape` the images are noise in ten classes, and no data are needed.
+Every way trains in a process of its own, one after the other in every round, so that a slow minute of the machine
+affects all ways alike; a ratio compares two processes of one round. The first epoch, which makes graphs and kernels,
+has its own column.
 """
 
 import argparse
@@ -188,22 +189,38 @@ def machine() -> dict[str, str]:
     }
 
 
+def shape(text: str) -> tuple[int, int, int]:
+    """Return height, width and channels. Raises ValueError."""
+    height, width, channels = map(int, text.split("x"))
+    return height, width, channels
+
+
+def noise(images: int, image_shape: tuple[int, int, int]) -> Dataset:
+    """Return images of noise in ten classes, as many for training as for the other parts."""
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(256, size=(max(images, EVALUATED), *image_shape), dtype=np.uint8)
+    part = Split(pixels, np.arange(len(pixels), dtype=np.uint8) % 10)
+    return Dataset(part, part, part)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.benchmark", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", default=["width", "depth"], help="default: width depth")
     parser.add_argument("--images", type=int, default=6400, help="per epoch, at most")
+    parser.add_argument("--shape", type=shape, metavar="HxWxC", help="of noise to time, such as 32x32x3; default: data")
     options = parser.parse_args()
     with reported_in_one_line("bench"):
         facts, params = machine(), load_params()
         known = {named.name: named for named in params.architectures()}
         if unknown := [name for name in options.names if name not in known]:
             raise InputError(f"NAMES: expected {', '.join(known)}, got {', '.join(unknown)}")
-        whole = read_dataset(DATASET_FILE)
+        whole = noise(options.images, options.shape) if options.shape else read_dataset(DATASET_FILE)
         test = Split(*(array[:EVALUATED] for array in whole.test))
         dataset = Dataset(Split(*(array[: options.images] for array in whole.train)), test, test)
         ways = [way for way in WAYS if way != "PyTorch" or find_spec("torch")]
         times = [measure(known[n], dataset, ROUNDS, params.settings(known[n]), ways) for n in options.names]
-        facts["epoch"] = f"{len(dataset.train.labels):,} images and an evaluation of {len(test.labels):,}"
+        size = "x".join(map(str, dataset.image_shape))
+        facts["epoch"] = f"{len(dataset.train.labels):,} images of {size} and an evaluation of {len(test.labels):,}"
         lines = (f"- {key}: {value}" for key, value in facts.items())
         print(summarize(pd.concat(times, ignore_index=True)), "", *lines, sep="\n")
 
