@@ -9,10 +9,8 @@ of the code here, the checkpoints of the old code get its fingerprint, and the l
 Otherwise nothing changes.
 """
 
-import io
 import shutil
 import sys
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from stages.common import DATA, InputError, read_yaml, reported_in_one_line, yam
 from stages.params import PARAMS_FILE
 from stages.runner import ended_by_exception, tell
 from stages.training.architecture import Architecture
-from tools.git import git, git_bytes, leave_callers_repository
+from tools.git import git, leave_callers_repository
 from tools.pipeline import Lock, entries_of, is_code
 from tools.prune import stored
 from tools.quick import copy_working_tree, run_in
@@ -47,8 +45,9 @@ def changed_values(old: Any, here: Any, key: str = "") -> list[str]:
 
 def export(commit: str, folder: Path) -> None:
     """Write the project's files as committed."""
-    with tarfile.open(fileobj=io.BytesIO(git_bytes("archive", commit))) as members:
-        members.extractall(folder, filter="data")
+    folder.mkdir(parents=True, exist_ok=True)
+    git("archive", f"--output={folder / 'code.tar'}", commit)
+    shutil.unpack_archive(folder / "code.tar", folder, filter="data")
 
 
 def run(place: str, fill: Callable[[Path], None], expected: Lock) -> Path:
