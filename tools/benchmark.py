@@ -55,7 +55,7 @@ def train_ours(architecture: Architecture, dataset: Dataset, settings: Train, ti
 
 def arrays(dataset: Dataset, part: Split) -> list[np.ndarray]:
     """Return images `[N, H, W, C]` in [-1, 1] and one-hot labels `[N, classes]`, float64."""
-    images, labels = dataset.indexed(part)
+    images, labels = dataset.index_labels(part)
     return [images.reshape(len(images), *dataset.image_shape) / 127.5 - 1, np.eye(dataset.classes)[labels]]
 
 

@@ -56,7 +56,7 @@ def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Comp
     first = next((int(seed) for seed, run in results.seeds.items() if run.learned), None)
     correct = None
     if first is not None:
-        correct = read_predictions(described.name, first).argmax(axis=1) == dataset.indexed(dataset.test).labels
+        correct = read_predictions(described.name, first).argmax(axis=1) == dataset.index_labels(dataset.test).labels
     return Compared(
         name=described.name,
         label=described.label,

@@ -60,7 +60,7 @@ def render_page(
     contrast = contrasted_runs(tables["accuracy"])
     charts = _charts(numbers, tables, contrast, dataset.chance_loss, monitored)
     architectures = list(tables["curves"]["architecture"].unique())
-    names, test = names_of_classes(dataset), dataset.indexed(dataset.test)
+    names, test = names_of_classes(dataset), dataset.index_labels(dataset.test)
     template = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )

@@ -1,4 +1,4 @@
-"""What a training follows from besides data and code: an architecture with its Keras model, and the section `train`."""
+"""The schemas of an architecture and of the section `train`, and the Keras model of an architecture."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Architecture(Section):
     fingerprint, so a new key invalidates nothing.
     """
 
-    filters: Filters  # of both convolutions of every block; or two numbers per block, if blocks differ
+    filters: Filters  # of both convolutions, for all blocks; or two numbers per block if blocks differ
     blocks: Blocks
     kernel_size: Annotated[int, _one_of(3, 5)] = 5  # pixels per side, of every convolution
     pooling: Literal["max", "average"]

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# Prefixes of the variables that TensorFlow, Keras, oneDNN, XLA and OpenMP read. All of them are removed: a list of
-# those known to change a result would miss the next release's. NumPy is loaded before this, and a training uses
-# nothing of NumPy that its variables change.
+# Prefixes of the variables that TensorFlow, Keras, oneDNN, XLA and OpenMP read. All such variables are removed: a list
+# of those known to change a result would miss those of the next release. NumPy is loaded before this, and a training
+# uses nothing of NumPy that its variables change.
 OWNED = (
     "AUTOGRAPH_", "DNNL_", "GOMP_", "KERAS_", "KMP_", "MKL_", "OMP_", "ONEDNN_", "TENSORFLOW_", "TF2_", "TF_", "XLA_",
 )  # fmt: skip
@@ -41,8 +41,8 @@ _IGNORED = _settle_environment()
 
 
 @contextmanager
-def _native_log_held_back() -> Iterator[None]:
-    """Keep what native code writes to stderr off the terminal; show it if the block fails.
+def _hold_back_native_log() -> Iterator[None]:
+    """Keep the messages of native code off the terminal; show them if the block fails.
 
     TensorFlow reports missing GPU drivers before it reads TF_CPP_MIN_LOG_LEVEL (tensorflow issue 100442).
     """
@@ -61,7 +61,7 @@ def _native_log_held_back() -> Iterator[None]:
 
 
 @contextmanager
-def _hidden(*packages: str) -> Iterator[None]:
+def _hide(*packages: str) -> Iterator[None]:
     """Hide packages that Keras and TensorFlow import for features not used here, a second per stage."""
     absent: dict[str, Any] = {package: None for package in packages if package not in sys.modules}
     sys.modules.update(absent)
@@ -73,7 +73,7 @@ def _hidden(*packages: str) -> Iterator[None]:
 
 
 @contextmanager
-def _garbage_collector_held_back() -> Iterator[None]:
+def _pause_garbage_collection() -> Iterator[None]:
     """Pause garbage collection while millions of permanent objects are made: a third of the import time."""
     gc.disable()
     try:
@@ -83,7 +83,7 @@ def _garbage_collector_held_back() -> Iterator[None]:
         gc.enable()
 
 
-with _native_log_held_back(), _hidden("matplotlib", "pandas", "scipy"), _garbage_collector_held_back():
+with _hold_back_native_log(), _hide("matplotlib", "pandas", "scipy"), _pause_garbage_collection():
     import keras
     import tensorflow as tf
 
@@ -91,10 +91,10 @@ __all__ = ["keras", "start", "tf"]
 
 
 def start(threads: int, *, split_operations: bool = False) -> None:
-    """Set what the bits of a result depend on besides code and data. Call it once per process, before any tensor.
+    """Set the number of threads and hide every GPU. Call it once per process, before the first tensor.
 
-    Operations run side by side on the threads. With `split_operations` each one is split among them as well, and its
-    rounding follows from their number, whatever the number of cores.
+    Operations run side by side on the threads. With `split_operations`, the threads also share each operation. Rounding
+    then depends on the number of threads, whatever the number of cores.
     """
     if _IGNORED:
         print(f"{' and '.join(_IGNORED)} ignored: params.yaml decides how long a training is", file=sys.stderr)

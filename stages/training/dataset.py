@@ -1,4 +1,4 @@
-"""A data set: its three parts, what a training sees of them, and the file data/fashion_mnist.npz that has them."""
+"""A data set in three parts, and the file data/fashion_mnist.npz that stores it."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import numpy as np
 from stages.training.files import InputError, read_npz, write_npz
 
 PARTS = ("train", "validation", "test")
-REPAIR = "`dvc checkout --force data/fashion_mnist.npz` or `dvc repro prepare` brings it back"
+REPAIR = "`dvc checkout --force data/fashion_mnist.npz` or `dvc repro prepare` restores it"
 
 
 class Split(NamedTuple):
@@ -35,7 +35,7 @@ class Dataset(NamedTuple):
 
     @property
     def labels(self) -> np.ndarray:
-        """The labels that occur in training, uint8 `[classes]`, ascending; a model's output k is of label k here."""
+        """The labels that occur in training, uint8 `[classes]`, ascending: a model's output k is for label k here."""
         return np.unique(self.train.labels)
 
     @property
@@ -47,13 +47,13 @@ class Dataset(NamedTuple):
     def chance_loss(self) -> float:
         """Entropy of the training labels in nats (Shannon, 1948): the best loss possible without looking at the image.
 
-        A model that predicts only how frequent each class is stays at this loss.
+        A model that predicts only class frequencies stays at this loss.
         """
         counts = np.unique(self.train.labels, return_counts=True)[1]
         evenness = counts * self.classes / counts.sum()  # 1 everywhere: then ln(classes) to the bit, not just nearly
         return math.log(self.classes) - float(np.mean(evenness * np.log(evenness)))
 
-    def indexed(self, part: Split) -> Split:
+    def index_labels(self, part: Split) -> Split:
         """Return the part with each label replaced by its index in `labels`, uint8 `[N]`."""
         return Split(part.images, np.searchsorted(self.labels, part.labels).astype(np.uint8))
 
@@ -83,7 +83,7 @@ def write_dataset(path: Path, dataset: Dataset) -> None:
 
 
 def read_dataset(path: Path) -> Dataset:
-    """Read the data set file. Raises InputError if it is missing, damaged, or not what `write_dataset` writes."""
+    """Read the data set file. Raises InputError if it is missing or damaged, or has other content."""
     arrays = read_npz(path, REPAIR)
     for name in PARTS:
         _check_part(path, arrays, name)

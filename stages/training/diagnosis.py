@@ -31,7 +31,7 @@ class Diagnosis:
         self.activation = keras.activations.get(architecture.activation)
         self.steepest = float(np.max(np.abs(self._slope(tf.linspace(-10.0, 10.0, 2001)))))
         self.images = model_input(dataset.train.images[:IMAGES])
-        self.labels = dataset.indexed(dataset.train).labels[:IMAGES]
+        self.labels = dataset.index_labels(dataset.train).labels[:IMAGES]
 
     def __call__(self, weights: list[np.ndarray]) -> np.ndarray:
         """Return mean activation, saturated fraction and gradient norm per layer, float64 `[layers, 3]`.

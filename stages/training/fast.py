@@ -9,7 +9,6 @@ padding. Where the stock layer is as fast, such as pooling at stride 2, it is us
 """
 
 from collections.abc import Sequence
-from math import gcd
 from typing import Any
 
 from stages.training.backend import keras, tf
@@ -17,7 +16,7 @@ from stages.training.backend import keras, tf
 VECTOR = 8  # channels, the shortest
 LONGEST_VECTOR = 16
 PAIRED = 5  # kernel size for which pairs of columns are faster
-NORMALIZED = 4  # the fused normalization is fast for multiples of so many channels: up to 25 times faster
+NORMALIZED = 4  # the fused normalization is fast for multiples of so many channels, up to 25 times faster
 
 
 class Conv2D(keras.layers.Conv2D):
@@ -44,7 +43,7 @@ class AveragePooling2D(keras.layers.AveragePooling2D):
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Stock normalization, in training computed by `batch_normalization` if the pixels divide evenly.
+    """Stock normalization, in training computed by `batch_normalization` if the channels suit it.
 
     The stock layer calls `rsqrt`, which processors of different makers approximate differently; a division by the
     square root is exact on all of them.
@@ -54,10 +53,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
         if not training:
             mean, variance = tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
-            return _normalize_by(inputs, mean, variance, gamma, beta, self.epsilon)
-        if inputs.shape[1] * inputs.shape[2] % _pixels_as_one(inputs.shape[-1]):
+            return _normalize(inputs, mean, variance, gamma, beta, self.epsilon)
+        if inputs.shape[-1] % NORMALIZED:
             mean, variance = tf.nn.moments(inputs, [0, 1, 2])
-            outputs = _normalize_by(inputs, mean, variance, gamma, beta, self.epsilon)
+            outputs = _normalize(inputs, mean, variance, gamma, beta, self.epsilon)
         else:
             outputs, mean, variance = batch_normalization(inputs, gamma, beta, self.epsilon)
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -93,8 +92,8 @@ class ShardedSequential(keras.Sequential):
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         layer_by_layer = super().call
         outputs = [layer_by_layer(shard, training, mask) for shard in self._cut(inputs)]
-        joined = _joined(outputs, inputs)
-        joined._keras_logits = _joined([output._keras_logits for output in outputs], inputs)  # as softmax leaves them
+        joined = _join(outputs, inputs)
+        joined._keras_logits = _join([output._keras_logits for output in outputs], inputs)  # as softmax leaves them
         return joined
 
     def make_train_function(self, force: bool = False) -> None:
@@ -121,8 +120,8 @@ class ShardedSequential(keras.Sequential):
         outputs, losses, gradients = zip(*(self._gradients(*shard) for shard in zip(*parts, strict=True)), strict=True)
         self.optimizer.apply([tf.add_n(summands) for summands in zip(*gradients, strict=True)], self.trainable_weights)
         (tracker,) = (metric for metric in self.metrics if metric.name == "loss")
-        tracker.update_state(tf.reduce_mean(_joined(losses, images)), sample_weight=count)
-        return self.compute_metrics(images, labels, _joined(outputs, images))
+        tracker.update_state(tf.reduce_mean(_join(losses, images)), sample_weight=count)
+        return self.compute_metrics(images, labels, _join(outputs, images))
 
     @tf.function(autograph=False, experimental_attributes={"_noinline": True})
     def _gradients(
@@ -157,7 +156,7 @@ class ShardedSequential(keras.Sequential):
         return tf.split(tf.pad(batch, [[0, missing], *[[0, 0]] * (batch.shape.rank - 1)]), self.shards)
 
 
-def _joined(shards: Sequence[tf.Tensor], batch: tf.Tensor) -> tf.Tensor:
+def _join(shards: Sequence[tf.Tensor], batch: tf.Tensor) -> tf.Tensor:
     """Concatenate the rows of the shards, without those that were padded."""
     return tf.concat(shards, axis=0)[: tf.shape(batch)[0]]
 
@@ -192,12 +191,12 @@ def convolution(images: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, ar
     convolutions as well. Each of the three works on pairs of columns where that is faster.
     """
     filters = kernel.shape[-1]
-    by_pairs = _by_pairs(images, kernel, filters)
+    by_pairs = _works_on_pairs(images, kernel, filters)
 
     @tf.custom_gradient
     def differentiable(images: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
         def gradients(of_output: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            of_pixels = _single(of_output) if by_pairs else of_output
+            of_pixels = _separate_columns(of_output) if by_pairs else of_output
             return _gradient_to_images(images, kernel, of_pixels, around), (
                 _paired_gradient_to_kernel(images, kernel, of_output, around)
                 if by_pairs
@@ -209,10 +208,10 @@ def convolution(images: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, ar
     result = differentiable(images, kernel)
     if bias is not None:
         result = tf.nn.bias_add(result, tf.concat([bias, bias], 0) if by_pairs else bias)
-    return _single(result) if by_pairs else result
+    return _separate_columns(result) if by_pairs else result
 
 
-def _by_pairs(images: tf.Tensor, kernel: tf.Tensor, filters: int) -> bool:
+def _works_on_pairs(images: tf.Tensor, kernel: tf.Tensor, filters: int) -> bool:
     return kernel.shape[0] == PAIRED and filters < VECTOR and images.shape[2] % 2 == 0
 
 
@@ -226,15 +225,15 @@ def _padding(around: int) -> str:
 
 def _convolve_pairs(images: tf.Tensor, kernel: tf.Tensor, around: int) -> tf.Tensor:
     """Convolve to `[N, H, W/2, 2F]`. Padding left and right beforehand is twice as fast."""
-    pairs = tf.pad(_pairs(images), [[0, 0], [0, 0], [around // 2, around // 2], [0, 0]])
+    pairs = tf.pad(_pair_columns(images), [[0, 0], [0, 0], [around // 2, around // 2], [0, 0]])
     return tf.nn.conv2d(pairs, _paired_kernel(kernel), 1, [[0, 0], [around, around], [0, 0], [0, 0]])
 
 
 def _gradient_to_images(images: tf.Tensor, kernel: tf.Tensor, of_output: tf.Tensor, around: int) -> tf.Tensor:
     """Convolve the output's gradient with the kernel rotated by 180 degrees and its channels exchanged."""
-    if _by_pairs(images, kernel, images.shape[-1]):
+    if _works_on_pairs(images, kernel, images.shape[-1]):
         turned = tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2])
-        return _single(_convolve_pairs(of_output, turned, kernel.shape[0] - 1 - around))
+        return _separate_columns(_convolve_pairs(of_output, turned, kernel.shape[0] - 1 - around))
     return tf.raw_ops.Conv2DBackpropInput(
         input_sizes=tf.shape(images),
         filter=kernel,
@@ -258,7 +257,7 @@ def _paired_gradient_to_kernel(images: tf.Tensor, kernel: tf.Tensor, of_output: 
     """Sum the gradient to `_paired_kernel(kernel)` over the two places of each weight."""
     side, _, channels, filters = kernel.shape
     shape = [side, side // 2 + 1, 2 * channels, 2 * filters]
-    left, right = tf.split(_gradient_to_kernel(_pairs(images), shape, of_output, around), 2, axis=-1)
+    left, right = tf.split(_gradient_to_kernel(_pair_columns(images), shape, of_output, around), 2, axis=-1)
     columns = [side, side + 1, channels, filters]
     return tf.reshape(left, columns)[:, :-1] + tf.reshape(right, columns)[:, 1:]
 
@@ -272,13 +271,13 @@ def _paired_kernel(kernel: tf.Tensor) -> tf.Tensor:
     return tf.concat([tf.reshape(left, shape), tf.reshape(right, shape)], axis=-1)
 
 
-def _pairs(images: tf.Tensor) -> tf.Tensor:
+def _pair_columns(images: tf.Tensor) -> tf.Tensor:
     """Reshape `[N, H, W, C]` to `[N, H, W/2, 2C]`: two neighbouring columns become one with twice the channels."""
     _, height, width, channels = images.shape
     return tf.reshape(images, [-1, height, width // 2, 2 * channels])
 
 
-def _single(pairs: tf.Tensor) -> tf.Tensor:
+def _separate_columns(pairs: tf.Tensor) -> tf.Tensor:
     _, height, width, channels = pairs.shape
     return tf.reshape(pairs, [-1, height, 2 * width, channels // 2])
 
@@ -327,82 +326,22 @@ def batch_normalization(
     """Normalize images `[N, H, W, C]` by their own statistics; scale by gamma `[C]` and add beta `[C]`.
 
     Returns mean and variance `[C]` as well; do not backpropagate through these. Ioffe and Szegedy (2015), algorithm 1,
-    in half the passes over the images that the stock layer takes. `H * W` is a multiple of `_pixels_as_one(C)`.
+    in half the passes over the images that the stock layer takes.
     """
     _, height, width, channels = images.shape
-    if channels % VECTOR == 0:
-        return _normalize(images, gamma, beta, epsilon)
-    as_one = _pixels_as_one(channels)
-    normalize = _normalize if as_one == 1 else _normalize_merged
     # TensorFlow fuses a ReLU that follows, which is slow except for whole vectors; not across a reshape
-    rows = tf.reshape(images, [-1, height * width // as_one, 1, as_one * channels])
-    outputs, mean, variance = normalize(rows, gamma, beta, epsilon)
-    return tf.reshape(outputs, [-1, height, width, channels]), mean, variance
+    whole_vectors = channels % VECTOR == 0
+    rows = images if whole_vectors else tf.reshape(images, [-1, height * width, 1, channels])
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=rows, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True
+    )
+    pixels = tf.cast(tf.reduce_prod(tf.shape(images)[:3]), tf.float32)
+    outputs = outputs if whole_vectors else tf.reshape(outputs, [-1, height, width, channels])
+    return outputs, mean, variance * (pixels - 1) / pixels  # biased, as in Keras
 
 
-def _normalize_by(
+def _normalize(
     images: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
 ) -> tf.Tensor:
     scale = gamma / tf.sqrt(variance + epsilon)
     return images * scale + (beta - mean * scale)
-
-
-def _pixels_as_one(channels: int) -> int:
-    """Return how many neighbouring pixels act as one whose channels are a multiple of NORMALIZED."""
-    return NORMALIZED // gcd(channels, NORMALIZED)
-
-
-def _normalize(images: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, ...]:
-    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=images, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True
-    )
-    pixels = tf.cast(tf.reduce_prod(tf.shape(images)[:3]), tf.float32)
-    return outputs, mean, variance * (pixels - 1) / pixels  # biased, as in Keras
-
-
-def _normalize_merged(rows: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, ...]:
-    """Normalize `[N, R, 1, K * C]` by gamma and beta `[C]`: each channel occurs K times."""
-    channels = gamma.shape[0]
-    times = rows.shape[-1] // channels
-
-    def united(of_merged: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(of_merged, [times, channels])
-
-    @tf.custom_gradient
-    def differentiable(rows: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Any]:
-        _, means, variances = _normalize(rows, tf.ones([times * channels]), tf.zeros([times * channels]), epsilon)
-        mean = tf.reduce_mean(united(means), axis=0)
-        variance = tf.reduce_mean(united(variances) + tf.square(united(means) - mean), axis=0)
-        given = {"epsilon": epsilon, "is_training": False}
-        merged_mean, merged_variance, merged_gamma = (tf.tile(of_one, [times]) for of_one in (mean, variance, gamma))
-
-        def normalized(scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
-            return tf.raw_ops.FusedBatchNormV3(
-                x=rows,
-                scale=tf.tile(scale, [times]),
-                offset=tf.tile(offset, [times]),
-                mean=merged_mean,
-                variance=merged_variance,
-                **given,
-            ).y
-
-        def gradients(of_outputs: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            """Return the gradients for fixed statistics minus those through the statistics, again a normalization."""
-            of_rows, of_gammas, of_betas, *_ = tf.raw_ops.FusedBatchNormGradV3(
-                y_backprop=of_outputs,
-                x=rows,
-                scale=merged_gamma,
-                reserve_space_1=merged_mean,
-                reserve_space_2=merged_variance,
-                reserve_space_3=merged_variance,  # a GPU would store something else here
-                **given,
-            )
-            of_gamma, of_beta = (tf.reduce_sum(united(part), axis=0) for part in (of_gammas, of_betas))
-            pixels = tf.cast(tf.size(rows) // channels, tf.float32)
-            scale = gamma / tf.sqrt(variance + epsilon) / pixels
-            return of_rows - normalized(scale * of_gamma, scale * of_beta), of_gamma, of_beta
-
-        return (normalized(gamma, beta), mean, variance), gradients
-
-    normalized_and_statistics: tuple[tf.Tensor, ...] = differentiable(rows, gamma, beta)
-    return normalized_and_statistics

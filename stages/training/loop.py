@@ -1,4 +1,4 @@
-"""One Keras training of one architecture from one seed: its input, its epochs, and its test."""
+"""One Keras training of one architecture from one seed: input, epochs, and test."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def train(
         restore(model, state)
     model.fit(
         training_batches(
-            dataset.indexed(dataset.train), dataset.classes, settings, seed, first_epoch=len(state.history)
+            dataset.index_labels(dataset.train), dataset.classes, settings, seed, first_epoch=len(state.history)
         ),
-        validation_data=evaluation_batches(dataset.indexed(dataset.monitored), dataset.classes),
+        validation_data=evaluation_batches(dataset.index_labels(dataset.monitored), dataset.classes),
         initial_epoch=len(state.history),
         epochs=settings.epochs,
         steps_per_epoch=steps,
@@ -73,7 +73,7 @@ def new_model(
 
     `fast` is for training: our layers with the same weights; the saved model has Keras's own.
     """
-    keras.utils.clear_session()  # otherwise names count on, and bytes would depend on the models built before
+    keras.utils.clear_session()  # otherwise Keras counts on, and names would depend on the models built before
     keras.utils.set_random_seed(seed)
     model = build_model(architecture, dataset.image_shape, dataset.classes, settings.threads if fast else None, seed)
     averages = {"use_ema": True, "ema_momentum": settings.ema_momentum} if settings.ema_momentum else {}
@@ -97,7 +97,7 @@ def restore(model: keras.Model, state: State) -> None:
         variable.assign(value)
 
 
-def averaged(model: keras.Model) -> list[np.ndarray]:
+def weights_to_evaluate(model: keras.Model) -> list[np.ndarray]:
     """Return the weights to evaluate, in the order of `get_weights`: the moving averages if the optimizer has any."""
     weights: list[np.ndarray] = model.get_weights()
     if not model.optimizer.use_ema:
@@ -111,8 +111,8 @@ def averaged(model: keras.Model) -> list[np.ndarray]:
 def training_batches(split: Split, classes: int, settings: Train, seed: int, first_epoch: int) -> tf.data.Dataset:
     """Return the batches of all remaining epochs: images float32 `[B, H, W, C]`, labels one-hot `[B, classes]`.
 
-    The split's labels are indices of classes, as `Dataset.indexed` returns them. The order of an epoch is a function
-    of (seed, epoch). The last batch of an epoch has the remaining images.
+    The split's labels are indices of classes, as `Dataset.index_labels` returns them. The order of an epoch follows
+    from (seed, epoch). The last batch of an epoch has the remaining images.
     """
     images, labels = tf.constant(split.images), tf.constant(split.labels)
     count, size = len(split.labels), settings.batch_size
@@ -159,7 +159,7 @@ def _steps_per_call(steps: int) -> int:
 def evaluate(
     architecture: Architecture, dataset: Dataset, settings: Train, seed: int, state: State, scratch: Path
 ) -> SeedOutput:
-    """Test a finished training and return what it contributes to the files of its architecture.
+    """Test a finished training and return its part of the files of its architecture.
 
     The saved model has Keras's own layers; `scratch`, a path that ends in .keras, holds it for a moment. A network with
     batch normalization is tested with the fast layers, whose evaluation does not depend on the processor's maker.
@@ -168,7 +168,7 @@ def evaluate(
     probabilities, content, test_loss, test_accuracy = np.empty((0, dataset.classes), np.float32), b"", None, None
     validation_loss = validation_accuracy = None
     if not state.diverged_epoch:
-        test = dataset.indexed(dataset.test)
+        test = dataset.index_labels(dataset.test)
         _finish(model, state)
         probabilities = model.predict(evaluation_batches(test, dataset.classes), verbose=0)
         test_loss, test_accuracy = loss_and_accuracy(probabilities, test.labels)
@@ -203,7 +203,7 @@ def evaluate(
 def _finish(model: keras.Model, state: State) -> None:
     """Load the weights of a finished training: their moving averages if there are any."""
     restore(model, state)
-    model.set_weights(averaged(model))
+    model.set_weights(weights_to_evaluate(model))
 
 
 def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -221,7 +221,7 @@ class _EvaluateAverages(keras.callbacks.Callback):
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         if self.model.optimizer.use_ema:
             self.weights = self.model.get_weights()
-            self.model.set_weights(averaged(self.model))
+            self.model.set_weights(weights_to_evaluate(self.model))
 
     def on_test_end(self, logs: dict[str, float] | None = None) -> None:
         if self.model.optimizer.use_ema:
@@ -256,7 +256,7 @@ class _UpdateState(keras.callbacks.Callback):
             self.state.history.append(row)
             self.state.weights = self.model.get_weights()
             self.state.optimizer = [np.asarray(variable) for variable in self.model.optimizer.variables]
-            self.state.layers.append(self.diagnosis(averaged(self.model)))
+            self.state.layers.append(self.diagnosis(weights_to_evaluate(self.model)))
         else:
             self.state.diverged_epoch = epoch + 1
             self.model.stop_training = True

@@ -1,4 +1,4 @@
-"""What a training leaves in data/models/NAME: the files, their columns and keys, and how they are written."""
+"""The files of a training in data/models/NAME: their columns and keys, and how they are written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def model_file(seed: int) -> str:
 
 @dataclass
 class State:
-    """All that a training needs to resume after an epoch; order of images and dropout follow from seed and step."""
+    """All that a training needs to resume after an epoch. Image order and dropout follow from seed and step."""
 
     history: list[list[float]] = field(default_factory=list)  # EPOCH_COLUMNS of every finished epoch; losses in nats
     weights: list[np.ndarray] = field(default_factory=list)  # float32, in the order of Keras's `get_weights`
@@ -55,7 +55,7 @@ class State:
 
 
 class SeedResult(Section):
-    """The numbers of one seed. Those that do not exist are null: without validation images, or of a diverged run."""
+    """The numbers of one seed. Missing ones are null: without validation images, or if the run diverged."""
 
     test_loss: Loss | None  # nats
     test_accuracy: Fraction | None
@@ -76,7 +76,7 @@ class Results(Section):
 
 
 class SeedOutput(NamedTuple):
-    """What one seed contributes to the files of its architecture."""
+    """The part of one seed in the files of its architecture."""
 
     result: SeedResult
     parameters: int
@@ -99,7 +99,7 @@ class SeedOutput(NamedTuple):
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> SeedOutput:
-        """Return what `to_arrays` was called on. Raises KeyError or ValueError for other arrays."""
+        """Return the output that `to_arrays` turned into these arrays. Raises KeyError or ValueError for others."""
         numbers = json.loads(str(arrays["numbers"]))
         return cls(
             SeedResult.model_validate(numbers["result"]),

@@ -38,10 +38,10 @@ def test_classes_are_the_labels_that_occur_in_training(labels: list[int]) -> Non
     dataset = dataset_of(labels[::-1] * 2, labels[-2:][::-1])
     assert dataset.classes == len(labels)
     assert dataset.labels.tolist() == labels
-    indexed = dataset.indexed(dataset.train)
+    indexed = dataset.index_labels(dataset.train)
     assert indexed.labels.tolist() == list(range(len(labels)))[::-1] * 2
     assert indexed.images is dataset.train.images
-    assert dataset.indexed(dataset.test).labels.tolist() == [len(labels) - 1, len(labels) - 2]
+    assert dataset.index_labels(dataset.test).labels.tolist() == [len(labels) - 1, len(labels) - 2]
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7, 10, 26, 256])
