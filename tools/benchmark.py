@@ -98,7 +98,7 @@ def torch_model(architecture: Architecture, dataset: Dataset) -> Any:
     from torch import nn
 
     activations = {name.lower(): getattr(nn, name) for name in dir(nn)}  # Keras's leaky_relu is LeakyReLU there
-    activations |= {"linear": nn.Identity, "softmax": nn.Identity}
+    activations["linear"] = activations["softmax"] = nn.Identity
     kinds: dict[str, tuple[Any, ...]] = {  # with the attributes of the Keras layer that are their arguments
         "Activation": (nn.Identity,),
         "AveragePooling2D": (nn.AvgPool2d, "pool_size", "strides"),
@@ -171,20 +171,25 @@ def summarize(times: pd.DataFrame) -> str:
     return str(table.astype(object).fillna("").to_markdown(index=False, floatfmt=".2f"))
 
 
-def machine() -> dict[str, str]:
-    """Return processor, system, versions and commit of a measurement. Raises InputError without a commit."""
+def machine(**more: str) -> str:
+    """Return processor, system, versions and commit of a measurement as a Markdown list, with `more` at its end.
+
+    Raises InputError without a commit.
+    """
     cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     model = re.search(r"^model name\s*: (.*)$", cpuinfo, flags=re.MULTILINE)
     changed = git("diff", "--name-only", "--relative", "HEAD", "--", ".", *(f":!{path}" for path in RESULTS)).split(
         "\n"
     )
-    return {
+    facts = {
         "processor": f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, {cpu_kind()}",
         "system": platform.platform(),
         "python": platform.python_version(),
         **{name: version(name) if find_spec(name) else "not installed" for name in PACKAGES},
         "revision": ", with another ".join([git("describe", "--always").strip(), *changed[:-1]]),
+        **more,
     }
+    return "\n".join(f"- {key}: {value}" for key, value in facts.items())
 
 
 def shape(text: str) -> tuple[int, int, int]:
@@ -211,17 +216,17 @@ def main() -> None:
     parser.add_argument("--shape", type=shape, metavar="HxWxC", help="of noise to time, such as 32x32x3; default: data")
     options = parser.parse_args()
     with reported_in_one_line("bench"):
-        facts, params = machine(), load_params()
+        params = load_params()
         known = {named.name: named for named in params.architectures()}
         if unknown := [name for name in options.names if name not in known]:
             raise InputError(f"NAMES: expected {', '.join(known)}, got {', '.join(unknown)}.")
         dataset = read_images(options.images, options.shape)
+        size = "x".join(map(str, dataset.image_shape))
+        epoch = f"{len(dataset.train.labels):,} images of {size} and an evaluation of {len(dataset.test.labels):,}"
+        facts = machine(epoch=epoch)
         ways = [way for way in WAYS if way != "PyTorch" or find_spec("torch")]
         times = [measure(known[n], dataset, ROUNDS, params.settings(known[n]), ways) for n in options.names]
-        size = "x".join(map(str, dataset.image_shape))
-        facts["epoch"] = f"{options.images:,} images of {size} and an evaluation of {len(dataset.test.labels):,}"
-        lines = (f"- {key}: {value}" for key, value in facts.items())
-        print(summarize(pd.concat(times, ignore_index=True)), "", *lines, sep="\n")
+        print(summarize(pd.concat(times, ignore_index=True)), "", facts, sep="\n")
 
 
 if __name__ == "__main__":

@@ -53,12 +53,14 @@ def numbers_of(numbers: dict[str, Any]) -> dict[str, str]:
 
 def nine(describe: Callable[..., dict[str, str]], *places: str) -> str:
     """Return a row per network of the notebook: what `describe` returns for it and its numbers in these places."""
-    studies, rows = [study_of(place) for place in places], []
-    for one in load_params().study_architectures():
-        if one.family != "custom":
-            numbers = (study[one.family][one.key] for study in studies)
-            rows.append({"architecture": one.label} | describe(one, *numbers))
-    return markdown(rows)
+    studies = [study_of(place) for place in places]
+    return markdown(
+        [
+            {"architecture": one.label} | describe(one, *(study[one.family][one.key] for study in studies))
+            for one in load_params().study_architectures()
+            if one.family != "custom"
+        ]
+    )
 
 
 def study(one: StudyArchitecture, five: dict[str, Any]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from dvc.stage.serialize import to_single_stage_lockfile
 from stages.common import InputError
 from tools.git import with_what_is_needed
 
-STUDY, SEARCH = "dvc.yaml", "search/dvc.yaml"  # the pipeline files
+STUDY, SEARCH, LOCK = "dvc.yaml", "search/dvc.yaml", "dvc.lock"
 Lock = dict[str, dict[str, Any]]  # the entries of a dvc.lock by the stages' names
 
 
@@ -76,6 +76,11 @@ def stages_behind(pipeline: str = STUDY) -> list[str]:
 def is_code(path: str) -> bool:
     """Return whether a dependency is code: not data, and not a list of libraries."""
     return path.startswith("stages/") and PurePath(path).suffix in ("", ".py", ".jinja")
+
+
+def code_of(entry: dict[str, Any]) -> tuple[Any, dict[str, str]]:
+    """Return a stage's command, and the MD5 of every file and folder of its code, from its entry in dvc.lock."""
+    return entry["cmd"], {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if is_code(dep["path"])}
 
 
 def entries_of(project: Path, write: Sequence[str] = ()) -> Lock:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from dvc.utils.flatten import flatten
 
 from stages.analysis.statistics import SIGNIFICANT, difference, holm
 from stages.common import METRICS, PLOTS, InputError, read_yaml
@@ -79,7 +80,7 @@ def architectures(pair: Comparison) -> str:
         old, new = pair.read(_runs, PLOTS / f"{family}_accuracy.csv", PLOTS / f"{family}_curves.csv")
         before, after = before | old, after | new
     renamed = {new: old for new in after.keys() - before for old in before.keys() - after if before[old] == after[new]}
-    rows = [
+    rows: list[Side] = [
         {"architecture": _steps(code(renamed.get(name, name)), code(name))}
         | _cells(before.get(renamed.get(name, name), {}), after.get(name, {}))
         for name in _changed(before, after)
@@ -144,12 +145,7 @@ def changes(pair: Comparison) -> str:
 
 def _verdicts_and_parameters(verdicts: str, params: str) -> Side:
     claims = {one["claim"]: one["verdict"] for one in read_yaml(verdicts, "verdicts").values()}
-    return claims | _flat(read_yaml(params, str(PARAMS_FILE)))
-
-
-def _flat(content: Side) -> Side:
-    """Return the values by their keys with dots. Raises an error of any kind unless it is a mapping."""
-    return dict(pd.json_normalize(content).iloc[0])
+    return {**claims, **flatten(read_yaml(params, str(PARAMS_FILE)))}
 
 
 def _changed(before: Side, after: Side) -> list[str]:
@@ -174,7 +170,7 @@ def stages(pair: Comparison) -> str:
 def _inputs(stage: Side) -> Side:
     """Return the command, the parameters and the hashes of dependencies of an entry in dvc.lock, by name."""
     files = {one["path"]: one.get("md5") for one in stage.get("deps", [])}
-    return _flat({"cmd": stage["cmd"]} | files | stage.get("params", {}).get(str(PARAMS_FILE), {}))
+    return {"cmd": stage["cmd"], **files, **flatten(stage.get("params", {}).get(str(PARAMS_FILE), {}))}
 
 
 def _table(rows: list[Side], most: int) -> str:

@@ -19,10 +19,11 @@ from pathlib import Path
 from stages.checkpoints import locked
 from stages.common import InputError, reported_in_one_line
 from stages.jobs import LOGS
-from stages.runner import LOG_LINES, ended_by_exception, tell
+from stages.runner import ended_by_exception, tell
 from tools.git import git, leave_callers_repository
 
 COPY = Path(".dvc/tmp/quick")
+LOG_END = 1000  # characters of a failed command's log that are shown
 REPOSITORY = (  # commands that make the copy one
     "git init --quiet --initial-branch=main",
     "git config user.name quick",
@@ -56,8 +57,8 @@ def run_in(folder: Path, command: Sequence[str], log: Path | None = None) -> Non
             process.wait()
             raise
     if status:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:] if log else []
-        raise InputError("\n".join([f"{' '.join(command)}: failed in {folder}", *lines]))
+        end = f". The end of {log}: {log.read_text(encoding='utf-8', errors='replace')[-LOG_END:]}" if log else "."
+        raise InputError(f"{' '.join(command)}: failed in {folder}{end}")
 
 
 def make_copy(folder: Path, options: Sequence[str]) -> None:

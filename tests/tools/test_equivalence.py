@@ -86,7 +86,7 @@ def test_shuffle_that_differs_from_the_third_epoch_on_is_named(project: Path) ->
     replace(project, LOOP, "seed=[seed, epoch]", later)
     before = (project / "dvc.lock").read_bytes()
     said = called(main, project, status=1)
-    assert "data/models/depth/history.csv" in said
+    assert "data/models/depth: other bytes" in said or "data/models/depth, " in said
     assert (project / "dvc.lock").read_bytes() == before
 
 
@@ -118,4 +118,4 @@ def test_committed_lock_that_is_stale_vouches_for_no_code(cloned: Path) -> None:
         file.write("# touched\n")
     commit(cloned, "Code without its results")
     replace(cloned, LOOP, "# arrays", "# numbers")
-    assert ": dvc.lock has other code than the files, at train@width" in called(main, cloned, status=1)
+    assert ": other code than in the files, at train@width" in called(main, cloned, status=1)
