@@ -43,12 +43,17 @@ class Comparison:
         self.notes: list[str] = []
 
     def read(self, parse: Callable[..., Side], *paths: Path) -> list[Side]:
-        """Return the parsed files of both commits; two empty ones and a note if a file cannot be read."""
+        """Return the parsed files of both commits; two empty ones and a note if a file cannot be read.
+
+        Raises InputError in a partial clone.
+        """
         try:
             return [
                 parse(*(git("show", f"{commit}:./{path}") for path in paths)) for commit in (self.base, self.branch)
             ]
         except Exception as error:  # a file of another form can make a parser raise anything
+            if "promisor" in str(error):
+                raise
             self.notes.append(f"{_listed(paths)}: {code(error)}")
             return [{}, {}]
 

@@ -95,7 +95,7 @@ def test_noise_follows_from_a_p_value_that_is_corrected_for_the_number_of_tests(
 
 
 def test_rows_of_what_cannot_be_tested(project: Path) -> None:
-    before = {"gone": [0.5], "one": [0.6], "nan": [None, None], "as it was": [0.9], "old": [0.7]}
+    before: Runs = {"gone": [0.5], "one": [0.6], "nan": [None, None], "as it was": [0.9], "old": [0.7]}
     after = {"one": [0.65] * 5, "nan": [0.1], "as it was": [0.9], "new": [0.7], "added": [0.4]}
     assert [row[:6] for row in rows(project, before, after)] == [
         ["`one`", "60.00", "65.00", "+5.00", "not tested", "1 of 1 → 5 of 5"],
@@ -194,6 +194,14 @@ def test_base_without_a_common_commit_gives_one_line_with_the_remedy(project: Pa
     line = report(base)
     assert line.startswith("Nothing was compared: `git merge-base ")
     assert (line.count("\n"), line.count("`"), remedy in line) == (1, 2, True)
+
+
+def test_partial_clone_gives_one_line_with_the_remedy(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows(project, {"a": [0.5]}, STUDY)
+    run("git", "config", "uploadpack.allowFilter", "true", cwd=project)
+    run("git", "clone", "--quiet", "--filter=blob:none", f"file://{project}", "../clone", cwd=project)
+    monkeypatch.chdir(project.with_name("clone"))
+    assert report("HEAD~1").endswith("This clone is partial. Run 'git fetch --refetch --no-filter'.`\n")
 
 
 def test_everything_changed_in_eleven_architectures_fits_forty_lines(project: Path) -> None:
