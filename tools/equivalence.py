@@ -104,7 +104,7 @@ def main() -> None:
         start = git("merge-base", sys.argv[1], "HEAD").strip() if sys.argv[1:] else "HEAD"
         commit = git("log", "-1", "--format=%h", start, "--", LOCK).strip()
         if not commit:
-            raise InputError(f"{LOCK}: not committed, so no results show what the code must give. Commit it.")
+            raise InputError(f"{LOCK}: not committed, so there are no results to compare with. Commit it.")
         old: Lock = read_yaml(git("show", f"{commit}:./{LOCK}"), f"{LOCK} of {commit}")["stages"]
         here = entries_of(Path.cwd())
         old = {name: old[name] for name in here if name in old and old[name]["outs"] == here[name]["outs"]}

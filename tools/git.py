@@ -1,4 +1,4 @@
-"""Run Git on this clone alone: it asks no server and no person."""
+"""Run Git on this clone alone, without a server and without a prompt."""
 
 import os
 import subprocess

@@ -22,7 +22,7 @@ from stages.common import METRICS, PLOTS, InputError, read_yaml
 from stages.params import FAMILIES, PARAMS_FILE
 from tools.git import git
 
-CELL, LISTED = 250, 4  # characters of a name or value; names in a cell
+CELL, LISTED = 500, 4  # characters of a name or value; names in a cell
 ARCHITECTURES, CHANGES, STAGES = 50, 8, 5  # rows of each table; with the study's eleven networks, 40 lines in all
 BARS, POINTS = "▁▂▃▄▅▆▇█", 8  # of a sparkline
 LEGEND = (
@@ -100,7 +100,11 @@ def architectures(pair: Comparison) -> str:
 def _runs(accuracy: str, curves: str) -> Side:
     """Return the runs of a family by architecture. Raises KeyError if a column is missing."""
     runs, epochs = (
-        pd.read_csv(StringIO(text), na_values=DIVERGED, keep_default_na=False) for text in (accuracy, curves)
+        pd.read_csv(StringIO(text), na_values=DIVERGED, keep_default_na=False)[columns.split()]
+        for text, columns in (
+            (accuracy, "architecture parameters test_accuracy learned"),
+            (curves, "architecture epoch loss"),
+        )
     )
     losses = epochs.groupby(["architecture", "epoch"])["loss"].mean()
     return {

@@ -160,7 +160,7 @@ def test_base_that_moved_on_is_no_change_and_uncommitted_work_is_named(project: 
     ("path", "content", "note"),
     [
         ("plots/custom_accuracy.csv", None, "not in"),
-        ("plots/custom_curves.csv", "architecture,epoch\n", "loss"),
+        ("plots/custom_curves.csv", "architecture,epoch\n", "['loss'] not in index"),
         ("dvc.lock", "stages: [", "`dvc.lock: not YAML"),
         ("params.yaml", "- 1", "`"),
         ("metrics/verdicts.json", "[", "`"),
