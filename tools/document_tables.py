@@ -1,8 +1,8 @@
-"""Write the tables of README.md and docs/ from metrics/ and records/, between markers in these files.
+"""Write the tables of README.md and docs/ from metrics/ and records/.
 
     python -m tools.document_tables
 
-A table stands between the lines `<!-- table NAME -->` and `<!-- end -->`; TABLES has the names.
+A table is between the lines `<!-- table NAME -->` and `<!-- end -->`; NAME is a key of TABLES.
 """
 
 import json
@@ -24,7 +24,7 @@ Numbers = dict[str, dict[str, dict[str, Any]]]  # by family and architecture, as
 
 
 def study_of(place: str) -> Numbers:
-    """Return metrics/study.json of a record, or of the project for ".", with today's names of its keys."""
+    """Return metrics/study.json of a record, or of the project for ".", with the present names of its keys."""
     text = (Path(place) / "metrics/study.json").read_text(encoding="utf-8")
     for old, new in (("started_share", "learned_fraction"), ("started", "learned"), ('"found"', '"custom"')):
         text = text.replace(old, new)
@@ -52,7 +52,7 @@ def numbers_of(numbers: dict[str, Any]) -> dict[str, str]:
 
 
 def nine(describe: Callable[..., dict[str, str]], *places: str) -> str:
-    """Return a row per network of the notebook: what `describe` returns for it and its numbers in these places."""
+    """Return a table of the notebook's networks; `describe` makes a row from a network and its numbers per place."""
     studies = [study_of(place) for place in places]
     return markdown(
         [
@@ -100,7 +100,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def with_tables(text: str) -> str:
-    """Return the document's text with its tables as metrics/ and records/ have them now."""
+    """Return the document's text with up-to-date tables."""
     return TABLE.sub(lambda match: f"{match[1]}{TABLES[match[2]]()}\n{match[3]}", text)
 
 

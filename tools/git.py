@@ -6,7 +6,7 @@ import subprocess
 from stages.common import InputError
 
 ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
-REMEDIES = {  # by words of Git and of DVC
+REMEDIES = {  # by words in messages of Git and DVC
     "not a git repository": "Run `git init` to make this folder a repository.",
     "promisor": "This clone is partial. Run `git fetch --refetch --no-filter`.",
     "Not a valid": "This clone has no such commit. Run `git fetch`.",
@@ -27,9 +27,9 @@ def git(*arguments: str) -> str:
 
 
 def leave_callers_repository() -> None:
-    """Drop the variables by which Git in a hook, an alias or a linked worktree binds every Git below to its repository.
+    """Remove the variables with which a Git hook, alias or linked worktree binds child processes to its repository.
 
-    Call this before Git or DVC runs for another folder. Git's settings for this command (`GIT_CONFIG_*`) stay.
+    Call this before Git or DVC runs in another folder. Git's settings for this command (`GIT_CONFIG_*`) stay.
     """
     for name in git("rev-parse", "--local-env-vars").split():
         if not name.startswith("GIT_CONFIG_"):
