@@ -1,4 +1,4 @@
-"""The pipeline as DVC sees it. Tools use DVC's internals only through this module."""
+"""The pipeline as DVC sees it. Other tools use DVC's repository only through this module."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
