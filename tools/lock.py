@@ -8,18 +8,11 @@ The last step of `make lock`. Each file lists the libraries whose versions its s
 import re
 from pathlib import Path
 
-from stages.common import (
-    LIBRARIES,
-    REPORT_LIBRARIES,
-    SEARCH_LIBRARIES,
-    InputError,
-    read_libraries,
-    reported_in_one_line,
-)
+from stages.common import LIBRARIES, InputError, read_libraries, reported_in_one_line
 from stages.training.files import write_text
 
 LOCK = Path("requirements.lock")
-FILES = (LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES)
+FILES = sorted(LIBRARIES.parent.glob("*.txt"))
 
 
 def pinned(name: str) -> str:

@@ -184,8 +184,6 @@ def _inputs(stage: Side) -> Side:
 
 def _table(rows: list[Side], most: int) -> str:
     """Return a Markdown table of at most so many rows; "" without rows."""
-    if not rows:
-        return ""
     table = pd.DataFrame(rows[:most]).replace(["nan", "+nan"], "-").to_markdown(index=False, disable_numparse=True)
     return table + (f"\n| and {len(rows) - most} more |" if len(rows) > most else "")
 

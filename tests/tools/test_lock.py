@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.common import LIBRARIES
 from tests.conftest import ROOT
 from tests.in_process import called
 from tools.lock import FILES, LOCK, main, out_of_step
@@ -25,7 +26,7 @@ def test_committed_versions_agree_and_a_changed_one_is_copied_alone(project: Pat
     before = [path.read_text() for path in FILES]
     numpy = next(line for line in LOCK.read_text().split() if line.startswith("numpy=="))
     LOCK.write_text(LOCK.read_text().replace(f"\n{numpy}", "\nnumpy==9.8.7"))
-    assert out_of_step() == [f"{FILES[0]}: numpy: expected 9.8.7 as in {LOCK}, got {numpy[7:]}"]
+    assert out_of_step() == [f"{LIBRARIES}: numpy: expected 9.8.7 as in {LOCK}, got {numpy[7:]}"]
     assert called(main, project) == ""
     assert [path.read_text() for path in FILES] == [text.replace(numpy, "numpy==9.8.7") for text in before]
 
