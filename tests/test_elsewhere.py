@@ -48,7 +48,7 @@ def test_target_that_needs_a_repository_says_so_in_one_line(download: Path, targ
 
 
 def test_targets_that_need_no_repository_do_without(download: Path) -> None:
-    assert "no cache and no remote here has" in run("make", "report", cwd=download)
+    assert "in no cache and no remote" in run("make", "report", cwd=download)
     assert run("make", "pr-report", "BASE=HEAD", cwd=download).startswith("Nothing was compared: ")
 
 
@@ -59,7 +59,7 @@ def test_check_passes_in_a_folder_of_another_repository(inner: Path) -> None:
 @pytest.mark.parametrize("place", ["download", "inner"])
 def test_hooks_are_for_a_repository_of_their_own(request: pytest.FixtureRequest, place: str) -> None:
     project = request.getfixturevalue(place)
-    assert said(project, "hooks") == "hooks: they need a repository of the folder itself, which `git init` makes"
+    assert said(project, "hooks") == "hooks: not the top folder of a Git repository. Run `git init`"
     assert not (project.parent / ".git/hooks/pre-commit").exists()
 
 

@@ -1,4 +1,4 @@
-"""Nothing that happens to a machine or a user loses earlier results, and nothing from a parameter is run."""
+"""Full disks, damaged files and refused runs lose no results, and no parameter reaches a shell."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from tests.conftest import MODELS, STORE, contents, edit_params, run, training
 
 
 def one_line(project: Path, *arguments: str) -> str:
-    """Return what a stage prints that fails."""
+    """Run a command that fails; return its only line except those of epochs."""
     output = run(*arguments, cwd=project, status=1)
     (line,) = [line for line in output.splitlines() if " epoch " not in line]
     return line
@@ -39,7 +39,7 @@ def test_full_disk_below_the_store_is_reported_and_loses_nothing(small: Path) ->
     assert contents(small / MODELS / "w2-4") == before
 
 
-def test_truncated_data_set_is_reported_and_restored_by_what_the_message_names(small: Path) -> None:
+def test_truncated_data_set_is_reported_and_restored_by_the_command_in_the_message(small: Path) -> None:
     path = small / "data/fashion_mnist.npz"
     whole = path.read_bytes()
     path.unlink()
@@ -50,11 +50,11 @@ def test_truncated_data_set_is_reported_and_restored_by_what_the_message_names(s
     assert path.read_bytes() == whole
 
 
-def test_undo_of_a_refused_run_brings_the_results_back_and_keeps_the_edit(small: Path) -> None:
-    """Git compares times in seconds, and DVC writes both values within one: here they have the same."""
+def test_undo_of_a_refused_run_restores_the_results_and_keeps_the_edit(small: Path) -> None:
+    """Both values have the same time and length, as after two writes in one second, so Git sees no edit."""
     params, before = small / "params.yaml", contents(small / MODELS / "w2-4")
     committed = params.read_bytes()
-    run("git", "config", "core.trustctime", "false", cwd=small)  # this time no test can set
+    run("git", "config", "core.trustctime", "false", cwd=small)  # a test cannot set this time
     os.utime(params, (0, 0))
     run("git", "update-index", "--refresh", cwd=small)
     edited = committed.replace(b"threads: 2", b"threads: 0")

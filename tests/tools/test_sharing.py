@@ -54,7 +54,7 @@ def test_others_pull_the_same_bytes_train_nothing_again_and_get_no_damaged_file(
     assert (second / "data/models/depth-2/results.json").read_bytes() == deeper
 
     third = clone_of(tmp_path / "origin", "third")
-    edit_params(third, "# blocks\n  - 1\n", "# blocks\n  - 1\n  - 2\n")
+    edit_params(third, "  depth:\n  - 1\n", "  depth:\n  - 1\n  - 2\n")
     assert ran_stages(run(*documented("dvc repro --pull"), cwd=third)) == ["aggregate"]
     assert (third / "data/models/depth-2/results.json").read_bytes() == deeper
 
