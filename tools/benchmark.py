@@ -221,6 +221,8 @@ def main() -> None:
         if unknown := [name for name in options.names if name not in known]:
             raise InputError(f"NAMES: expected {', '.join(known)}, got {', '.join(unknown)}.")
         dataset = read_images(options.images, options.shape)
+        for name in options.names:
+            known[name].check_fits(dataset.image_shape)
         size = "x".join(map(str, dataset.image_shape))
         epoch = f"{len(dataset.train.labels):,} images of {size} and an evaluation of {len(dataset.test.labels):,}"
         facts = machine(epoch=epoch)
