@@ -16,7 +16,7 @@ import shutil
 import sys
 
 from stages.common import DATA, DATASET_FILE, MODELS, InputError, check_libraries, reported_in_one_line
-from stages.jobs import Job, Trainings, make_printer, train_job, count_usable_cores
+from stages.jobs import Job, Trainings, count_usable_cores, make_printer, train_job
 from stages.params import PARAMS_FILE, load_params
 from stages.training.dataset import Dataset, read_dataset
 from stages.training.results import write_outputs

@@ -1,4 +1,4 @@
-"""A tool called in the process of the tests: TensorFlow and DVC, which take seconds to load, are there already."""
+"""Call a tool in the process of the tests, where TensorFlow and DVC are loaded already."""
 
 import io
 import signal
@@ -13,9 +13,9 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def called(main: Callable[[], None], project: Path, *arguments: str, status: int = 0) -> str:
-    """What `main` says in a project as `python -m` its module with these arguments would; it ends with that status."""
-    said, before = io.StringIO(), {number: signal.getsignal(number) for number in HANDLED}
-    with pytest.MonkeyPatch.context() as patch, chdir(project), redirect_stdout(said), redirect_stderr(said):
+    """Return the output of `main` in a project, as by `python -m` with these arguments; check its exit status."""
+    output, before = io.StringIO(), {number: signal.getsignal(number) for number in HANDLED}
+    with pytest.MonkeyPatch.context() as patch, chdir(project), redirect_stdout(output), redirect_stderr(output):
         patch.setattr(sys, "argv", [main.__module__, *arguments])
         try:
             main()
@@ -26,7 +26,7 @@ def called(main: Callable[[], None], project: Path, *arguments: str, status: int
             for number, handler in before.items():
                 signal.signal(number, handler)
     if isinstance(ended, str):  # as Python itself does with it
-        said.write(f"{ended}\n")
+        output.write(f"{ended}\n")
         ended = 1
-    assert (ended or 0) == status, said.getvalue()
-    return said.getvalue()
+    assert (ended or 0) == status, output.getvalue()
+    return output.getvalue()

@@ -1,4 +1,4 @@
-"""GitHub's workflows: of the right form, safe, and with the least rights."""
+"""GitHub's workflows: valid, safe, and with the least rights."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.conftest import ROOT, run
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 
-def test_files_are_of_the_schema_and_have_no_known_weakness() -> None:
+def test_files_follow_the_schema_and_have_no_known_weakness() -> None:
     run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS), cwd=ROOT)
     action = str(ROOT / ".github/actions/setup/action.yml")
     run("check-jsonschema", "--builtin-schema", "vendor.github-actions", action, cwd=ROOT)

@@ -2,7 +2,7 @@
 
     python -m tools.check
 
-Exit status 1 if they do not, with a line that names the stages and what to do.
+If they do not, exits with status 1 and one line that names the stages and the remedy.
 """
 
 from stages.common import InputError, reported_in_one_line

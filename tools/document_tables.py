@@ -26,8 +26,8 @@ Numbers = dict[str, dict[str, dict[str, Any]]]  # by family and architecture, as
 
 
 def study_of(place: str) -> Numbers:
-    """Return metrics/study.json of a record, or of the project for ".", with today's names of its keys."""
-    text = (Path(place) / "metrics/study.json").read_text(encoding="utf-8")
+    """Return metrics/study.json of a record, or of the project for ".", with the present names of its keys."""
+    text = Path(place, "metrics/study.json").read_text(encoding="utf-8")
     for old, new in (("started_share", "learned_fraction"), ("started", "learned"), ('"found"', '"custom"')):
         text = text.replace(old, new)
     numbers: Numbers = json.loads(text)
@@ -150,8 +150,7 @@ def main() -> None:
     with reported_in_one_line("document_tables"):
         for path in (Path("README.md"), *Path("docs").glob("*.md")):
             text = path.read_text(encoding="utf-8")
-            if with_tables(text) != text:
-                write_text(path, with_tables(text))
+            write_text(path, with_tables(text))
         write_png(Path("docs/result.png"), result_figure())
 
 

@@ -1,4 +1,4 @@
-"""Run Git on this clone alone: it asks no server and no person."""
+"""Run Git on this clone alone, without a server and without a prompt."""
 
 import os
 import subprocess
@@ -6,39 +6,30 @@ import subprocess
 from stages.common import InputError
 
 ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
-REMEDIES = {  # by words of Git and of DVC
+REMEDIES = {  # by words in messages of Git and DVC
     "not a git repository": "Run `git init` to make this folder a repository.",
     "promisor": "This clone is partial. Run `git fetch --refetch --no-filter`.",
-    "Needed a single revision": "This clone has no such commit. Run `git fetch`.",
+    "Not a valid": "This clone has no such commit. Run `git fetch`.",
+    "HEAD: exit status 1": "Git finds no common commit. In a shallow clone run `git fetch --unshallow`.",
 }
 
 
 def git(*arguments: str) -> str:
-    """Return the output of a Git command. Raises InputError if it fails."""
-    return git_bytes(*arguments).decode(errors="replace")
-
-
-def git_bytes(*arguments: str) -> bytes:
-    """Return the output of a Git command as bytes. Raises InputError with Git's words and a remedy if it fails."""
+    """Return the output of a Git command. Raises InputError with Git's words and a remedy if it fails."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, env=os.environ | ALONE, check=False)
     except FileNotFoundError:
         raise InputError("git: not on PATH. Install Git.") from None
     if done.returncode:
-        message = " ".join(done.stderr.decode(errors="replace").split())
+        message = " ".join(done.stderr.decode(errors="replace").split()) or f"exit status {done.returncode}"
         raise InputError(with_what_is_needed(f"git {' '.join(arguments)}: {message}"))
-    return done.stdout
-
-
-def file_at(revision: str, path: str) -> bytes | None:
-    """Return a committed file by its path from this folder; None if the commit lacks it. Raises InputError."""
-    return git_bytes("cat-file", "blob", f"{revision}:./{path}") if git("ls-tree", revision, "--", path) else None
+    return done.stdout.decode(errors="replace")
 
 
 def leave_callers_repository() -> None:
-    """Drop the variables by which Git in a hook, an alias or a linked worktree binds every Git below to its repository.
+    """Remove the variables with which a Git hook, alias or linked worktree binds child processes to its repository.
 
-    Call this before Git or DVC runs for another folder. Git's settings for this command (`GIT_CONFIG_*`) stay.
+    Call this before Git or DVC runs in another folder. Git's settings for this command (`GIT_CONFIG_*`) stay.
     """
     for name in git("rev-parse", "--local-env-vars").split():
         if not name.startswith("GIT_CONFIG_"):

@@ -1,29 +1,22 @@
-"""Copy the versions that decide bytes from requirements.lock into the files that stages depend on.
+"""Copy versions from requirements.lock into the files of stages/libraries, which stages depend on.
 
     python -m tools.lock
 
-The last step of `make lock`. The files themselves name their libraries.
+The last step of `make lock`. Each file lists the libraries whose versions its stages follow from.
 """
 
 import re
 from pathlib import Path
 
-from stages.common import (
-    LIBRARIES,
-    REPORT_LIBRARIES,
-    SEARCH_LIBRARIES,
-    InputError,
-    read_libraries,
-    reported_in_one_line,
-)
+from stages.common import LIBRARIES, InputError, read_libraries, reported_in_one_line
 from stages.training.files import write_text
 
 LOCK = Path("requirements.lock")
-FILES = (LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES)
+FILES = sorted(LIBRARIES.parent.glob("*.txt"))
 
 
 def pinned(name: str) -> str:
-    """Return the version of a library in requirements.lock. Raise InputError unless it has exactly one."""
+    """Return the version of a library in requirements.lock. Raises InputError unless it has exactly one."""
     pins = re.findall(rf"^{name}==([^\s;]+)", LOCK.read_text(encoding="utf-8"), flags=re.MULTILINE)
     if len(set(pins)) != 1:
         raise InputError(
@@ -34,9 +27,9 @@ def pinned(name: str) -> str:
 
 
 def out_of_step() -> list[str]:
-    """Return a phrase per version that differs between requirements.lock and the files. Raise InputError, OSError."""
+    """Return an error per version in the files that differs from requirements.lock. Raises InputError, OSError."""
     return [
-        f"{name} is {pinned(name)} in {LOCK}, {written} in {path}"
+        f"{path}: {name}: expected {pinned(name)} as in {LOCK}, got {written}"
         for path in FILES
         for name, written in read_libraries(path).items()
         if written != pinned(name)

@@ -1,4 +1,4 @@
-"""The pipeline as DVC sees it. Every use of DVC's internals by tools is here."""
+"""The pipeline as DVC sees it. Other tools use DVC's repository only through this module."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,15 +14,15 @@ from dvc.stage.serialize import to_single_stage_lockfile
 from stages.common import InputError
 from tools.git import with_what_is_needed
 
-STUDY, SEARCH = "dvc.yaml", "search/dvc.yaml"  # the pipeline files
+STUDY, SEARCH, LOCK = "dvc.yaml", "search/dvc.yaml", "dvc.lock"
 Lock = dict[str, dict[str, Any]]  # the entries of a dvc.lock by the stages' names
 
 
 @contextmanager
 def opened(pipeline: str = STUDY, root: str | None = None) -> Iterator[tuple[Repo, Any]]:
-    """Open the project here, or at `root`; give it with the graph of a pipeline's stages, each leading to its needs.
+    """Open the project here or at `root`, with the graph of a pipeline's stages; each points to those that it needs.
 
-    If DVC fails in the block, raise InputError with DVC's words.
+    Raises InputError with DVC's words if DVC fails in the block.
     """
     try:
         with Repo(root) as repo, lock_repo(repo):
@@ -34,16 +34,16 @@ def opened(pipeline: str = STUDY, root: str | None = None) -> Iterator[tuple[Rep
 
 
 def stages_to_run() -> set[str]:
-    """Return the stages that DVC calls changed and whose outputs neither its cache nor its run-cache has.
+    """Return the stages that DVC calls changed and whose outputs are in neither its cache nor its run-cache.
 
-    They are judged by what they would read now. Raise InputError.
+    Their inputs are the present files. Raises InputError.
     """
     needed = set()
     with opened() as (repo, graph):
         changed = repo.status(STUDY)
         for stage in (stage for stage in graph if stage.addressing in changed):
             try:
-                stage.save_deps(allow_missing=True)  # of this object alone: what the files are now
+                stage.save_deps(allow_missing=True)  # in this object alone: the checksums of the present files
                 repo.stage_cache.restore(stage, dry=True)
             except (RunCacheNotFoundError, OSError):  # OSError: a dependency is missing as well
                 needed.add(stage.addressing)
@@ -51,11 +51,10 @@ def stages_to_run() -> set[str]:
 
 
 def stages_behind(pipeline: str = STUDY) -> list[str]:
-    """Return the stages whose command, parameters or files are not those of dvc.lock, in alphabetical order.
+    """Return the stages whose command, parameters or files differ from dvc.lock, in alphabetical order.
 
-    A file that Git ignores may be missing, since only DVC has it, and so may some of the folders in one, but no part of
-    what a stage writes. A file that Git tracks may not, which `dvc repro --dry --allow-missing` would let pass. Raise
-    InputError.
+    Outputs that Git ignores may be missing, each as a whole, because only DVC stores them. A file that Git tracks may
+    not be missing; `dvc repro --dry --allow-missing` would allow that. Raises InputError.
     """
     behind = []
     with opened(pipeline) as (repo, graph):
@@ -63,8 +62,8 @@ def stages_behind(pipeline: str = STUDY) -> list[str]:
             needed = list(graph.successors(stage))
             absent = [out.fs_path for one in needed for out in one.outs if not out.exists]
             lost = [one for one in (*stage.deps, *stage.outs) if one.status() and not repo.scm.is_ignored(one.fs_path)]
-            changed = [out for out in stage.outs if out.exists and out.workspace_status()]  # also if no cache has it
-            # A folder that lacks the output of another stage is compared as that stage's outputs
+            changed = [out for out in stage.outs if out.exists and out.workspace_status()]  # even if it is in no cache
+            # A folder that lacks the output of another stage is not compared: that stage's outputs are
             stage.deps = [
                 dep for dep in stage.deps if not any(Path(dep.fs_path) in Path(out).parents for out in absent)
             ]
@@ -78,10 +77,15 @@ def is_code(path: str) -> bool:
     return path.startswith("stages/") and PurePath(path).suffix in ("", ".py", ".jinja")
 
 
-def entries_of(project: Path, write: Sequence[str] = ()) -> Lock:
-    """Return the entries of dvc.lock with the code and the parameters that are in a project; `write` some of them.
+def code_of(entry: dict[str, Any]) -> tuple[Any, dict[str, str]]:
+    """Return a stage's command, and the MD5 of every file and folder of its code, from its entry in dvc.lock."""
+    return entry["cmd"], {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if is_code(dep["path"])}
 
-    Data and outputs may be missing, unlike for `dvc commit`; their checksums stay.
+
+def entries_of(project: Path, write: Sequence[str] = ()) -> Lock:
+    """Return the entries of dvc.lock with a project's present code and parameters; write those named by `write`.
+
+    Data and outputs may be missing, unlike in `dvc commit`; their checksums stay.
     """
     with opened(root=str(project)) as (_, graph):
         stages = {stage.name: stage for stage in graph if all(out.hash_info for out in stage.outs)}

@@ -3,210 +3,204 @@
     python -m tools.pr_report [BASE]
 
 Compares HEAD with the commit at which it left BASE (default: origin/main), as committed; needs no data and no cache.
-It names what it cannot compare, and exits with status 0 even so, because the review goes on.
+Names the files that it cannot compare, and exits with status 0 even then, because the review goes on.
 """
 
-import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import textwrap
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from dvc.utils.flatten import flatten
 
 from stages.analysis.statistics import SIGNIFICANT, difference, holm
 from stages.common import METRICS, PLOTS, InputError, read_yaml
 from stages.params import FAMILIES, PARAMS_FILE
-from tools.git import file_at, git
+from tools.git import git
 
-COMPARED = ["dvc.lock", str(PARAMS_FILE), str(METRICS), str(PLOTS)]
-CELL = 100  # characters of a name or value
-LISTED = 4  # names in a cell
-ROWS = 50  # of a table; GitHub takes 65,536 characters per comment
+CELL, LISTED = 500, 4  # characters of a name or value; names in a cell
+ARCHITECTURES, CHANGES, STAGES = 50, 8, 5  # rows of each table; with the study's eleven networks, 40 lines in all
+BARS, POINTS = "▁▂▃▄▅▆▇█", 8  # of a sparkline
 LEGEND = (
-    "Before and after: mean test accuracy of all runs, also those that did not learn. Noise: p of "
-    f"{SIGNIFICANT} or more (Welch's test, corrected over this table by Holm)."
+    f"Accuracy: mean of all runs, also of those that did not learn. Noise: p of {SIGNIFICANT} or more (Welch's test, "
+    "corrected over this table by Holm; it needs two runs per side). Loss: of training, from 0 to its highest."
 )
-RUNS = ["architecture", "parameters", "seed", "test_accuracy", "learned"]
+DIVERGED = {"test_accuracy": [""], "loss": [""]}  # empty cells; an architecture may be called nan
+Side = dict[str, Any]  # by names: an architecture's runs, verdicts, parameters or stages in one commit
 
 
-@dataclass
 class Comparison:
-    """The two commits, and notes in Markdown on what could not be compared."""
+    """Two commits, and notes in Markdown on what could not be compared."""
 
-    base: str
-    branch: str
-    notes: list[str] = field(default_factory=list)
+    def __init__(self, base: str) -> None:
+        """Find the commit at which HEAD left `base`. Raises InputError."""
+        self.base = git("merge-base", "--end-of-options", base, "HEAD").strip()
+        self.branch = git("rev-parse", "HEAD").strip()
+        self.notes: list[str] = []
 
-    def read(self, path: str | Path, parse: Callable[[str], dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the parsed file of the base and of the branch; two empty ones and a note if one cannot be read.
+    def read(self, parse: Callable[..., Side], *paths: Path) -> list[Side]:
+        """Return the parsed files of both commits; two empty ones and a note if a file cannot be read.
 
-        Files that are alike are not read. Raises InputError.
+        Raises InputError in a partial clone.
         """
-        contents = [file_at(commit, str(path)) for commit in (self.base, self.branch)]
-        if contents[0] != contents[1]:
-            try:
-                return [parse(content.decode()) for content in contents]  # type: ignore[union-attr]
-            except Exception as error:  # a file of another form can make a parser raise anything
-                absent = [name for name, content in zip(("base", "branch"), contents, strict=True) if content is None]
-                self.notes.append(f"{code(path)}: " + (f"absent on the {absent[0]}" if absent else code(error)))
-        return [{}, {}]
+        try:
+            return [
+                parse(*(git("show", f"{commit}:./{path}") for path in paths)) for commit in (self.base, self.branch)
+            ]
+        except Exception as error:  # a file of another form can make a parser raise anything
+            if "promisor" in str(error):
+                raise
+            self.notes.append(f"{_listed(paths)}: {code(error)}")
+            return [{}, {}]
 
 
-def report(base: str) -> str:
+def report(base: str = "origin/main") -> str:
     """Return the report, or one line with the reason why there is none."""
     try:
-        pair = compared(base)
-        sections = [architectures(pair), parameters(pair), stages(pair), verdicts(pair)]
-        if uncommitted := git("diff", "--name-only", "--relative", "HEAD", "--", *COMPARED).split():
-            pair.notes.append(f"Not committed: {_listed(uncommitted)}")
+        pair = Comparison(base)
+        sections = [*filter(None, [architectures(pair), changes(pair), stages(pair)])]
+        if uncommitted := git("diff", "--name-only", "--relative", "HEAD").split("\n")[:-1]:
+            pair.notes.append(f"changes that are not committed: {_listed(uncommitted)}")
     except InputError as error:
-        return f"Nothing was compared: {code(error, cut=1000)}\n"
+        return f"Nothing was compared: {code(error)}\n"
     old, new = pair.base[:7], pair.branch[:7]
-    what = "Changed" if any(sections) else "Nothing that could be compared changed" if pair.notes else "Nothing changed"
-    page = [f"{what} between {code(base)} ({old}) and this branch ({new}).", *filter(None, sections)]
+    page = [f"{'Changes' if sections else 'No changes'} from {code(base)} ({old}) to this branch ({new}).", *sections]
     if pair.notes:
-        page.append("Not compared:\n\n" + "\n".join(f"- {note}." for note in pair.notes))
-    if any(sections):
-        page.append(f"All numbers: `dvc metrics diff {old} {new} --targets {METRICS}/study.json`")
-        page.append(f"Learning curves: `dvc plots diff {old} {new}`")
+        page.append("\n".join(["Not compared:\n", *(f"- {note}" for note in pair.notes)]))
+    if sections:
+        page.append(
+            f"More: `dvc metrics diff {old} {new} --targets {METRICS}/study.json`, `dvc plots diff {old} {new}`."
+        )
     return "\n\n".join(page) + "\n"
 
 
-def compared(base: str) -> Comparison:
-    """Return HEAD and the commit at which it left `base`; if Git finds none, `base` itself. Raises InputError."""
-    name = f"{base}^{{commit}}"
-    old, new = (git("rev-parse", "--verify", "--end-of-options", one).strip() for one in (name, "HEAD"))
-    try:
-        return Comparison(git("merge-base", old, new).strip(), new)
-    except InputError:
-        why = f"Git finds no commit at which the branch left {code(base)}; in a shallow clone run "
-        return Comparison(old, new, [f"{why}`git fetch --unshallow`. The base is {code(base)} itself"])
-
-
 def architectures(pair: Comparison) -> str:
-    """Return a row per architecture whose runs differ."""
-    rows: list[dict[str, Any]] = []
+    """Return a row per architecture whose runs or whose name differ."""
+    before, after = Side(), Side()
     for family in FAMILIES:
-        before, after = pair.read(PLOTS / f"{family}_accuracy.csv", _runs)
-        for name in {**after, **before}:
-            runs = [side.get(name, pd.DataFrame(columns=RUNS)) for side in (before, after)]
-            if not runs[0].equals(runs[1]):
-                rows.append({"architecture": code(name)} | _cells(runs))
-    tested = [row for row in rows if isinstance(row["by the runs"], float)]
-    for row, p in zip(tested, holm([row["by the runs"] for row in tested]), strict=True):
-        row["by the runs"] = f"{'noise' if p >= SIGNIFICANT else 'more than noise'}, p = {p:.3f}"
-    return f"{_table(rows)}\n\n{LEGEND}" if rows else ""
+        old, new = pair.read(_runs, PLOTS / f"{family}_accuracy.csv", PLOTS / f"{family}_curves.csv")
+        before, after = before | old, after | new
+    renamed = {new: old for new in after.keys() - before for old in before.keys() - after if before[old] == after[new]}
+    rows: list[Side] = [
+        {"architecture": _steps(code(renamed.get(name, name)), code(name))}
+        | _cells(before.get(renamed.get(name, name), {}), after.get(name, {}))
+        for name in _changed(before, after)
+        if name not in renamed.values()
+    ]
+    tested = [row for row in rows if isinstance(row["noise"], float)]
+    for row, p in zip(tested, holm([row["noise"] for row in tested]), strict=True):
+        row["noise"] = f"{'more than ' * (p < SIGNIFICANT)}noise, p = {p:.3f}"
+    return f"{_table(rows, ARCHITECTURES)}\n\n{LEGEND}" if rows else ""
 
 
-def _runs(text: str) -> dict[str, pd.DataFrame]:
-    """Return a table of runs by architecture. Raises ValueError if it lacks a column."""
-    empty = {"test_accuracy": [""]}  # of a run that diverged; an architecture may be called nan
-    table = pd.read_csv(StringIO(text), na_values=empty, keep_default_na=False)
-    if missing := [column for column in RUNS if column not in table.columns]:
-        raise ValueError(f"no column {', '.join(missing)}")
+def _runs(accuracy: str, curves: str) -> Side:
+    """Return the runs of a family by architecture. Raises KeyError if a column is missing."""
+    runs, epochs = (
+        pd.read_csv(StringIO(text), na_values=DIVERGED, keep_default_na=False)[columns.split()]
+        for text, columns in (
+            (accuracy, "architecture parameters test_accuracy learned"),
+            (curves, "architecture epoch loss"),
+        )
+    )
+    losses = epochs.groupby(["architecture", "epoch"])["loss"].mean()
     return {
-        str(label): group.reset_index(drop=True) for label, group in table[RUNS].groupby("architecture", sort=False)
+        str(name): {
+            "accuracies": table["test_accuracy"].dropna().tolist(),
+            "learned": f"{table['learned'].sum()} of {len(table)}",
+            "parameters": f"{table['parameters'].iloc[0]:,}",
+            "loss": sparkline(losses.get(name, [])),
+        }
+        for name, table in runs.groupby("architecture", sort=False)
     }
 
 
-def _cells(runs: list[pd.DataFrame]) -> dict[str, Any]:
-    """Return an architecture's cells by column; "by the runs" is a word, or a p-value that is not yet corrected.
+def sparkline(losses: Sequence[float]) -> str:
+    """Return bars from 0 to the highest loss, of the last epoch and of those at equal steps before it."""
+    shown = losses[:: -(len(losses) // POINTS + 1)]
+    return "".join(BARS[round(7 * loss / max(shown))] for loss in shown)[::-1]
 
-    `runs` has a table per commit, empty if it lacks the architecture.
-    """
-    accuracies = [table["test_accuracy"].dropna().tolist() for table in runs]
-    before, after = (100 * float(np.mean(values)) if values else np.nan for values in accuracies)
+
+def _cells(old: Side, new: Side) -> Side:
+    """Return an architecture's cells by column; "noise" is a word, or a p-value that is not yet corrected."""
+    accuracies = [side.get("accuracies", []) for side in (old, new)]
+    before, after = (100 * float(np.mean(values or np.nan)) for values in accuracies)
     test = difference(*accuracies)
-    ran = [table for table in runs if len(table)]
-    word = "too few runs to test" if len(ran) == 2 else "new" if len(runs[1]) else "removed"
+    word = "renamed" if old == new else "new" if not old else "removed" if not new else "not tested"
     return {
         "before, %": f"{before:.2f}",
         "after, %": f"{after:.2f}",
         "difference": f"{after - before:+.2f}",
-        "by the runs": test.p if test else word,
-        "learned": _steps([f"{table['learned'].sum()} of {len(table)}" for table in ran]),
-        "parameters": _steps([f"{table['parameters'].iloc[0]:,}" for table in ran]),
-    }
+        "noise": test.p if test and old != new else word,
+    } | {key: _steps(*(side[key] for side in (old, new) if side)) for key in ("learned", "parameters", "loss")}
 
 
-def _steps(cells: list[str]) -> str:
+def _steps(*cells: str) -> str:
     return " → ".join(dict.fromkeys(cells))
 
 
-def parameters(pair: Comparison) -> str:
-    """Return a row per key of params.yaml that differs."""
-    return _differences("parameter", *pair.read(PARAMS_FILE, lambda text: _flat(read_yaml(text, str(PARAMS_FILE)))))
+def changes(pair: Comparison) -> str:
+    """Return a row per claim whose verdict differs, and per key of params.yaml that differs."""
+    before, after = pair.read(_verdicts_and_parameters, METRICS / "verdicts.json", PARAMS_FILE)
+    rows = [
+        {"verdict or parameter": code(key), "before": code(before.get(key, "-")), "after": code(after.get(key, "-"))}
+        for key in _changed(before, after)
+    ]
+    return _table(rows, CHANGES)
 
 
-def verdicts(pair: Comparison) -> str:
-    """Return a row per claim whose verdict differs."""
-    sides = pair.read(METRICS / "verdicts.json", lambda text: json.loads(text))
-    return _differences("verdict", *({one["claim"]: one["verdict"] for one in side.values()} for side in sides))
+def _verdicts_and_parameters(verdicts: str, params: str) -> Side:
+    claims = {one["claim"]: one["verdict"] for one in read_yaml(verdicts, "verdicts").values()}
+    return {**claims, **flatten(read_yaml(params, str(PARAMS_FILE)))}
 
 
-def _flat(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the values by their keys with dots. Raises an error of any kind unless it is a mapping."""
-    return dict(pd.json_normalize(content).iloc[0])
-
-
-def _changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def _changed(before: Side, after: Side) -> list[str]:
     return [key for key in {**after, **before} if before.get(key) != after.get(key)]
-
-
-def _differences(what: str, before: dict[str, Any], after: dict[str, Any]) -> str:
-    keys = _changed(before, after)
-    return _table(
-        [{what: code(key), "before": code(before.get(key, "-")), "after": code(after.get(key, "-"))} for key in keys]
-    )
 
 
 def stages(pair: Comparison) -> str:
     """Return a row per set of inputs that changed in dvc.lock, with the stages that depend on them."""
-    before, after = pair.read("dvc.lock", lambda lock: dict(read_yaml(lock, "dvc.lock")["stages"]))
+    before, after = pair.read(lambda lock: dict(read_yaml(lock, "dvc.lock")["stages"]), Path("dvc.lock"))
     groups: dict[tuple[str, str], list[str]] = {}
     for stage in _changed(before, after):
-        done, causes = "new" if stage in after else "removed", ""
-        if stage in before and stage in after:
-            was, now = before[stage], after[stage]
-            done = "trained again" if stage.startswith("train") else "run again"
-            done += ", to the same bytes" if was["outs"] == now["outs"] else ""
-            causes = _listed(_changed(_inputs(was), _inputs(now)))
-        groups.setdefault((done, causes), []).append(stage)
-    return _table([{"stage": _listed(names), "": done, "input": causes} for (done, causes), names in groups.items()])
+        was, now = before.get(stage), after.get(stage)
+        row = ("", "new" if now else "removed")
+        if was and now:
+            row = (_listed(_changed(_inputs(was), _inputs(now))), "same" if was["outs"] == now["outs"] else "other")
+        groups.setdefault(row, []).append(stage)
+    return _table(
+        [{"stages": _listed(groups[row]), "changed inputs": row[0], "results": row[1]} for row in groups], STAGES
+    )
 
 
-def _inputs(stage: dict[str, Any]) -> dict[str, Any]:
+def _inputs(stage: Side) -> Side:
     """Return the command, the parameters and the hashes of dependencies of an entry in dvc.lock, by name."""
     files = {one["path"]: one.get("md5") for one in stage.get("deps", [])}
-    return {"cmd": stage["cmd"]} | files | _flat(stage.get("params", {}).get(str(PARAMS_FILE), {"": ""}))
+    return {"cmd": stage["cmd"], **files, **flatten(stage.get("params", {}).get(str(PARAMS_FILE), {}))}
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    """Return a Markdown table of at most ROWS rows; "" without rows."""
-    if not rows:
-        return ""
-    more = f"\n\nand {len(rows) - ROWS} more" if len(rows) > ROWS else ""
-    return pd.DataFrame(rows[:ROWS]).to_markdown(index=False, disable_numparse=True) + more
+def _table(rows: list[Side], most: int) -> str:
+    """Return a Markdown table of at most so many rows; "" without rows."""
+    table = pd.DataFrame(rows[:most]).replace(["nan", "+nan"], "-").to_markdown(index=False, disable_numparse=True)
+    return table + (f"\n| and {len(rows) - most} more |" if len(rows) > most else "")
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[object]) -> str:
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return ", ".join(map(code, names[:LISTED])) + more
 
 
-def code(value: object, cut: int = CELL) -> str:
+def code(value: object) -> str:
     """Return any text as code on one line, which ends no cell and mentions nobody."""
-    text = " ".join(str(value).split())
-    text = text if len(text) <= cut else f"{text[: cut - 1]}…"
+    text = textwrap.shorten(str(value), CELL, placeholder="…")
     return "`" + text.replace("|", "\\|").replace("`", "'") + "`"
 
 
 def main() -> None:
-    print(report(sys.argv[1] if len(sys.argv) > 1 else "origin/main"), end="")
+    print(report(*sys.argv[1:2]), end="")
 
 
 if __name__ == "__main__":

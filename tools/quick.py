@@ -1,10 +1,9 @@
-"""Run the whole study in small, in a copy of the project as it lies here.
+"""Run the whole study on the sample, in a copy of the project.
 
     python -m tools.quick OPTION ...
 
-The options are those of `dvc exp run`, such as `-S train.epochs=2`; the Makefile names them. The copy has all files
-that Git tracks or does not ignore, with changes that are not committed, and is a repository of its own. It stays until
-the next run replaces it.
+The options are those of `dvc exp run`, such as `-S train.epochs=2`; the Makefile has the defaults. The copy has all
+files that Git does not ignore, with uncommitted changes, and is a repository of its own. The next run replaces it.
 """
 
 import os
@@ -19,11 +18,12 @@ from pathlib import Path
 from stages.checkpoints import locked
 from stages.common import InputError, reported_in_one_line
 from stages.jobs import LOGS
-from stages.runner import LOG_LINES, ended_by_exception, tell
+from stages.runner import ended_by_exception, tell
 from tools.git import git, leave_callers_repository
 
 COPY = Path(".dvc/tmp/quick")
-REPOSITORY = (  # commands that make the copy one
+LOG_END = 1000  # characters of a failed command's log that are shown
+REPOSITORY = (  # commands that make the copy a Git repository
     "git init --quiet --initial-branch=main",
     "git config user.name quick",
     "git config user.email quick@localhost",
@@ -35,7 +35,7 @@ REPOSITORY = (  # commands that make the copy one
 
 
 def copy_working_tree(folder: Path) -> None:
-    """Copy all files that Git tracks or does not ignore, as they are here."""
+    """Copy all files that Git does not ignore, with their uncommitted changes."""
     for name in git("ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
         if name and Path(name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -43,9 +43,9 @@ def copy_working_tree(folder: Path) -> None:
 
 
 def run_in(folder: Path, command: Sequence[str], log: Path | None = None) -> None:
-    """Run a command in another folder, with its output in `log`, or here. Raises InputError if the command fails.
+    """Run a command in another folder, with its output in `log` if given. Raises InputError if the command fails.
 
-    A signal ends the command and all that it started.
+    A signal ends the command and all processes that it started.
     """
     with log.open("wb") if log else nullcontext() as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
@@ -56,8 +56,8 @@ def run_in(folder: Path, command: Sequence[str], log: Path | None = None) -> Non
             process.wait()
             raise
     if status:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:] if log else []
-        raise InputError("\n".join([f"{' '.join(command)}: failed in {folder}", *lines]))
+        end = f". The end of {log}: {log.read_text(encoding='utf-8', errors='replace')[-LOG_END:]}" if log else "."
+        raise InputError(f"{' '.join(command)}: failed in {folder}{end}")
 
 
 def make_copy(folder: Path, options: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""`make equivalence` on a study of two architectures: what changes no byte passes, what does is named."""
+"""`make equivalence` on a study of two architectures: a change of no byte passes, another one is named."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ LOOP = "stages/training/loop.py"
 
 @pytest.fixture(scope="session")
 def compared(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`reproduced` with three epochs, and with what its committed code writes. Not to be written to: copy it."""
+    """`reproduced` with three epochs, and with a run of its committed code. Not to be written to: copy it."""
 
     def make(place: Path) -> None:
         shutil.copytree(reproduced, place, dirs_exist_ok=True, symlinks=True)
@@ -39,7 +39,7 @@ def project(compared: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cloned(reproduced: Path, tmp_path: Path) -> Path:
-    """A clone in which nothing was compared, for what ends before a comparison."""
+    """A clone in which nothing was compared."""
     run("git", "clone", "--quiet", str(reproduced), "cloned", cwd=tmp_path)
     give_environment(tmp_path / "cloned")
     return tmp_path / "cloned"
@@ -56,21 +56,18 @@ def lock(project: Path) -> dict[str, dict[str, object]]:
 
 
 @pytest.mark.slow
-def test_comment_and_renamed_module_pass_and_lock_and_checkpoints_follow_without_data(project: Path) -> None:
-    """Runs of the whole pipeline: what they write is what is compared."""
+def test_comment_and_renamed_module_update_lock_and_checkpoints_without_data(project: Path) -> None:
     before = lock(project)
     old = {one["code"] for one in stored(project / STORE).values()}
     replace(project, LOOP, "import numpy as np\n", "import numpy as np  # numbers\n")
     run("git", "mv", "stages/training/diagnosis.py", "stages/training/inside.py", cwd=project)
     replace(project, LOOP, "training.diagnosis", "training.inside")
-    said = called(main, project)
-    assert "No result changes: " in said.splitlines()[-1]
+    assert "No result changes: " in called(main, project).splitlines()[-1]
     after = lock(project)
-    assert [(stage["outs"], stage.get("params")) for stage in after.values()] == [
-        (stage["outs"], stage.get("params")) for stage in before.values()
-    ]
+    for key in ("outs", "params"):
+        assert [stage.get(key) for stage in after.values()] == [stage.get(key) for stage in before.values()]
     changes = json.loads(run("dvc", "status", "--json", "dvc.yaml", cwd=project))
-    assert "modified" not in json.dumps({stage: told for stage, told in changes.items() if "search" not in stage})
+    assert "modified" not in json.dumps({stage: change for stage, change in changes.items() if "search" not in stage})
 
     new = {one["code"] for one in stored(project / STORE).values()} - old
     assert len(new) == 1
@@ -81,12 +78,10 @@ def test_comment_and_renamed_module_pass_and_lock_and_checkpoints_follow_without
 
 @pytest.mark.slow
 def test_shuffle_that_differs_from_the_third_epoch_on_is_named(project: Path) -> None:
-    """Runs of the whole pipeline, as in the test before."""
     later = "seed=[seed, epoch + tf.cast(epoch >= 2, epoch.dtype)]"
     replace(project, LOOP, "seed=[seed, epoch]", later)
     before = (project / "dvc.lock").read_bytes()
-    said = called(main, project, status=1)
-    assert "data/models/depth/history.csv" in said
+    assert "data/models/depth, " in called(main, project, status=1)
     assert (project / "dvc.lock").read_bytes() == before
 
 
@@ -107,9 +102,9 @@ def test_other_parameters_are_refused_by_name_and_new_results_are_not_compared(c
     for md5 in {output["md5"] for stage in stages.values() for output in stage["outs"]}:  # type: ignore[attr-defined]
         replace(cloned, "dvc.lock", md5, "a" * 32 + md5[32:])
     commit(cloned, "Trained again")
-    said = called(main, cloned, "HEAD~")
-    assert said.startswith("equivalence: not compared, as their results are not those of ")
-    assert said.splitlines()[-1].startswith("equivalence: 0 stages have the results of ")
+    first, last = called(main, cloned, "HEAD~").splitlines()
+    assert first.startswith("equivalence: not compared, as their results are not those of ")
+    assert last.startswith("equivalence: 0 stages have the results of ")
 
 
 def test_committed_lock_that_is_stale_vouches_for_no_code(cloned: Path) -> None:
@@ -118,4 +113,4 @@ def test_committed_lock_that_is_stale_vouches_for_no_code(cloned: Path) -> None:
         file.write("# touched\n")
     commit(cloned, "Code without its results")
     replace(cloned, LOOP, "# arrays", "# numbers")
-    assert ": dvc.lock has other code than the files, at train@width" in called(main, cloned, status=1)
+    assert ": other code than in the files, at train@width" in called(main, cloned, status=1)

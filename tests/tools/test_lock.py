@@ -1,10 +1,11 @@
-"""The versions that decide bytes, from requirements.lock into the files that stages depend on."""
+"""Versions are copied from requirements.lock into the files that stages depend on."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
+from stages.common import LIBRARIES
 from tests.conftest import ROOT
 from tests.in_process import called
 from tools.lock import FILES, LOCK, main, out_of_step
@@ -12,7 +13,7 @@ from tools.lock import FILES, LOCK, main, out_of_step
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Only what the tool reads."""
+    """A folder with only the files that the tool reads."""
     (tmp_path / "stages/libraries").mkdir(parents=True)
     for path in (LOCK, *FILES):
         shutil.copyfile(ROOT / path, tmp_path / path)
@@ -25,7 +26,7 @@ def test_committed_versions_agree_and_a_changed_one_is_copied_alone(project: Pat
     before = [path.read_text() for path in FILES]
     numpy = next(line for line in LOCK.read_text().split() if line.startswith("numpy=="))
     LOCK.write_text(LOCK.read_text().replace(f"\n{numpy}", "\nnumpy==9.8.7"))
-    assert out_of_step() == [f"numpy is 9.8.7 in {LOCK}, {numpy[7:]} in {FILES[0]}"]
+    assert out_of_step() == [f"{LIBRARIES}: numpy: expected 9.8.7 as in {LOCK}, got {numpy[7:]}"]
     assert called(main, project) == ""
     assert [path.read_text() for path in FILES] == [text.replace(numpy, "numpy==9.8.7") for text in before]
 

@@ -1,4 +1,4 @@
-"""`make quick`: the study in small, of what lies in the working tree."""
+"""`make quick`: the study on the sample, in a copy of the working tree."""
 
 import re
 import shutil
@@ -26,7 +26,7 @@ def copy_of(project: Path) -> Path:
     return project / COPY
 
 
-def test_copy_has_what_lies_here_committed_or_not_and_replaces_the_one_before(project: Path) -> None:
+def test_copy_has_uncommitted_changes_and_replaces_the_one_before(project: Path) -> None:
     (project / "README.md").write_text("Other words\n")
     (project / "tools/new one.py").write_text("new\n")
     (project / "CHANGELOG.md").unlink()
@@ -54,9 +54,9 @@ def test_project_in_a_subfolder_of_a_repository_is_copied_alone(project: Path) -
 
 
 def test_option_that_dvc_refuses_is_reported_in_its_own_words(project: Path) -> None:
-    said = run(sys.executable, "-m", "tools.quick", "-S", "data.sauce=x", cwd=project, status=1)
-    assert "Could not override 'data.sauce'" in said
-    assert re.search(rf"^quick: dvc exp run .* failed in .*{COPY}", said, flags=re.MULTILINE)
+    output = run(sys.executable, "-m", "tools.quick", "-S", "data.sauce=x", cwd=project, status=1)
+    assert "Could not override 'data.sauce'" in output
+    assert re.search(rf"^quick: dvc exp run .* failed in .*{COPY}", output, flags=re.MULTILINE)
 
 
 @pytest.mark.slow

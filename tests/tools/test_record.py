@@ -1,4 +1,4 @@
-"""Records: results kept with the command, the machine and the verdicts."""
+"""Records: results with the command, the machine and the verdicts."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from tests.conftest import edit_params, run
 RECORD = [sys.executable, "-m", "tools.record", "sample", "dvc exp run"]
 
 
-def test_record_has_what_made_it_and_what_came_out(small: Path) -> None:
+def test_record_has_results_command_and_machine(small: Path) -> None:
     place = small / "records/sample"
     place.mkdir()
     (place / "of-before.csv").touch()
@@ -26,9 +26,9 @@ def test_record_has_what_made_it_and_what_came_out(small: Path) -> None:
     assert "- tensorflow: 2." in text
 
 
-def test_results_that_are_behind_are_not_recorded(small: Path) -> None:
+def test_out_of_date_results_are_not_recorded(small: Path) -> None:
     edit_params(small, "learning_rate: 0.001", "learning_rate: 0.002")
     output = run(*RECORD, cwd=small, status=1)
-    assert output.startswith("record: out of date: ")
+    assert output.startswith("record: dvc.yaml: out of date: ")
     assert output.count("\n") == 1
     assert not (small / "records/sample").exists()
