@@ -146,33 +146,11 @@ def make_printer(job: Job) -> Report:
 
 
 def count_usable_cores() -> int:
-    """Return the least of the machine's cores, this process's affinity, its control groups' quota and a SLURM job's."""
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    slurm = [os.environ.get(name, "") for name in SLURM]
-    limits = [os.cpu_count(), affinity, read_quota(Path("/")), *(int(cores) for cores in slurm if cores.isdecimal())]
-    return max(int(min(filter(None, limits), default=1)), 1)
+    """Return how many cores this process can use: the least of its affinity, its control group's and SLURM's limits."""
+    from dask.system import cpu_count  # here, because most runs train nothing
 
-
-def read_quota(root: Path) -> float | None:
-    """Return the number of cores whose time control groups of either version allow; None without a limit.
-
-    A group's files are where its name says, and at the top of the tree that a container sees. Its limit applies to all
-    groups in it (Linux, Documentation/admin-guide/cgroup-v2.rst, "cpu.max"; Documentation/scheduler/sched-bwc.rst).
-    """
-    groups, quotas = root / "proc/self/cgroup", list[float]()
-    for line in groups.read_text(encoding="utf-8").splitlines() if groups.exists() else []:
-        _, controllers, group = line.split(":", 2)
-        top = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        names = ("cpu.cfs_quota_us", "cpu.cfs_period_us") if controllers else ("cpu.max",)
-        folder = top / group.lstrip("/")
-        for place in (folder, *folder.parents[: len(folder.parts) - len(top.parts)]):
-            files = [place / name for name in names if (place / name).is_file()]
-            limit = " ".join(file.read_text(encoding="utf-8") for file in files).split()
-            if limit and limit[0] not in ("max", "-1"):
-                quotas.append(int(limit[0]) / int(limit[1]))
-    return min(quotas, default=None)
+    slurm = (os.environ.get(name, "") for name in SLURM)
+    return min([cpu_count(), *(int(cores) for cores in slurm if cores.isdecimal())])
 
 
 def _serve(answers: Any, threads: str, whole_batches: str, *root: str) -> None:

@@ -1,6 +1,5 @@
 """Jobs: in this process, in worker processes, and side by side on slots."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 
 from stages.checkpoints import code_fingerprint
 from stages.common import DATASET_FILE, InputError
-from stages.jobs import SLURM, Job, Report, Trainings, count_usable_cores, read_quota, train_job
+from stages.jobs import SLURM, Job, Report, Trainings, count_usable_cores, train_job
 from stages.runner import JobFailedError, Runner, SlotLostError, WorkerProcess, ended_by_exception, read_job_count
 from tests.conftest import ENVIRONMENT, ROOT
 from tests.kinds import KINDS, SETTINGS, SMALL, kind, sample
@@ -263,46 +262,14 @@ def test_wrong_number_of_jobs_is_refused(monkeypatch: pytest.MonkeyPatch, count:
     assert read_job_count(3) == 3
 
 
-V2 = "0::/jobs/one\n"
-V1 = "4:memory:/jobs\n3:cpu,cpuacct:/jobs/one\n1:name=systemd:/\n0::/\n"
-ONE_V1 = "cpu/jobs/one/cpu.cfs_"  # `cpu` is a link to `cpu,cpuacct`
-
-
 @pytest.mark.parametrize(
-    ("groups", "files", "expected"),
-    [
-        (V2, {"jobs/one/cpu.max": "200000 100000\n"}, 2),
-        (V2, {"jobs/one/cpu.max": "max 100000\n"}, None),
-        (V2, {"jobs/one/cpu.max": "max 100000\n", "jobs/cpu.max": "300000 100000\n"}, 3),
-        (V2, {"jobs/one/cpu.max": "150000 100000\n", "jobs/cpu.max": "300000 100000\n"}, 1.5),
-        ("0::/../../elsewhere\n", {"cpu.max": "200000 100000\n"}, 2),
-        (V1, {f"{ONE_V1}quota_us": "50000\n", f"{ONE_V1}period_us": "25000\n"}, 2),
-        (V1, {f"{ONE_V1}quota_us": "-1\n", f"{ONE_V1}period_us": "100000\n"}, None),
-        (V1, {"memory/jobs/cpu.max": "100000 100000\n"}, None),
-        ("", {}, None),
-    ],
-)  # fmt: skip
-def test_quota_of_control_groups_is_the_least_from_the_process_to_the_top(
-    tmp_path: Path, groups: str, files: dict[str, str], expected: float | None
+    ("slurm", "cores"),
+    [({}, 8), ({"CPUS_ON_NODE": "9", "CPUS_PER_TASK": "4"}, 4), ({"CPUS_ON_NODE": "", "CPUS_PER_TASK": "x"}, 8)],
+)
+def test_usable_cores_are_the_least_of_this_process_and_slurm(
+    monkeypatch: pytest.MonkeyPatch, slurm: dict[str, str], cores: int
 ) -> None:
-    contents = {"proc/self/cgroup": groups} | {f"sys/fs/cgroup/{name}": text for name, text in files.items()}
-    for name, text in contents.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert read_quota(tmp_path) == expected
-
-
-@pytest.mark.parametrize(
-    ("affinity", "quota", "slurm", "cores"),
-    [(48, None, {}, 48), (48, 6.5, {}, 6), (48, 0.5, {}, 1), (8, 6.5, {"CPUS_ON_NODE": "9", "CPUS_PER_TASK": "4"}, 4),
-     (48, None, {"CPUS_ON_NODE": "", "CPUS_PER_TASK": "x"}, 48)],
-)  # fmt: skip
-def test_usable_cores_are_the_least_of_machine_affinity_quota_and_slurm(
-    monkeypatch: pytest.MonkeyPatch, affinity: int, quota: float | None, slurm: dict[str, str], cores: int
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(affinity)))
-    monkeypatch.setattr("stages.jobs.read_quota", lambda _: quota)
+    monkeypatch.setattr("dask.system.cpu_count", lambda: 8)
     for name in SLURM:
         monkeypatch.setenv(name, slurm.get(name.removeprefix("SLURM_"), ""))
     assert count_usable_cores() == cores
