@@ -44,8 +44,9 @@ $(UV)/bin/uv:
 
 repro: setup  ## train what has changed, compare all | JOBS=n: n trainings side by side
 	@$(ACTIVATE) python -m tools.repro && python -m stages.report.summary
-	@git diff --quiet HEAD -- dvc.lock 2>/dev/null; test $$? != 1 || printf '%s\n' '' 'The results differ from the' \
-	  'committed ones. This restores those, and keeps a copy of an edited params.yaml:' 'make undo'
+	@git diff --quiet HEAD -- dvc.lock 2>/dev/null; test $$? != 1 || printf '%s\n' '' \
+	  'The results differ from the committed ones. To restore those (a copy of your' \
+	  'params.yaml stays in params.yaml.undone):' 'make undo'
 
 quick: setup  ## run the pipeline on 1,200 images, in a copy
 	@$(ACTIVATE) python -m tools.quick $(QUICK)
