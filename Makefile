@@ -102,8 +102,8 @@ test: lint  ## run lint, types and tests | SLOW=1: the long tests
 lint: setup  ## check style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy
 
-bench: setup  ## time a training against other ways | NAMES='w2-4 depth-1' IMAGES=6400
-	$(ACTIVATE) python -m tools.benchmark $${NAMES} $${IMAGES:+--images "$$IMAGES"}
+bench: setup  ## time a training against other ways | NAMES='w2-4 depth-1' IMAGES=6400 SHAPE=32x32x3
+	$(ACTIVATE) python -m tools.benchmark $${NAMES} $${IMAGES:+--images "$$IMAGES"} $${SHAPE:+--shape "$$SHAPE"}
 
 ##@ Maintain
 

@@ -14,7 +14,7 @@ from tests.imports import reached
 from tests.test_dependencies import imported
 
 # They read params.yaml, print, find equal images or the checkpoints: no result follows from them
-NOT_DECIDING = {"pydantic", "pydantic-core", "ruamel-yaml", "rich", "tqdm", "pandas", "dvc"}
+NOT_DECIDING = {"pydantic", "pydantic-core", "ruamel-yaml", "rich", "tqdm", "pandas", "dask", "dvc"}
 
 
 @pytest.mark.parametrize(

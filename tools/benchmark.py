@@ -171,23 +171,20 @@ def summarize(times: pd.DataFrame) -> str:
     return str(table.astype(object).fillna("").to_markdown(index=False, floatfmt=".2f"))
 
 
-def machine(**more: str) -> str:
-    """Return processor, system, versions and commit of a measurement as a Markdown list, with `more` at its end.
+def machine() -> str:
+    """Return processor, system, versions and commit of a measurement as a Markdown list.
 
     Raises InputError without a commit.
     """
     cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     model = re.search(r"^model name\s*: (.*)$", cpuinfo, flags=re.MULTILINE)
-    changed = git("diff", "--name-only", "--relative", "HEAD", "--", ".", *(f":!{path}" for path in RESULTS)).split(
-        "\n"
-    )
+    changed = git("diff", "--name-only", "--relative", "HEAD", "--", ".", *(f":!{path}" for path in RESULTS))
     facts = {
         "processor": f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, {cpu_kind()}",
         "system": platform.platform(),
         "python": platform.python_version(),
         **{name: version(name) if find_spec(name) else "not installed" for name in PACKAGES},
-        "revision": ", with another ".join([git("describe", "--always").strip(), *changed[:-1]]),
-        **more,
+        "revision": ", with another ".join([git("describe", "--always").strip(), *changed.splitlines()]),
     }
     return "\n".join(f"- {key}: {value}" for key, value in facts.items())
 
@@ -216,7 +213,7 @@ def main() -> None:
     parser.add_argument("--shape", type=shape, metavar="HxWxC", help="of noise to time, such as 32x32x3; default: data")
     options = parser.parse_args()
     with reported_in_one_line("bench"):
-        params = load_params()
+        facts, params = machine(), load_params()
         known = {named.name: named for named in params.architectures()}
         if unknown := [name for name in options.names if name not in known]:
             raise InputError(f"NAMES: expected {', '.join(known)}, got {', '.join(unknown)}.")
@@ -225,10 +222,9 @@ def main() -> None:
             known[name].check_fits(dataset.image_shape)
         size = "x".join(map(str, dataset.image_shape))
         epoch = f"{len(dataset.train.labels):,} images of {size} and an evaluation of {len(dataset.test.labels):,}"
-        facts = machine(epoch=epoch)
         ways = [way for way in WAYS if way != "PyTorch" or find_spec("torch")]
         times = [measure(known[n], dataset, ROUNDS, params.settings(known[n]), ways) for n in options.names]
-        print(summarize(pd.concat(times, ignore_index=True)), "", facts, sep="\n")
+        print(summarize(pd.concat(times, ignore_index=True)), "", facts, f"- epoch: {epoch}", sep="\n")
 
 
 if __name__ == "__main__":
