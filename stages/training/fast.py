@@ -45,8 +45,8 @@ class AveragePooling2D(keras.layers.AveragePooling2D):
 class BatchNormalization(keras.layers.BatchNormalization):
     """Stock normalization, in training computed by `batch_normalization` if the channels suit it.
 
-    The stock layer calls `rsqrt`, which processors of different makers approximate differently; a division by the
-    square root is exact on all of them.
+    The stock layer calls `rsqrt`, which processors of different makers approximate differently. Square root and
+    division are exact on all of them.
     """
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
@@ -343,5 +343,6 @@ def batch_normalization(
 def _normalize(
     images: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
 ) -> tf.Tensor:
-    scale = gamma / tf.sqrt(variance + epsilon)
+    square = variance + epsilon
+    scale = gamma * tf.sqrt(square) / square  # TensorFlow would turn a division by the root into `rsqrt`
     return images * scale + (beta - mean * scale)

@@ -87,6 +87,19 @@ def test_normalization_is_the_stock_layers_in_training_and_after_it(size: tuple[
         np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-4)
 
 
+def test_normalization_by_given_statistics_calls_no_operation_that_processors_approximate() -> None:
+    """Compare a graph, which TensorFlow optimizes, with NumPy: `rsqrt` is off in the last bit for many numbers."""
+    mean, variance, gamma, beta = (random(64, seed=seed) ** 2 for seed in (2, 3, 4, 5))
+    images = random(2, 4, 4, 64)
+    layer = BatchNormalization()
+    layer.build(images.shape)
+    layer.set_weights([gamma, beta, mean, variance])
+    square = variance + np.float32(layer.epsilon)
+    scale = gamma * np.sqrt(square) / square
+    computed = tf.function(lambda inputs: layer(inputs), autograph=False)(images)
+    np.testing.assert_array_equal(computed, images * scale + (beta - mean * scale))
+
+
 @pytest.mark.parametrize("channels", [1, 6, 12, 16])
 def test_fused_normalization_is_used_for_multiples_of_four_channels(channels: int) -> None:
     layer = BatchNormalization()
