@@ -64,6 +64,7 @@ undo: setup  ## restore the committed params.yaml and results
 	  echo 'undo: your params.yaml is now params.yaml.undone'; fi
 	@rm -f params.yaml  # else Git may overlook an edit of the same second and length
 	@$(ACTIVATE) git checkout --quiet HEAD -- params.yaml dvc.lock search/dvc.lock metrics plots && \
+	  for model in data/models/*; do grep -q " $$model$$" dvc.lock || rm -rf "$$model"; done && \
 	  dvc checkout --allow-missing && \
 	  { dvc status --quiet || echo 'undo: some outputs are in no cache. Run `make repro`'; }
 

@@ -13,7 +13,7 @@ stages:
   last: {cmd: cat b c > d, deps: [b, c], outs: [d]}
   left: {cmd: cp a b, deps: [a], outs: [b]}
   right: {cmd: cp a c, deps: [a], outs: [c]}
-  first: {cmd: echo 1 > a, outs: [a]}
+  first: {cmd: echo 1 > a, params: [n], outs: [a]}
 """
 
 
@@ -23,6 +23,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for command in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"]):
         run(*command, cwd=tmp_path)
     (tmp_path / "dvc.yaml").write_text(PIPELINE)
+    (tmp_path / "params.yaml").write_text("n: 1")
     return tmp_path
 
 
@@ -34,6 +35,11 @@ def test_changed_stages_run_unless_the_run_cache_has_them(project: Path) -> None
     assert stages_to_run() == {"right"}
     run("dvc", "repro", cwd=project)
     (project / "dvc.yaml").write_text(PIPELINE)
+    assert stages_to_run() == set()
+    (project / "params.yaml").write_text("n: 2")
+    assert stages_to_run() == {"first"}
+    (project / "params.yaml").write_text("n: 1")
+    (project / "a").unlink()
     assert stages_to_run() == set()
 
 
