@@ -35,7 +35,9 @@ def describe_study() -> str:
         for key, numbers in architectures.items()
     ]
     verdicts = json.loads((METRICS / "verdicts.json").read_text(encoding="utf-8")).values()
-    claims = "\n".join(f"- *{one['claim']}*: **{one['verdict']}**. {one['sentence']}" for one in verdicts)
+    claims = "\n".join(
+        f"- *{one['claim']}*: **{one['verdict']}**. {one['sentence']} {one['statistics']}".rstrip() for one in verdicts
+    )
     return f"All results: [one page](plots/report.html).\n\n{markdown(rows)}\n\n{claims}"
 
 
