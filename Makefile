@@ -42,7 +42,7 @@ $(UV)/bin/uv:
 	@python3 -m venv --clear $(UV) && sed -n '/^uv==/,/[^\\]$$/p' requirements.lock >$(UV)/uv.lock
 	@$(UV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(UV)/uv.lock
 
-repro: setup  ## train what has changed, compare all | JOBS=n: n trainings side by side
+repro: setup  ## train changed networks, compare all | JOBS=n: n trainings side by side
 	@$(ACTIVATE) python -m tools.repro && python -m stages.report.summary
 	@git diff --quiet HEAD -- dvc.lock 2>/dev/null; test $$? != 1 || printf '%s\n' '' \
 	  'The results differ from the committed ones. To restore those (a copy of your' \
@@ -68,7 +68,7 @@ undo: setup  ## restore the committed params.yaml and results
 	  dvc checkout --allow-missing && \
 	  { dvc status --quiet || echo 'undo: some outputs are in no cache. Run `make repro`'; }
 
-search: setup  ## search for depth and width together | JOBS=n: side by side; SCHEDULER=tcp://...: on a cluster
+search: setup  ## search for depth and width together | JOBS=n: n trainings side by side; SCHEDULER=tcp://...: on a cluster
 	@$(ACTIVATE) $(if $(SCHEDULER),python -m tools.cluster search "$$SCHEDULER" $${PROCESSOR:+"$$PROCESSOR"}, \
 	  dvc repro search/dvc.yaml)
 
@@ -78,7 +78,7 @@ adopt: setup  ## add the search's best networks to params.yaml
 images: setup  ## make a data set of your own pictures | FROM=folder, .npz or CSV; TO=folder; SIZE=28: scale
 	@$(ACTIVATE) python -m tools.images $(foreach name,FROM TO SIZE FIT BACKGROUND GREY SKIP LABELS SEED TEST,"$(name)=$$$(name)")
 
-cluster: setup  ## do as repro, on a Dask cluster | SCHEDULER=tcp://..., default: one started here; PROCESSOR=kind
+cluster: setup  ## run repro on a Dask cluster | SCHEDULER=tcp://..., default: one started here; PROCESSOR=kind
 	@$(ACTIVATE) python -m tools.cluster study "$$SCHEDULER" $${PROCESSOR:+"$$PROCESSOR"}
 
 checkpoints: setup  ## list the stored trainings | PRUNE=30: remove those not used for 30 days
@@ -92,7 +92,7 @@ check: setup  ## check that results match code and parameters
 equivalence: setup  ## show that changed code changes no result | BASE=origin/main: for a whole branch
 	@$(ACTIVATE) python -m tools.equivalence $${BASE:+"$$BASE"}
 
-pr-report: setup  ## print what a branch changes, as Markdown | BASE=origin/main: compare with this revision
+pr-report: setup  ## print a branch's changes, as Markdown | BASE=origin/main: compare with this revision
 	@$(ACTIVATE) python -m tools.pr_report "$${BASE:-origin/main}"
 
 ##@ Develop
@@ -103,7 +103,7 @@ test: lint  ## run lint, types and tests | SLOW=1: the long tests
 lint: setup  ## check style and types
 	$(ACTIVATE) ruff check . && ruff format --check . && mypy
 
-bench: setup  ## time a training against other ways | NAMES='w2-4 depth-1' IMAGES=6400 SHAPE=32x32x3
+bench: setup  ## time training against Keras and PyTorch | NAMES='w2-4 depth-1' IMAGES=6400 SHAPE=32x32x3
 	$(ACTIVATE) python -m tools.benchmark $${NAMES} $${IMAGES:+--images "$$IMAGES"} $${SHAPE:+--shape "$$SHAPE"}
 
 ##@ Maintain
