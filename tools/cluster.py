@@ -98,7 +98,7 @@ class DaskSlot:
         """Run the job segment by segment; import its checkpoint after each. Raises JobFailedError, SlotLostError."""
         self.kind, trainings, epochs = job.kind, self.cluster.trainings, job.settings.epochs
         store, place = trainings.open_store(job), f"{job.title} on {self.name}"
-        with store.lock(lambda: report({"note": "waits for another process that trains the same"})):
+        with store.lock(lambda: report({"note": "waits for another process with the same training"})):
             while not trainings.is_finished(job):
                 files = {path.name: path.read_bytes() for path in store.valid_files(epochs)}
                 answer = self._train_segment(job.request(trainings.code, SEGMENT), files, store.folder.name)
