@@ -103,7 +103,7 @@ def store_root() -> Path:
 
 @contextmanager
 def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Lock the file for the block; call `waiting` if another process has the lock. It ends with its process."""
+    """Lock the file for the block; call `waiting` if another process has locked it. Locks end with their process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -203,7 +203,7 @@ class CheckpointStore:
         self._write("output", epochs, output.to_arrays())
 
     def load_output(self, epochs: int) -> tuple[SeedOutput, str, Path] | None:
-        """Return the output, a note for the user and the file, from this kind of processor if it can."""
+        """Return the output, a note for the user and the file; prefer this kind of processor. None without one."""
         for _, stored, kind, path in self._files("output"):
             with suppress(OSError, ValueError, KeyError):  # damaged: it is evaluated again
                 if stored == epochs:

@@ -1,4 +1,4 @@
-"""Errors in one line, paths of the project, versions of libraries, and YAML as DVC reads it, for all stages."""
+"""Shared by all stages: one-line errors, paths, versions of libraries, and YAML as DVC reads it."""
 
 import os
 import re

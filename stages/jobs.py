@@ -29,7 +29,7 @@ from stages.training.dataset import Dataset, read_dataset
 from stages.training.results import EPOCH_COLUMNS, State
 
 LOGS = DATA / "logs"
-SLURM = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE")  # cores that a job requested, and has on this machine
+SLURM = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE")  # cores that a task requested; cores on this machine
 Report = Callable[[dict[str, Any]], None]  # receives `epoch`, `epochs` and EPOCH_COLUMNS after every epoch, or a `note`
 
 

@@ -74,7 +74,7 @@ class WorkerProcess:
                     env={**os.environ, "PYTHONPATH": str(folder), "PYTHONWARNINGS": ""},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    start_new_session=True,  # Ctrl-C reaches the process that started it, which ends it
+                    start_new_session=True,  # Ctrl-C reaches only the parent, which ends this process
                 )
             process = self.process
             assert process.stdin  # noqa: S101 - a pipe

@@ -67,7 +67,7 @@ def main() -> None:
         params = load_params()
         search = checked_search(params)
         check_libraries(REPORT_LIBRARIES, SEARCH_LIBRARIES)
-        # One per core, although a training takes `train.threads`: two in parallel on two cores save a fifth
+        # One per core, although a training takes `train.threads`: two in parallel on two cores save a fifth of the time
         slots = [LocalSlot() for _ in range(read_job_count(count_usable_cores()))]
         try:
             with ended_by_exception("search"), Runner(slots) as runner:

@@ -2,7 +2,7 @@
 
     python -m tools.check
 
-Otherwise it exits with status 1 and prints the stages and the remedy on one line.
+If they do not, it exits with status 1 and prints the stages and the remedy on one line.
 """
 
 from stages.common import InputError, reported_in_one_line

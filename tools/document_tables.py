@@ -54,7 +54,7 @@ def numbers_of(numbers: dict[str, Any]) -> dict[str, str]:
 
 
 def study() -> str:
-    """Return one row per notebook network: accuracies of the notebook, of our run of its protocol, of our seeds."""
+    """Return one row per notebook network: its accuracy there, in our run of its protocol, and from five seeds."""
     five, notebook, rows = study_of("records/study"), study_of("records/notebook"), []
     for one in load_params().study_architectures():
         if one.family != "custom":
@@ -80,7 +80,7 @@ def result() -> str:
 
 @own_style()
 def result_figure() -> Figure:
-    """Draw mean test accuracy against parameters: the networks of the study that learned, and of the search."""
+    """Draw mean test accuracy against parameters: networks of the study that learned, networks of the search."""
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
     five, found = study_of("records/study"), study_of("records/adopted")["custom"]

@@ -23,7 +23,7 @@ from stages.training.files import read_npz
 
 Image.init()
 warnings.filterwarnings("ignore", module="PIL")  # about pictures that it can read
-KNOWN = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")  # none runs a program
+KNOWN = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")  # none can run code
 FORMATS = tuple(name for name in KNOWN if name in Image.OPEN)
 SUFFIXES = {suffix for suffix, name in Image.EXTENSION.items() if name in FORMATS}
 DRAFT = 3  # a JPEG file is decoded at an eighth, a quarter or a half, if that is at least three times the final size
@@ -90,8 +90,8 @@ def read_folders(source: Path) -> tuple[pd.DataFrame, list[str]]:
         if others := [str(path) for path in inner.values() if path not in places]:
             fix = "Move" if test else "Name it test, or move"
             raise InputError(
-                f"{shorten(others)}: neither the training nor the test part, which are called train and test. {fix} "
-                f"its pictures into {train}: the study draws its own validation images from there."
+                f"{shorten(others)}: expected only folders called train and test. {fix} its pictures into {train}: the "
+                "study draws its own validation images from there."
             )
     loose = [path for place in {source, *places} for path in place.iterdir() if not path.is_dir()]
     rows: list[Any] = [(path, str(path), None, False) for path in sorted(loose) if path.name != CLASS_NAMES]
@@ -100,8 +100,8 @@ def read_folders(source: Path) -> tuple[pd.DataFrame, list[str]]:
         for folder in list_folders(place):
             if inside := list_folders(folder):
                 raise InputError(
-                    f"{inside[0]}: a folder inside that of a class; expected CLASS, or train/CLASS and test/CLASS, of "
-                    f"pictures alone. If {folder} contains the classes, set FROM to it."
+                    f"{inside[0]}: a folder inside a class; expected only pictures in CLASS, or in train/CLASS and "
+                    f"test/CLASS. If {folder} contains the classes, set FROM to it."
                 )
             label = unicodedata.normalize("NFC", folder.name)  # macOS writes some characters as two
             classes.add(label)
@@ -142,7 +142,7 @@ def read_table(path: Path, *, test: bool) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype={"label": str}, keep_default_na=False, encoding="utf-8-sig")
         pixels = table.drop(columns="label", errors="ignore").to_numpy(np.float32)
-    except ValueError as error:  # pandas' own errors are kinds of it
+    except ValueError as error:  # pandas' errors are subclasses of it
         raise InputError(f"{path}: not a table of numbers ({' '.join(str(error).split())}).") from None
     side, width = math.isqrt(pixels.shape[1]), len(table.columns)
     whole = isinstance(table.index, pd.RangeIndex)  # else pandas took values of longer lines as row names

@@ -82,7 +82,7 @@ def make_folder(options: Options) -> None:
 def find_destination(to: str, source: Path) -> Path:
     """Return the path of TO. Raises InputError if TO is in use or cannot be a data.source."""
     place = Path(os.path.relpath(Path(to).resolve()))
-    plain = re.fullmatch("[A-Za-z][A-Za-z0-9_./-]*", str(place))  # for Hydra's grammar, in which -S is read
+    plain = re.fullmatch("[A-Za-z][A-Za-z0-9_./-]*", str(place))  # for Hydra's grammar, which reads -S
     if not plain or place.is_relative_to(DATA) or place.resolve().is_relative_to(source.resolve()):
         raise InputError(
             f"TO: expected a folder inside the project, outside {DATA}/ and FROM, whose name is letters, digits and "

@@ -35,9 +35,9 @@ class Compared(NamedTuple):
     runs: int
     learned: int
     accuracies: list[float]  # test accuracy of the runs that learned
-    overall: list[float]  # test accuracy of all runs; one that diverged has none
+    overall: list[float]  # test accuracy of all runs except diverged ones
     validation: list[float]  # validation accuracy of all runs; empty if no images are held out
-    correct: np.ndarray | None  # bool [test images]: which ones the first run that learned classifies correctly
+    correct: np.ndarray | None  # bool [test images]: correct predictions of the first run that learned
     notebooks_kind: bool  # see `reference.is_of_the_notebooks_kind`
 
     @property

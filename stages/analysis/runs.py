@@ -167,7 +167,7 @@ class BestRun(NamedTuple):
 def best_run(accuracy: pd.DataFrame) -> BestRun | None:
     """Return the run of highest validation accuracy, or test accuracy if no images are held out; None if none learned.
 
-    The first of equal runs. `accuracy` is from `accuracy_table`. Raises InputError if its predictions cannot be read.
+    The first wins a tie. `accuracy` is from `accuracy_table`. Raises InputError if its predictions cannot be read.
     """
     known = accuracy[accuracy["learned"] & accuracy["test_accuracy"].notna()]
     if known.empty:
@@ -193,7 +193,7 @@ def network_labels(params: Params) -> dict[str, str]:
 def in_order(params: Params, parameters: Mapping[str, int]) -> list[StudyArchitecture]:
     """Return the shown architectures by family, then by blocks and filters; custom ones by parameters.
 
-    `parameters` are the models' numbers, by `name`.
+    `parameters` are parameter counts by `name`.
     """
 
     def place(one: StudyArchitecture) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Statistics of a few seeds: 95 % intervals, and tests that a p-value below SIGNIFICANT decides.
+"""Statistics of a few seeds: 95 % intervals, and tests at the level SIGNIFICANT.
 
 Values are test accuracies as fractions, one per seed. Too few values give None.
 """

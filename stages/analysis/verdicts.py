@@ -14,10 +14,10 @@ open and changes no verdict.
 way, none the other way. Contradicted in part: some go each way. Refuted: some go the other way, none its way.
 Undecided: all are open, or none can be compared.
 
-*Wide networks fail to learn.* The first rule that fits decides. Confirmed: Fisher's exact test distinguishes the
-learned fractions of the narrowest and the widest at 5 %, the widest learns less often, one between learns sometimes.
-Confirmed in part: the same, but all between learn always or never. Refuted: the whole interval of the widest's learned
-fraction is above one half. Undecided otherwise. A run that diverged did not learn.
+*Wide networks fail to learn.* The first rule that fits decides. Confirmed: the widest learns less often than the
+narrowest by Fisher's exact test at 5 %, and one between them learns sometimes. Confirmed in part: the same, but all
+between learn always or never. Refuted: the whole interval of the widest's learned fraction is above one half. Undecided
+otherwise. A run that diverged did not learn.
 
 *A family has an optimum.* The best has the highest mean test accuracy over all runs, failed ones included. Confirmed:
 it lies between the ends and differs from both by Welch's test, corrected by Holm. Refuted: it lies at an end and
@@ -36,8 +36,8 @@ learning rate of `train`. They have an accuracy, and no more parameters than the
 candidate of highest mean validation accuracy with both, on the test accuracies of all runs, failed ones included. Holm
 corrects the two p-values. Confirmed: it is above both, with p-values below 5 %. Refuted: it is below at least one, with
 such a p-value. Undecided otherwise, also if a p-value is missing or no run of a family learned. Not tested: there is no
-candidate. Architectures of study.custom of other kinds, with no more parameters, are reported but change no verdict:
-their best on validation images is compared with the candidate, or else with the study's best.
+candidate. Other kinds in study.custom with no more parameters are reported but change no verdict. Their best on
+validation images is compared with the candidate, or else with the study's best.
 
 A claim is not tested if the study has too few architectures for it, or no validation images. A network that several
 families name is an architecture of each of them.

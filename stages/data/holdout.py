@@ -43,7 +43,7 @@ def held_out(train: Split, count: int, seed: int) -> np.ndarray:
         candidates = np.flatnonzero((train.labels == label) & unique)
         if number > min(len(candidates), size - 1):
             raise InputError(
-                f"params.yaml: data.validation: {count} of {len(train.labels)} images takes {number} of class {label}; "
+                f"params.yaml: data.validation: {count} of {len(train.labels)} images means {number} of class {label}; "
                 f"expected at most {min(len(candidates), size - 1)}: the class has {size} images, {len(candidates)} of "
                 "them only once, and must keep one. Hold out fewer."
             )

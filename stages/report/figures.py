@@ -37,7 +37,7 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def own_style() -> Iterator[None]:
-    """Set STYLE over Matplotlib's own defaults, without any other changes to them.
+    """Reset Matplotlib to its own defaults, then apply STYLE.
 
     Every figure is built and written in this block: texts get their font when created, some ticks when drawn.
     """

@@ -64,9 +64,9 @@ def test_nothing_held_out_leaves_an_empty_part_and_the_test_images_to_monitor() 
 @pytest.mark.parametrize(
     ("train", "count", "reason"),
     [
-        (TRAIN, 991, "991 of 1000 images takes 100 of class 0; expected at most 99"),
+        (TRAIN, 991, "991 of 1000 images means 100 of class 0; expected at most 99"),
         (TRAIN, 2**32 - 1, "4294967295 of 1000"),
-        (numbered([1, 9]), 8, "8 of 10 images takes 1 of class 0; expected at most 0"),
+        (numbered([1, 9]), 8, "8 of 10 images means 1 of class 0; expected at most 0"),
         (Split(np.repeat(TRAIN.images, 2, axis=0), np.repeat(TRAIN.labels, 2)), 100, "200 images, 0 of them only once"),
     ],
 )

@@ -243,7 +243,7 @@ def test_damaged_pictures_are_all_named_and_left_out_on_request(mine: Path, capf
         (lambda mine: fill(mine, "a"), "expected at least two classes, got a"),
         (lambda mine: [fill(mine / "train", "a", "b"), fill(mine / "test", "a", "B")], "class B: expected 1 training"),
         (lambda mine: [fill(mine / "train", "a", "b"), fill(mine / "val", "a")], "Name it test, or move its pictures"),
-        (lambda mine: fill(mine / "more", "a", "b"), "more/a: a folder inside that of a class"),
+        (lambda mine: fill(mine / "more", "a", "b"), "more/a: a folder inside a class"),
         (lambda mine: halves().save(fill(mine, "a", "b") / "a/x.png"), "b/3.png has 8 x 6, a/x.png has 32 x 16"),
         (lambda mine: Image.new("L", (1025, 9)).save(fill(mine, "a", "b") / "a/x.png"), "damaged pictures: 1"),
         (lambda mine: (mine / "train-images.idx3-ubyte").touch(), "a folder of IDX files is a data.source as it is"),
