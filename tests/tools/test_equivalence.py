@@ -87,7 +87,7 @@ def test_shuffle_that_differs_from_the_third_epoch_on_is_named(project: Path) ->
 
 def test_code_of_the_committed_results_needs_no_run(cloned: Path) -> None:
     (cloned / "stages/training/notes.txt").write_text("no module\n")
-    assert "stages have the results of " in called(main, cloned)
+    assert "stages have the results and the code of " in called(main, cloned)
     assert not (cloned / RUNS).exists()
 
 
@@ -104,7 +104,7 @@ def test_other_parameters_are_refused_by_name_and_new_results_are_not_compared(c
     commit(cloned, "Trained again")
     first, last = called(main, cloned, "HEAD~").splitlines()
     assert first.startswith("equivalence: not compared, as their results differ from ")
-    assert last.startswith("equivalence: 0 stages have the results of ")
+    assert last.startswith("equivalence: 0 stages have the results and the code of ")
 
 
 def test_committed_lock_that_is_stale_vouches_for_no_code(cloned: Path) -> None:
