@@ -98,7 +98,7 @@ def torch_model(architecture: Architecture, dataset: Dataset) -> Any:
 
     activations = {name.lower(): getattr(nn, name) for name in dir(nn)}  # Keras's leaky_relu is LeakyReLU there
     activations["linear"] = activations["softmax"] = nn.Identity
-    kinds: dict[str, tuple[Any, ...]] = {  # then the Keras attributes that are their arguments
+    kinds: dict[str, tuple[Any, ...]] = {  # a layer, then the Keras attributes that are its arguments
         "Activation": (nn.Identity,),
         "AveragePooling2D": (nn.AvgPool2d, "pool_size", "strides"),
         "BatchNormalization": (nn.LazyBatchNorm2d, "epsilon"),

@@ -1,4 +1,4 @@
-"""Remove trainings not used for DAYS from the store, then list the others: `python -m tools.prune [DAYS]`.
+"""Remove trainings unused for DAYS days from the store, then list the others: `python -m tools.prune [DAYS]`.
 
 A removed training is trained again when it is needed.
 """
