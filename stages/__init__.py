@@ -2,8 +2,8 @@
 
 Imports run one way: training, data, params, checkpoints, jobs, trials, analysis, report, then the commands.
 
-Every stage and every tool imports this first. It makes their output UTF-8 whatever the locale, so that no character
-ends a run.
+Every stage and tool imports this module first. It makes their output UTF-8 in every locale, because in others a
+character could end a run.
 """
 
 import io

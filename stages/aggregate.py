@@ -1,9 +1,9 @@
 """Compare all architectures that params.yaml names.
 
-Reads params.yaml, data/fashion_mnist.npz, data/models/NAME/ of each and the record of the study; writes
-`metrics/accuracy.json` (what DVC compares), `metrics/summary.json` (the two baselines), `metrics/study.json` (the
-study), `metrics/steps.json` (neighbours compared), `metrics/verdicts.json`, for each family
-`plots/FAMILY_{accuracy,curves}.{csv,png}`, and the page `plots/report.html`. Prints the headline and a table.
+Reads params.yaml, data/fashion_mnist.npz, data/models/NAME/ of each and the record of the study. Writes to metrics/
+`accuracy.json` (compared by DVC), `summary.json` (the two baselines), `study.json` (the study), `steps.json`
+(neighbours compared) and `verdicts.json`. Writes to plots/ `FAMILY_{accuracy,curves}.{csv,png}` and the page
+`report.html`. Prints the headline and a table.
 """
 
 import os
@@ -50,7 +50,7 @@ SET_ASIDE = DATA / "set-aside"
 def set_aside_unlisted(names: set[str]) -> None:
     """Move folders of architectures that params.yaml does not name out of data/models.
 
-    That folder is a dependency as a whole: otherwise this stage would depend on what was once trained here.
+    DVC hashes that folder as a whole: otherwise leftovers of earlier trainings would change this stage's inputs.
     """
     for folder in sorted(MODELS.iterdir()):
         if folder.name not in names:
@@ -64,8 +64,8 @@ def set_aside_unlisted(names: set[str]) -> None:
 def write_metrics(trainings: list[Training], dataset: Dataset) -> None:
     """Write the numbers of the baselines and of the study, and those that `dvc metrics` and `dvc exp show` compare.
 
-    The latter are three numbers per baseline and the test accuracy of every other architecture, means over all runs,
-    failed ones included. A number that does not exist is left out.
+    DVC compares three numbers per baseline and the test accuracy of every other architecture. They are means over all
+    runs, failed ones included. Missing numbers are left out.
     """
     summary: dict[str, Any] = {}
     study: dict[str, Any] = {family: {} for family in BASELINES}

@@ -1,15 +1,15 @@
-"""The store of checkpoints and results of trainings, below DVC's cache folder, so that no epoch is trained twice.
+"""Store checkpoints and results of trainings below DVC's cache folder, so that no epoch is trained twice.
 
-A fingerprint has the inputs of a training: architecture, settings, seed, data, code and libraries, but not its number
-of epochs, its name, or the other seeds. So the baseline and the study, more seeds, more epochs, another branch and the
-queue find the same training. A folder per fingerprint has a checkpoint for every finished length, the latest one of an
-interrupted run, and for finished trainings the seed's output: its part of the files that the stage `train` writes.
+A fingerprint has the inputs of a training: architecture, settings, seed, data, code and libraries. It leaves out the
+number of epochs, the name and the other seeds. So the baseline and the study, more seeds, more epochs, another branch
+and the queue share trainings. One folder per fingerprint has a checkpoint for every finished length and the latest one
+of an interrupted run. A finished training also has an output: the seed's part of the files that `train` writes.
 
-The file names also carry the kind of processor. A finished training is used whatever kind made it; an unfinished one
-resumes on its own kind only, because rounding differs between kinds.
+File names include the kind of processor, because rounding differs between kinds. Every kind uses a finished training;
+an unfinished one resumes only on its own kind.
 
-Keras's BackupAndRestore is not enough. It stores no history and does not check what it reads. It replaces weights and
-epoch number one after the other, so that a kill in between resumes at the wrong epoch.
+Keras's BackupAndRestore is not enough. It stores no history and does not check the files it reads. It replaces weights
+and epoch number one after the other, so a kill in between resumes at the wrong epoch.
 """
 
 import fcntl
@@ -48,7 +48,7 @@ def cpu_kind(file: Path = Path("/proc/cpuinfo")) -> str:
     """Return the kind of this machine's processor, which decides rounding: architecture, maker and instruction set.
 
     For example "x86_64-GenuineIntel-AVX-512"; other architectures and systems are named by `platform.machine()` alone.
-    PROCESSOR_KIND_OF_TESTS replaces all of it.
+    The variable PROCESSOR_KIND_OF_TESTS overrides it.
     """
     if pretended := os.environ.get("PROCESSOR_KIND_OF_TESTS"):
         return pretended
@@ -72,7 +72,7 @@ def code_fingerprint(folder: Path = CODE) -> str:
 
 
 def hash_data(path: Path = DATASET_FILE) -> str:
-    """Return the data set file's MD5, which dvc.lock has as well. Raises OSError."""
+    """Return the data set file's MD5, as in dvc.lock. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
 
@@ -103,7 +103,7 @@ def store_root() -> Path:
 
 @contextmanager
 def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the file's lock for the block; call `waiting` if another process has it. The lock ends with its process."""
+    """Lock the file for the block; call `waiting` if another process has locked it. Locks end with their process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -143,7 +143,7 @@ class CheckpointStore:
         The default is this machine's kind. Raises OSError if the folder cannot be written.
         """
         text = json.dumps(fingerprint, sort_keys=True)
-        self.without_code = json.dumps({**fingerprint, "code": None}, sort_keys=True)  # equivalent code may move files
+        self.without_code = json.dumps({**fingerprint, "code": None}, sort_keys=True)  # equivalent code shares files
         self.folder, self.kind = root / hashlib.sha256(text.encode()).hexdigest(), kind or cpu_kind()
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "fingerprint.json"
@@ -151,10 +151,10 @@ class CheckpointStore:
             partial = self.folder / f".{uuid4()}"  # several processes may be here at once
             partial.write_text(text + "\n", encoding="utf-8")
             partial.replace(file)
-        os.utime(file)  # the last use, by which `make checkpoints` prunes
+        os.utime(file)  # the last use, for `make checkpoints`
 
     def lock(self, waiting: Callable[[], None]) -> AbstractContextManager[None]:
-        """Keep other processes from the same training for the block; call `waiting` if one has it."""
+        """Lock this training for the block; call `waiting` if another process has the lock."""
         return locked(self.folder / "lock", waiting)
 
     def _files(self, *roles: str) -> list[tuple[bool, int, str, Path]]:
@@ -188,10 +188,10 @@ class CheckpointStore:
         return found._replace(note="; ".join(notes))
 
     def _note(self, kind: str) -> str:
-        return f"taken as {kind} trained it; this is {self.kind}" if kind != self.kind else ""
+        return f"trained on {kind}; this is {self.kind}" if kind != self.kind else ""
 
     def save(self, state: State, epochs: int) -> None:
-        """Store a state of a training that ends after `epochs`."""
+        """Store a checkpoint of a training of `epochs` epochs."""
         arrays = {f"{name}-{k}": array for name in LISTS for k, array in enumerate(getattr(state, name))}
         arrays["history"] = np.array(state.history, dtype=np.float64).reshape(-1, len(EPOCH_COLUMNS))
         arrays["diverged_epoch"] = np.array(state.diverged_epoch or 0)
@@ -199,11 +199,11 @@ class CheckpointStore:
         self._write("epoch" if finished else "unfinished", state.epochs, arrays)
 
     def save_output(self, epochs: int, output: SeedOutput) -> None:
-        """Store the output of the training's end after `epochs`."""
+        """Store the output of a training of `epochs` epochs."""
         self._write("output", epochs, output.to_arrays())
 
     def load_output(self, epochs: int) -> tuple[SeedOutput, str, Path] | None:
-        """Return the stored output, a note for the user and the file: this kind of processor's, or else another's."""
+        """Return the output, a note for the user and the file; prefer this kind of processor. None without one."""
         for _, stored, kind, path in self._files("output"):
             with suppress(OSError, ValueError, KeyError):  # damaged: it is evaluated again
                 if stored == epochs:
@@ -217,7 +217,7 @@ class CheckpointStore:
         return [path for path in (self.load(epochs).path, output and output[2]) if path]
 
     def import_files(self, files: Mapping[str, bytes]) -> list[str]:
-        """Store the content of `valid_files` of another machine; return the names of those that are not valid."""
+        """Store the content of another machine's `valid_files` by name; return the names of invalid files."""
         invalid = []
         for name, content in files.items():
             try:

@@ -1,4 +1,4 @@
-"""Errors in one line, paths of the project, versions of libraries, and YAML as DVC reads it, for all stages."""
+"""Shared by all stages: one-line errors, paths, versions of libraries, and YAML as DVC reads it."""
 
 import os
 import re
@@ -36,14 +36,14 @@ SEARCH_LIBRARIES = Path("stages/libraries/search.txt")  # the proposals of a sea
 SUMMARY_FOLLOWS = "SUMMARY_FOLLOWS"  # set in the environment if the caller of `dvc repro` prints the summary itself
 PROBLEMS_SHOWN = 10
 _brief = reprlib.Repr()
-_brief.maxlevel = 2  # of six items each: a short file of aliases of aliases can stand for an endless list
+_brief.maxlevel = 2  # of six items each: a short file of nested aliases can expand to an endless list
 sys.set_int_max_str_digits(0)  # an error can show any number
-# Words of pydantic's messages that errors omit
+# Parts of pydantic's messages that errors omit
 PYDANTIC = "(?i)^(value error, )?(([a-z]+) should (be|have|match) )?| after validation.*| or instance .*"
 
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-MISREAD = "%[0-9A-Fa-f]{2}|[#?]"  # DVC reads a path with these as an address, and loses experiments
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # a key or a file's name can have line ends
+MISREAD = "%[0-9A-Fa-f]{2}|[#?]"  # DVC takes a path with these for a URL, and loses experiments
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # keys and file names can contain line ends
 _scratch: set[Path] = set()
 
 
@@ -60,7 +60,7 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def _check_place() -> None:
-    """Raise InputError if DVC cannot work where the project or its data are."""
+    """Raise InputError if DVC cannot use the project's folder or its data folder."""
     if misread := re.search(MISREAD, str(Path.cwd())):
         raise InputError(f"{Path.cwd()}: DVC misreads {misread[0]!r} in a path. Move the project to another folder.")
     if DATA.is_symlink():
@@ -71,8 +71,8 @@ def _check_place() -> None:
 def reported_in_one_line(stage: str) -> Iterator[None]:
     """Turn errors that a user can correct into one line and exit status 1; let a bug keep its traceback.
 
-    Ctrl-C, SIGTERM and SIGHUP end the process at once, with one line. This is safe because every file is written next
-    to its final name; an exception could be lost in a destructor.
+    Ctrl-C, SIGTERM and SIGHUP end the process at once, with one line. This is safe because files get their final name
+    when they are complete; an exception could be lost in a destructor.
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -101,7 +101,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError(f"{path}: expected text in UTF-8") from None
+        raise InputError(f"{path}: expected text in UTF-8. Save it as UTF-8.") from None
 
 
 def read_libraries(path: Path) -> dict[str, str]:
@@ -135,7 +135,7 @@ def read_yaml(text: str, name: str) -> Any:
     """Read YAML 1.2 as DVC does. Raises InputError, which starts with `name`, if it is not YAML or repeats a key."""
     try:
         return YAML(typ="safe").load(text)
-    except Exception as error:  # ruamel.yaml raises kinds of its own, and others if a value does not fit its tag
+    except Exception as error:  # ruamel.yaml also raises other kinds if a value does not fit its tag
         mark, reason = getattr(error, "problem_mark", None), getattr(error, "problem", None) or error
         place = f"line {mark.line + 1}: " if mark else ""
         raise InputError(f"{name}: not YAML: {place}{reason}") from None
@@ -143,13 +143,13 @@ def read_yaml(text: str, name: str) -> Any:
 
 def yaml_text(content: dict[str, Any]) -> str:
     """Return the content as DVC writes it: one line per value, keys in their order."""
-    from dvc.utils.serialize import dumps_yaml  # here, as few stages need it and it takes a tenth of a second
+    from dvc.utils.serialize import dumps_yaml  # here, because it takes 0.1 s and few stages need it
 
     return str(dumps_yaml(content))
 
 
 def problems(error: ValidationError) -> str:
-    """Return what is wrong, on one line: `KEY: expected X, got Y`, joined by semicolons; ten problems at most."""
+    """Return at most ten problems on one line: `KEY: expected X, got Y`, joined by semicolons."""
     return "; ".join(map(_problem, error.errors()[:PROBLEMS_SHOWN])) + "."
 
 

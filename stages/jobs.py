@@ -1,12 +1,12 @@
-"""Jobs: trainings that this process or a worker process runs, from the longest checkpoint in the store.
+"""Run trainings in this process or a worker process, each from the longest checkpoint in the store.
 
-A job is one training: architecture, settings, seed and the epoch at which it ends. It leaves its checkpoint in the
-store, and if it is `tested` also its output, for the stage `train`. The search reads no test image.
+A job is one training: architecture, settings, seed and last epoch. It stores its checkpoint and, if it is `tested`, its
+output for the stage `train`. The search reads no test image.
 
     python -m stages.jobs THREADS WHOLE_BATCHES [ROOT]
 
-is a worker process for jobs of one kind (WHOLE_BATCHES is 0 or 1). It reads a request per line from stdin, writes its
-progress to stdout, and ends with the process that started it. It uses the store at ROOT, by default the project's.
+starts a worker process for jobs of one kind (WHOLE_BATCHES is 0 or 1). It reads one request per line from stdin and
+writes its progress to stdout. It ends when its parent process ends. ROOT is the store, by default the project's.
 """
 
 import json
@@ -29,7 +29,7 @@ from stages.training.dataset import Dataset, read_dataset
 from stages.training.results import EPOCH_COLUMNS, State
 
 LOGS = DATA / "logs"
-SLURM = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE")  # cores that a job requested, and has on this machine
+SLURM = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE")  # cores that a task requested; cores on this machine
 Report = Callable[[dict[str, Any]], None]  # receives `epoch`, `epochs` and EPOCH_COLUMNS after every epoch, or a `note`
 
 
@@ -38,13 +38,13 @@ class Job(NamedTuple):
 
     name: str  # for lines and logs
     architecture: Architecture
-    settings: Train  # `epochs` is where it ends; `seeds` is not used
+    settings: Train  # `epochs` is the last one; `seeds` is not used
     seed: int
-    tested: bool  # whether it leaves its output, too
+    tested: bool  # whether it also stores its output
 
     @property
     def kind(self) -> tuple[int, bool]:
-        """The settings that a process cannot change: threads, and whether these share operations of whole batches."""
+        """Return the settings that a process cannot change: threads, and whether they share each operation."""
         return self.settings.threads, self.architecture.whole_batches
 
     @property
@@ -52,9 +52,9 @@ class Job(NamedTuple):
         return f"{self.name} seed {self.seed}"
 
     def request(self, code: str, seconds: float = inf) -> dict[str, Any]:
-        """Return a request to a worker process, in types of JSON, with the arguments that the process must have.
+        """Return a request to a worker process in JSON's types, with the arguments that start the process.
 
-        `code` is the fingerprint that it must have. It pauses after `seconds` of training, by default never.
+        `code` is the required fingerprint of its code. It pauses after `seconds` of training, by default never.
         """
         log, job = LOGS / f"{self.name}-seed-{self.seed}.log", TypeAdapter(Job).dump_python(self)
         arguments = [str(int(number)) for number in self.kind]
@@ -65,7 +65,7 @@ class Trainings:
     """The store of this project's trainings, for its data and its code."""
 
     def __init__(self, root: str | Path = "", kind: str = "") -> None:
-        """Use the store at `root` for trainings on this `kind` of processor: by default the project's and this one."""
+        """Use the store at `root`, by default the project's, for a `kind` of processor, by default this machine's."""
         self.data, self.code, self.kind = hash_data(), code_fingerprint(), kind
         self.root = Path(root) if root else store_root()
 
@@ -74,7 +74,7 @@ class Trainings:
         return CheckpointStore(made_by, self.root, self.kind)
 
     def is_finished(self, job: Job) -> bool:
-        """Return whether the store has all that the job leaves."""
+        """Return whether the store has the results of the job."""
         store, epochs = self.open_store(job), job.settings.epochs
         return store.load_output(epochs) is not None if job.tested else is_last(store.load(epochs).state, epochs)
 
@@ -88,23 +88,23 @@ class Trainings:
 
 
 def is_last(state: State, epochs: int) -> bool:
-    """Return whether a training of so many epochs ends with this state."""
+    """Return whether a training of `epochs` epochs ends with this state."""
     return bool(state.diverged_epoch) or state.epochs == epochs
 
 
 class PausedError(Exception):
-    """A training has to stop at the end of an epoch because its time is over."""
+    """A training pauses at the end of an epoch because its time is over."""
 
 
 def train_job(job: Job, trainings: Trainings, dataset: Dataset, report: Report, seconds: float = inf) -> bool:
     """Train in this process from the longest checkpoint for at most `seconds`; return whether the job is finished.
 
-    Call `stages.training.backend.start` before, for the job's kind.
+    Call `stages.training.backend.start` first, for the job's kind.
     """
-    from stages.training.loop import evaluate, train  # loads TensorFlow, which finished trainings do without
+    from stages.training.loop import evaluate, train  # loads TensorFlow, which finished trainings do not need
 
     store, epochs, began = trainings.open_store(job), job.settings.epochs, time.monotonic()
-    with store.lock(lambda: report({"note": "waits for another process that trains the same"})):
+    with store.lock(lambda: report({"note": "waits for another process with the same training"})):
         if job.tested and store.load_output(epochs):
             return True
         state, note, _ = store.load(epochs)
@@ -146,7 +146,7 @@ def make_printer(job: Job) -> Report:
 
 
 def count_usable_cores() -> int:
-    """Return how many cores this process can use: the least of its affinity, its control group's and SLURM's limits."""
+    """Return how many cores this process can use: the least of its affinity, cgroup limit and SLURM allocation."""
     from dask.system import cpu_count  # here, because most runs train nothing
 
     slurm = (os.environ.get(name, "") for name in SLURM)
@@ -179,7 +179,7 @@ def _serve(answers: Any, threads: str, whole_batches: str, *root: str) -> None:
         try:
             trainings, dataset = trainings or Trainings(*root), dataset or read_dataset(DATASET_FILE)
             if not code == trainings.code == request["code"]:
-                raise InputError("stages/training changed since this worker started. Run the same command again.")
+                raise InputError("stages/training: changed since this worker started. Run the same command again.")
             finished = train_job(job, trainings, dataset, report, request["seconds"])
             files = trainings.open_store(job).valid_files(job.settings.epochs)
             answer({"finished": finished, "files": [str(path) for path in files]})

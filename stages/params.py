@@ -1,4 +1,4 @@
-"""Read and check params.yaml. `python -m stages.params` does only that, before a stage makes a command from it."""
+"""Read and check params.yaml. `python -m stages.params` only checks it, before names become part of commands."""
 
 import os
 from collections.abc import Mapping
@@ -84,7 +84,7 @@ Number = TypeVar("Number", bound=float)
 
 
 class Range(Section, Generic[Number]):
-    """Numbers from `low` to `high`, inclusive: all of them, or those that are `step` apart."""
+    """Numbers from `low` to `high`, inclusive, in steps of `step` if there is one."""
 
     low: Number
     high: Number
@@ -101,9 +101,9 @@ Choice = Any  # a list of choices, a Range, or a list of Ranges; a default is on
 
 
 class Space(Section):
-    """Choices or a range per key of an architecture; a missing key has its value in the notebook's architecture."""
+    """Choices or a range per key of an architecture; a missing key has the notebook's value."""
 
-    filters: Choice  # of every convolution; in a list of ranges one per block, the last for all further blocks
+    filters: Choice  # of every convolution; or one range per block, the last for all further blocks
     blocks: Choice
     kernel_size: Choice = Field([5])
     pooling: Choice
@@ -122,7 +122,7 @@ class Space(Section):
         key = str(info.field_name)
         field = CustomArchitecture.model_fields[key]
         one: Any = Annotated[(field.annotation, Field(), *field.metadata)]
-        if key in ("filters", "dense_units", *OVERRIDES):  # of a list of numbers, or of a number or null: the number
+        if key in ("filters", "dense_units", *OVERRIDES):  # the type of one number, without list or null
             one = get_args(field.annotation)[0]
         form: Any = Annotated[list[one], Field(min_length=1), AfterValidator(no_repeats)]
         if key in NUMBERS and isinstance(choice, dict):
@@ -143,7 +143,7 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 
 class Search(Section):
     trials: Count
-    trials_per_round: Count  # proposed together, however many workers there are
+    trials_per_round: Count  # proposed together, for any number of workers
     rungs: Annotated[list[Count], Field(min_length=1)]  # epochs of each rung
     reduction_factor: Annotated[float, Field(ge=1)]  # 1/reduction_factor of a round continue from a rung to the next
     seed: Seed
@@ -186,13 +186,13 @@ class StudyArchitecture(NamedTuple):
         return f"({' / '.join(pairs)})"
 
     def check_fits(self, image_shape: tuple[int, int, int]) -> None:
-        """Raise InputError if the blocks leave nothing of the image."""
+        """Raise InputError if the image is too small for the blocks."""
         height, width, _ = image_shape
         most = self.architecture.most_blocks(height, width)
         if self.architecture.blocks > most:
             raise InputError(
-                f"{PARAMS_FILE}: {self.name}: expected at most {most} blocks, as each makes images of {height}x{width} "
-                f"pixels smaller, got {self.architecture.blocks}."
+                f"{PARAMS_FILE}: {self.name}: expected at most {most} blocks for images of {height}x{width} pixels, "
+                f"got {self.architecture.blocks}. Use fewer blocks."
             )
 
 
@@ -223,7 +223,7 @@ class Params(Section):
         return self
 
     def settings(self, one: StudyArchitecture) -> Train:
-        """Return the settings of its training."""
+        """Return the training settings of an architecture."""
         return self.train.with_overrides(one.overrides)
 
     def baselines(self) -> list[StudyArchitecture]:
@@ -249,12 +249,12 @@ def _with(architecture: Architecture, **changes: Any) -> Architecture:
 
 
 def load_params() -> Params:
-    """Read and check params.yaml. Raises InputError, one line, if the schema does not allow it; OSError."""
+    """Read and check params.yaml. Raises InputError if it does not follow the schema, OSError."""
     return read_params(read_text(PARAMS_FILE))
 
 
 def read_params(text: str) -> Params:
-    """Check the text of a params.yaml of any revision. Raises InputError as `load_params` does."""
+    """Read and check the text of a params.yaml of any revision. Raises InputError as `load_params` does."""
     try:
         return Params.model_validate(read_yaml(text, str(PARAMS_FILE)))
     except ValidationError as error:

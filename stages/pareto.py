@@ -27,7 +27,7 @@ def ranks(points: Sequence[Point]) -> list[int]:
 def crowding_distances(points: Sequence[Point]) -> list[float]:
     """Return how far each point of one rank is from its neighbours; infinite at the ends (Deb et al., 2002).
 
-    The distance between the two neighbours in cost, as a fraction of the whole range, plus that in gain.
+    This is the distance between the two neighbours in cost, as a fraction of the range, plus the same in gain.
     """
     distances = [0.0] * len(points)
     for axis in (0, 1):

@@ -1,4 +1,4 @@
-"""Run jobs side by side on slots: worker processes of this machine, or places on a Dask cluster (tools/cluster.py)."""
+"""Run jobs in parallel on slots: worker processes of this machine, or places on a Dask cluster (tools/cluster.py)."""
 
 import json
 import os
@@ -20,22 +20,22 @@ from stages.checkpoints import code_fingerprint
 from stages.common import ENDINGS, InputError
 from stages.jobs import Job, Report
 
-LOG_LINES = 15  # of a failed job, shown
+LOG_LINES = 15  # shown of a failed job's log
 
 
 class JobFailedError(Exception):
-    """A job that ended with an error of its own; the text has the end of its log."""
+    """The job itself failed; the text has the end of its log."""
 
 
 class SlotLostError(Exception):
-    """The place where a job ran is gone; another one can continue from the last checkpoint."""
+    """The slot of a job is gone; another slot can resume from the last checkpoint."""
 
 
 class Slot(Protocol):
     """A place that runs one job at a time."""
 
     name: str
-    kind: tuple[int, bool] | None  # of the job before, whose process lives on
+    kind: tuple[int, bool] | None  # of the previous job, whose process still runs
 
     def run(self, job: Job, report: Report) -> None:
         """Run the job to its end. Raises JobFailedError or SlotLostError."""
@@ -45,9 +45,9 @@ class Slot(Protocol):
 
 
 class WorkerProcess:
-    """A process of `python -m stages.jobs`. It lives on from request to request while these need the same arguments.
+    """A process of `python -m stages.jobs`, which serves all requests with the same arguments.
 
-    Dask workers have this class without the rest of stages/, so it uses the standard library alone.
+    Dask workers have this class without the rest of stages/, so it uses only the standard library.
     """
 
     def __init__(self) -> None:
@@ -56,9 +56,9 @@ class WorkerProcess:
         self.process: subprocess.Popen[bytes] | None = None
 
     def ask(self, folder: Path, request: dict[str, Any], on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        """Return the answer of a process in a project's folder: `finished` and `files`, or `error` with a text.
+        """Send a request to a process in a project's folder and return its answer.
 
-        Events before it go to `on_event`.
+        It has `finished` and `files`, or `error` with a text. Earlier events go to `on_event`.
         """
         with self.lock:
             log = folder / request["log"]
@@ -74,12 +74,12 @@ class WorkerProcess:
                     env={**os.environ, "PYTHONPATH": str(folder), "PYTHONWARNINGS": ""},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    start_new_session=True,  # Ctrl-C reaches the process that started it, which ends it
+                    start_new_session=True,  # Ctrl-C reaches only the parent, which ends this process
                 )
             process = self.process
             assert process.stdin  # noqa: S101 - a pipe
             assert process.stdout  # noqa: S101
-            with suppress(BrokenPipeError):  # the process ended, and its log or status says why
+            with suppress(BrokenPipeError):  # the process ended; its log or exit status shows why
                 process.stdin.write(json.dumps(request).encode() + b"\n")
                 process.stdin.flush()
             for line in process.stdout:
@@ -91,13 +91,13 @@ class WorkerProcess:
             if status < 0:
                 return {
                     "error": f"killed by signal {-status} ({signal.Signals(-status).name}), most often because memory "
-                    "ran out. The same command goes on from the last epoch."
+                    "ran out. Run the same command again to resume."
                 }
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
             return {"error": "\n".join([f"failed with exit status {status}; the end of {log}:", *lines])}
 
     def close(self) -> None:
-        """Kill the process, from any thread. Its last epoch is stored, and no file appears before it is whole."""
+        """Kill the process, from any thread. Its last epoch is stored, and files appear only when complete."""
         if self.process:
             self.process.kill()
             self.process.wait()
@@ -118,12 +118,12 @@ class LocalSlot(WorkerProcess):
 
 
 class Runner(ExitStack):
-    """Runs jobs on slots, which live on from call to call, until the `with` block ends."""
+    """Slots that run jobs, call after call, until the `with` block ends."""
 
     def __init__(
         self, slots: Sequence[Slot], new_slots: Callable[[], Sequence[Slot]] = tuple, *, finish_others: bool = False
     ) -> None:
-        """Ask `new_slots` for more slots every second. With `finish_others` a failed job does not end the rest."""
+        """Call `new_slots` for more slots every second. If `finish_others`, a failed job does not end the rest."""
         super().__init__()
         self.new_slots, self.finish_others = new_slots, finish_others
         self.idle, self.trained_epochs = list[Slot](), 0
@@ -135,7 +135,7 @@ class Runner(ExitStack):
             self.callback(slot.close)
 
     def run(self, jobs: Sequence[Job]) -> None:
-        """Run all jobs. Raises JobFailedError if one fails: at once, or with `finish_others` after the others."""
+        """Run all jobs. Raises JobFailedError if one fails: at once, or after the others if `finish_others`."""
         pending, running, failures = list(jobs), 0, list[str]()
         ended: SimpleQueue[tuple[Slot, Job, BaseException | None]] = SimpleQueue()
         with Progress(disable=not sys.stdout.isatty()) as display:
@@ -153,7 +153,7 @@ class Runner(ExitStack):
                     continue
                 running -= 1
                 if isinstance(error, SlotLostError):
-                    tell(f"{job.title}: {slot.name} is lost ({error}); goes on elsewhere")
+                    tell(f"{job.title}: {slot.name} is lost ({error}); resumes elsewhere")
                     pending.insert(0, job)
                     continue
                 self.idle.append(slot)
@@ -185,7 +185,7 @@ class Runner(ExitStack):
 
 
 def read_job_count(default: int) -> int:
-    """Return how many trainings run at a time: JOBS of the environment, or else `default`. Raises InputError."""
+    """Return how many trainings run at a time: the variable JOBS, or else `default`. Raises InputError."""
     count = os.environ.get("JOBS") or str(default)
     if not count.isdecimal() or int(count) < 1:
         raise InputError(f"JOBS: expected a number of trainings from 1, got {count!r}")
@@ -193,7 +193,7 @@ def read_job_count(default: int) -> int:
 
 
 def tell(line: str) -> None:
-    """Print a line whole. `print` writes its end on its own, and another thread's line could come between."""
+    """Print a line in one write. `print` writes the line end separately, so lines of two threads could mix."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -204,9 +204,9 @@ def ended_by_exception(command: str) -> Iterator[None]:
 
     def stop(number: int, _frame: FrameType | None) -> None:
         for other in before:
-            signal.signal(other, lambda *_: None)  # cleaning up is short, and a second Ctrl-C would leave processes
+            signal.signal(other, lambda *_: None)  # cleaning up is short; a second Ctrl-C would leave processes behind
         with suppress(OSError):  # the terminal may be gone
-            print(f"\n{command}: interrupted. The same command goes on from here.", file=sys.stderr)
+            print(f"\n{command}: interrupted. Run the same command again.", file=sys.stderr)
         raise SystemExit(128 + number)
 
     before = {number: signal.getsignal(number) for number in ENDINGS if signal.getsignal(number) != signal.SIG_IGN}

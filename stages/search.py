@@ -1,4 +1,4 @@
-"""Search for the architectures that are best for their size, as the section `search` of params.yaml asks.
+"""Search for the best architectures for their size, by the section `search` of params.yaml.
 
 Reads params.yaml and data/fashion_mnist.npz, but no test image; writes `plots/search_trials.csv` (one row per trial and
 rung), `metrics/search.json`, `plots/search_front.png` and `plots/search_progress.png`. Every training leaves a
@@ -33,16 +33,16 @@ from stages.trials.trial import Trial, compute_metrics, describe_round, format_t
 
 
 def checked_search(params: Params) -> Search:
-    """Return the section `search`. Raises InputError if params.yaml has none, or holds out no images."""
+    """Return the section `search`. Raises InputError if it is missing or there are no validation images."""
     if params.search is None:
-        raise InputError(f"{PARAMS_FILE}: search: missing. It names the space to search and the number of trials.")
+        raise InputError(f"{PARAMS_FILE}: search: missing. Add it, with the space to search and the number of trials.")
     if not params.data.validation:
         raise InputError(f"{PARAMS_FILE}: data.validation: expected at least 1, got 0. These images rank the trials.")
     return params.search
 
 
 def run_search(params: Params, runner: Runner, trainings: Trainings) -> list[Trial]:
-    """Return all trials; `runner` trains those that the store lacks. Prints a line after every round.
+    """Run the search and return all trials; `runner` trains those not in the store. Prints a line after every round.
 
     Raises InputError if there is nothing to search, JobFailedError.
     """
@@ -55,7 +55,7 @@ def run_search(params: Params, runner: Runner, trainings: Trainings) -> list[Tri
     for trials in run_rounds(search, read_dataset(DATASET_FILE), train, params.train):
         if runner.trained_epochs:
             rounds += 1
-        else:  # the store had all so far
+        else:  # the store had every result so far
             began = monotonic()
         rounds_left = (search.trials - len(trials)) / search.trials_per_round
         print(describe_round(trials, search, (monotonic() - began) / max(rounds, 1) * rounds_left), flush=True)
@@ -67,7 +67,7 @@ def main() -> None:
         params = load_params()
         search = checked_search(params)
         check_libraries(REPORT_LIBRARIES, SEARCH_LIBRARIES)
-        # As many as cores, although a training takes `train.threads`: two side by side on two cores save a fifth
+        # One per core, although a training takes `train.threads`: two in parallel on two cores save a fifth of the time
         slots = [LocalSlot() for _ in range(read_job_count(count_usable_cores()))]
         try:
             with ended_by_exception("search"), Runner(slots) as runner:

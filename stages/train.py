@@ -6,9 +6,9 @@
     python -m stages.train small        an architecture of study.custom
 
 Reads params.yaml and data/fashion_mnist.npz. Writes data/models/NAME/, whole or not at all: `seed-K.keras` per seed,
-and for all seeds `results.json`, `history.csv`, `layers.csv` (see stages/training/diagnosis.py) and `predictions.npz`
-(test class probabilities float32 `[N, classes]` under `seed-K`, one column per label that occurs in training,
-ascending). Equal input gives equal bytes. Finished trainings are copied from the store (stages/checkpoints.py).
+`results.json`, `history.csv`, `layers.csv` (see stages/training/diagnosis.py) and `predictions.npz`. The last has test
+class probabilities under `seed-K`: float32 `[N, classes]`, one column per training label, ascending. Equal input gives
+equal bytes. Finished trainings are copied from the store (stages/checkpoints.py).
 """
 
 import os
@@ -31,7 +31,7 @@ def train_missing(jobs: list[Job], trainings: Trainings, dataset: Dataset) -> No
         return
     threads, whole_batches = missing[0].kind
     if (cores := count_usable_cores()) < threads:
-        print(f"train.threads is {threads}, and this process can use {cores} cores: slower, with the same results")
+        print(f"train.threads is {threads}, but this process can use {cores} cores: slower, with the same results")
     from stages.training.backend import start  # loads TensorFlow
 
     check_libraries()  # again, now that they are imported

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.kinds import SETTINGS, SMALL
 
 NOTHING: dict[str, Any] = dict.fromkeys(SeedResult.model_fields) | {"learned": False}
-ELSEWHERE = "taken as Other trained it; this is K"
+ELSEWHERE = "trained on Other; this is K"
 
 
 def made_by(**changes: Any) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def test_worker_refuses_other_code_and_reports_bad_data_and_a_crash(worker: Work
     assert worker.train(JOB)["finished"]
     with (project / "stages/training/loop.py").open("a") as code:
         code.write("# a remark\n")
-    assert "stages/training changed since this worker started" in worker.train(JOB)["error"]
+    assert "stages/training: changed since this worker started" in worker.train(JOB)["error"]
     worker.close()
     (project / DATASET_FILE).write_bytes(b"cheese")
     assert f"{DATASET_FILE}: damaged" in worker.train(JOB)["error"]
@@ -232,7 +232,7 @@ def test_ended_run_leaves_no_process_and_loses_no_finished_epoch(project: Path, 
     process.send_signal(number)
     _, message = process.communicate(timeout=60)
     assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number), message
-    assert ("jobs: interrupted. The same command goes on from here." in message) == (number != signal.SIGKILL)
+    assert ("jobs: interrupted. Run the same command again." in message) == (number != signal.SIGKILL)
     until(lambda: processes_below(project) == [], "the end of the workers", 5)
     trainings = Trainings()
     assert all(trainings.open_store(job).load(1000).path for job in (ENDLESS, ENDLESS._replace(seed=1)))

@@ -120,8 +120,8 @@ def test_finished_trainings_are_copied_without_tensorflow(trained: Path, tmp_pat
     assert run(sys.executable, "-c", COPY, cwd=project) == ""
     assert contents(project / MODELS / "w2-4") == contents(trained / MODELS / "w2-4")
     taken = run("env", "PROCESSOR_KIND_OF_TESTS=other", sys.executable, "-c", COPY, cwd=project)
-    assert "w2-4 seed 1: taken as " in taken
-    assert "trained it; this is other" in taken
+    assert "w2-4 seed 1: trained on " in taken
+    assert "; this is other" in taken
     assert contents(project / MODELS / "w2-4") == contents(trained / MODELS / "w2-4")
 
 
@@ -141,7 +141,7 @@ def test_second_training_of_the_same_waits_and_uses_the_first_ones_epochs(projec
     second = subprocess.Popen(training("width"), cwd=project, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
     assert second.stdout
     line = next(line for line in second.stdout if "train.threads" not in line)
-    assert line == "width seed 0: waits for another process that trains the same\n"
+    assert line == "width seed 0: waits for another process with the same training\n"
     first.send_signal(signal.SIGCONT)
     rest = second.stdout.read()
     assert (first.wait(), second.wait()) == (0, 0)

@@ -3,7 +3,7 @@
     python -m tools.adopt
 
 The best has the highest validation accuracy. An architecture that is best under two budgets is adopted once, under the
-smaller. What was adopted before under a budget's name is replaced; every other custom architecture stays. The search
+smaller. An architecture with a budget's name is replaced; every other custom architecture stays. The search
 must be up to date with params.yaml and the code.
 """
 
@@ -31,7 +31,7 @@ def choose(trials: Sequence[Trial], search: Search) -> dict[str, CustomArchitect
 
 
 def replace_adopted(text: str, search: Search, chosen: dict[str, CustomArchitecture]) -> str:
-    """Return the text of params.yaml with `chosen` in `study.custom` instead of all that have a budget's name."""
+    """Return the text of params.yaml with `chosen` in `study.custom` instead of all with a budget's name."""
     content: Any = parse_yaml_for_update(text, str(PARAMS_FILE))
     custom = content["study"].get("custom") or {}
     others = {name: architecture for name, architecture in custom.items() if name not in search.budgets}

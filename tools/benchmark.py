@@ -2,10 +2,9 @@
 
     python -m tools.benchmark [NAME ...] [--images N] [--shape HEIGHTxWIDTHxCHANNELS]
 
-NAME is an architecture of params.yaml. With `--shape` the images are noise in ten classes, and no data are needed.
-Every way trains in a process of its own, one after the other in every round, so that a slow minute of the machine
-affects all ways alike; a ratio compares two processes of one round. The first epoch, which makes graphs and kernels,
-has its own column.
+NAME is an architecture of params.yaml. `--shape` replaces the data by noise in ten classes. In every round each way
+trains in its own process, one after the other, so a slow minute of the machine affects all ways. A ratio compares two
+processes of one round. The first epoch, which makes graphs and kernels, has its own column.
 """
 
 import argparse
@@ -34,10 +33,10 @@ from stages.training.architecture import Architecture, Train, build_model
 from stages.training.dataset import Dataset, Split, read_dataset
 from tools.git import git
 
-EVALUATED, ROUNDS = 1000, 3  # images that are evaluated after every epoch; processes of every way
+EVALUATED, ROUNDS = 1000, 3  # images that are evaluated after every epoch; processes per way
 EPOCHS = 3  # of a process: the first, and two whose mean counts
 PACKAGES = ("tensorflow", "keras", "numpy", "torch")
-RESULTS = ("dvc.lock", "metrics", "plots", "records", "search/dvc.lock")  # files that no measurement depends on
+RESULTS = ("dvc.lock", "metrics", "plots", "records", "search/dvc.lock")  # files that affect no measurement
 RATIO = "epoch / ours"
 Tick = Callable[..., None]  # a way calls it before the first epoch and after every epoch
 
@@ -99,7 +98,7 @@ def torch_model(architecture: Architecture, dataset: Dataset) -> Any:
 
     activations = {name.lower(): getattr(nn, name) for name in dir(nn)}  # Keras's leaky_relu is LeakyReLU there
     activations["linear"] = activations["softmax"] = nn.Identity
-    kinds: dict[str, tuple[Any, ...]] = {  # with the attributes of the Keras layer that are their arguments
+    kinds: dict[str, tuple[Any, ...]] = {  # a layer, then the Keras attributes that are its arguments
         "Activation": (nn.Identity,),
         "AveragePooling2D": (nn.AvgPool2d, "pool_size", "strides"),
         "BatchNormalization": (nn.LazyBatchNorm2d, "epsilon"),
@@ -144,7 +143,7 @@ def seconds(way: str, architecture: Architecture, dataset: Dataset, settings: Tr
 
 
 def measure(named: StudyArchitecture, dataset: Dataset, rounds: int, settings: Train, ways: list[str]) -> pd.DataFrame:
-    """Train EPOCHS epochs per round and way, "ours" first; return the columns of `summarize`.
+    """Train EPOCHS epochs per round and way, "ours" first; return one row per training.
 
     Raises InputError if a way fails.
     """
@@ -163,7 +162,7 @@ def measure(named: StudyArchitecture, dataset: Dataset, rounds: int, settings: T
 
 
 def summarize(times: pd.DataFrame) -> str:
-    """Return a Markdown table of what `measure` returned: per architecture and way the medians over the rounds."""
+    """Return a Markdown table of the times from `measure`: medians over the rounds per architecture and way."""
     groups = times.groupby(["architecture", "way"], sort=False)
     table = groups.median().assign(lowest=groups[RATIO].min(), highest=groups[RATIO].max())
     means = table.groupby("way", sort=False)[RATIO].apply(gmean).to_frame()
@@ -196,7 +195,7 @@ def shape(text: str) -> tuple[int, int, int]:
 
 
 def read_images(count: int, image_shape: tuple[int, int, int] | None) -> Dataset:
-    """Return the first `count` images of the data set file, or so many of noise, and EVALUATED of the test part."""
+    """Return `count` training images of the data set file, or of noise, and EVALUATED test images."""
     if image_shape:
         noise = np.random.default_rng(0).integers(256, size=(count, *image_shape), dtype=np.uint8)
         train = test = Split(noise, np.arange(count, dtype=np.uint8) % 10)
@@ -209,14 +208,14 @@ def read_images(count: int, image_shape: tuple[int, int, int] | None) -> Dataset
 def main() -> None:
     parser = argparse.ArgumentParser("python -m tools.benchmark", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", default=["width", "depth"], help="default: width depth")
-    parser.add_argument("--images", type=int, default=6400, help="per epoch, at most")
-    parser.add_argument("--shape", type=shape, metavar="HxWxC", help="of noise to time, such as 32x32x3; default: data")
+    parser.add_argument("--images", type=int, default=6400, help="images per epoch, at most")
+    parser.add_argument("--shape", type=shape, metavar="HxWxC", help="noise of this shape, such as 32x32x3")
     options = parser.parse_args()
     with reported_in_one_line("bench"):
         facts, params = machine(), load_params()
         known = {named.name: named for named in params.architectures()}
         if unknown := [name for name in options.names if name not in known]:
-            raise InputError(f"NAMES: expected {', '.join(known)}, got {', '.join(unknown)}.")
+            raise InputError(f"NAME: expected {', '.join(known)}, got {', '.join(unknown)}.")
         dataset = read_images(options.images, options.shape)
         for name in options.names:
             known[name].check_fits(dataset.image_shape)

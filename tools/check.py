@@ -1,8 +1,8 @@
-"""Check that dvc.lock and the results in Git follow from the code, the parameters and the libraries; needs no data.
+"""Check that dvc.lock and the results in Git fit the code, the parameters and the libraries; needs no data.
 
     python -m tools.check
 
-If they do not, exits with status 1 and one line that names the stages and the remedy.
+If they do not, it exits with status 1 and prints the stages and the remedy on one line.
 """
 
 from stages.common import InputError, reported_in_one_line

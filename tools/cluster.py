@@ -1,12 +1,12 @@
-"""Run the trainings that are missing on a Dask cluster, then the pipeline here, which copies their results.
+"""Run missing trainings on a Dask cluster, then the pipeline here, which copies their results.
 
     python -m tools.cluster study|search [SCHEDULER [PROCESSOR]]
 
 SCHEDULER is the address of a Dask scheduler; without it a cluster starts on this machine. A worker needs the
 environment of requirements.lock and nothing else: it receives stages/ and the data set file once, and checkpoints
-travel with the jobs. Workers of one kind of processor take part: of the kind PROCESSOR, or else of the first worker's.
-A lost worker costs its jobs the epochs since their last checkpoint, at most a minute or one epoch. A driver that is
-killed and started again repeats no job whose result arrived.
+travel with the jobs. Only workers with one kind of processor take part: PROCESSOR, or the first worker's.
+Jobs of a lost worker repeat the epochs since their last checkpoint, at most a minute or one epoch. A restarted driver
+repeats no job whose result arrived.
 """
 
 import hashlib
@@ -35,12 +35,12 @@ from tools.repro import find_missing_jobs, run_dvc
 
 CONNECT = 10  # seconds for a scheduler to answer
 SEGMENT = 60  # seconds of training after which a job sends its checkpoint
-MEMORY = 2e9  # bytes, of a training
+MEMORY = 2e9  # bytes per training
 INSTALLED = Path("width-and-depth")  # on a worker, in its folder for temporary files
 
 
 def describe(libraries: list[str]) -> dict[str, str]:
-    """Return a worker's inputs of a result. Runs there, without any module of this project."""
+    """Return a worker's versions and processor. Runs there, without modules of this project."""
     found = dict.fromkeys(libraries, "missing")
     for name in libraries:
         with suppress(PackageNotFoundError):
@@ -55,7 +55,7 @@ def read_project_files() -> dict[str, bytes]:
 
 
 def install(key: str, files: Mapping[str, bytes], dask_worker: Any = None) -> None:
-    """Write the files into the worker's folder for `key`, all or none. Runs there."""
+    """Write the files into the worker's folder for `key`, all or none. Runs on the worker."""
     folder = Path(dask_worker.local_directory) / INSTALLED / key
     if folder.exists():
         return
@@ -68,9 +68,9 @@ def install(key: str, files: Mapping[str, bytes], dask_worker: Any = None) -> No
 
 
 def train_segment(key: str, slot: int, request: dict[str, Any], files: dict[str, bytes], name: str) -> dict[str, Any]:
-    """Train for a while from the checkpoint in `files`. Return the answer, and valid files of the store. Runs there.
+    """Train a segment from the checkpoint in `files`. Return the answer and new valid files. Runs on the worker.
 
-    A worker has a process per slot. A segment of a driver that was killed ends first.
+    A worker has one process per slot. A segment of a killed driver ends first.
     """
     worker = get_worker()
     folder = Path(worker.local_directory).absolute() / INSTALLED / key
@@ -98,7 +98,7 @@ class DaskSlot:
         """Run the job segment by segment; import its checkpoint after each. Raises JobFailedError, SlotLostError."""
         self.kind, trainings, epochs = job.kind, self.cluster.trainings, job.settings.epochs
         store, place = trainings.open_store(job), f"{job.title} on {self.name}"
-        with store.lock(lambda: report({"note": "waits for another process that trains the same"})):
+        with store.lock(lambda: report({"note": "waits for another process with the same training"})):
             while not trainings.is_finished(job):
                 files = {path.name: path.read_bytes() for path in store.valid_files(epochs)}
                 answer = self._train_segment(job.request(trainings.code, SEGMENT), files, store.folder.name)
@@ -110,7 +110,7 @@ class DaskSlot:
                 report({"epoch": store.load(epochs).state.epochs})
 
     def _train_segment(self, *arguments: Any) -> dict[str, Any]:
-        """Return what `train_segment` returns on the worker. Raises SlotLostError."""
+        """Return the result of `train_segment` on the worker. Raises SlotLostError."""
         self.future = self.cluster.client.submit(
             train_segment, self.cluster.key, self.number, *arguments, workers=[self.address], pure=False, retries=0
         )
@@ -122,12 +122,12 @@ class DaskSlot:
                 raise SlotLostError("it left the cluster")
         try:
             return dict(self.future.result())
-        except Exception as error:  # of the worker or of Dask: whatever it is, the job goes on elsewhere
+        except Exception as error:  # of the worker or of Dask: the job resumes elsewhere
             self.cluster.refused[self.address] = f"{self.name}: {shorten(error)}"
             raise SlotLostError(shorten(error)) from None
 
     def close(self) -> None:
-        """Cancel the segment that runs."""
+        """Cancel the running segment."""
         if self.future is not None:
             self.future.cancel()
 
@@ -138,12 +138,12 @@ def shorten(error: Exception) -> str:
 
 
 class Cluster:
-    """The workers that take part. A Runner asks it for the slots of workers that joined."""
+    """The workers that take part. `new_slots` gives a Runner the slots of new workers."""
 
-    trainings: Trainings  # for the kind of processor of the workers, from the first one on
+    trainings: Trainings  # for the workers' kind of processor, after the first joined
 
     def __init__(self, client: Any, threads: int, kind: str) -> None:
-        """A training takes so many `threads`; `kind` is that of the processors, by default the first worker's."""
+        """Set `threads` per training, and the `kind` of processor, by default the first worker's."""
         self.client, self.threads, self.kind, self.files = client, threads, kind, read_project_files()
         self.required = describe([]) | read_libraries(LIBRARIES)
         self.key = hashlib.sha256(pickle.dumps(self.files)).hexdigest()[:16]
@@ -179,7 +179,7 @@ class Cluster:
                 self.kind = found["processor"]
                 self.trainings = Trainings(kind=self.kind)
                 self.client.run(install, self.key, self.files, workers=[address])
-        except Exception as error:  # another version of Python cannot read Dask's messages; a worker may be gone again
+        except Exception as error:  # another Python cannot read Dask's messages; a worker may be gone again
             reason = shorten(error)
         if reason:
             self.refused[address] = f"{name}: {reason}"

@@ -26,7 +26,7 @@ Numbers = dict[str, dict[str, dict[str, Any]]]  # by family and architecture, as
 
 
 def study_of(place: str) -> Numbers:
-    """Return metrics/study.json of a record, or of the project for ".", with the present names of its keys."""
+    """Return metrics/study.json of a record, or of the project for ".", with today's names of its keys."""
     text = Path(place, "metrics/study.json").read_text(encoding="utf-8")
     for old, new in (("started_share", "learned_fraction"), ("started", "learned"), ('"found"', '"custom"')):
         text = text.replace(old, new)
@@ -54,7 +54,7 @@ def numbers_of(numbers: dict[str, Any]) -> dict[str, str]:
 
 
 def study() -> str:
-    """Return a row per network of the notebook: its accuracy there, by our run of its protocol, and our five seeds."""
+    """Return one row per notebook network: its accuracy there, in our run of its protocol, and from five seeds."""
     five, notebook, rows = study_of("records/study"), study_of("records/notebook"), []
     for one in load_params().study_architectures():
         if one.family != "custom":
@@ -80,7 +80,7 @@ def result() -> str:
 
 @own_style()
 def result_figure() -> Figure:
-    """Draw mean test accuracy against parameters: the study's networks that learned, and those of the search."""
+    """Draw mean test accuracy against parameters: networks of the study that learned, networks of the search."""
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
     five, found = study_of("records/study"), study_of("records/adopted")["custom"]
@@ -142,7 +142,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def with_tables(text: str) -> str:
-    """Return the document's text with its tables as metrics/ and records/ have them now."""
+    """Return the document's text with current tables from metrics/ and records/."""
     return TABLE.sub(lambda match: f"{match[1]}{TABLES[match[2]]()}\n{match[3]}", text)
 
 

@@ -1,12 +1,12 @@
-"""Show that a change of code changes no result; then update dvc.lock and the stored checkpoints without a training.
+"""Show that a change of code changes no result; then update dvc.lock and the stored checkpoints without training.
 
     python -m tools.equivalence [BASE]
 
-Compares the code here with that of the last commit that changed dvc.lock, up to HEAD, or to where the branch left BASE.
-Both run the pipeline on tests/sample, with two seeds and as many epochs as params.yaml asks for. A stage takes part if
-dvc.lock has the same outputs for it as at that commit. If all outputs have the same bytes, the entries in dvc.lock get
-the checksums of the code here, and the checkpoints of the compared architectures its fingerprint. The last line is for
-the commit's message. If an output differs, nothing changes.
+Compares the code here with the last commit that changed dvc.lock: up to HEAD, or up to the point where the branch left
+BASE. Both versions run the pipeline on tests/sample, with two seeds and the epochs of params.yaml. A stage takes part
+if dvc.lock has the same outputs for it as at that commit. If all outputs are byte-identical, dvc.lock gets the code's
+checksums, and the checkpoints of the compared architectures get its fingerprint. The last line is for the commit
+message. If an output differs, nothing changes.
 """
 
 import shutil
@@ -32,16 +32,16 @@ CONFIG = "[core]\nanalytics = false\ncheck_update = false\nno_scm = true\n[cache
 
 
 def export(commit: str, folder: Path) -> None:
-    """Write the project's files as committed."""
+    """Write the project's files of a commit."""
     folder.mkdir(parents=True, exist_ok=True)
     git("archive", f"--output={folder / 'code.tar'}", commit)
     shutil.unpack_archive(folder / "code.tar", folder, filter="data")
 
 
 def run(place: str, fill: Callable[[Path], None], expected: Lock) -> Lock:
-    """Run a version of the project on the sample in a folder of its own; return the entries of its dvc.lock.
+    """Run a version of the project on the sample in its own folder; return the entries of its dvc.lock.
 
-    An earlier run there goes on. Raises InputError if the code of the version is not that of the `expected` entries.
+    An interrupted run there resumes. Raises InputError if the version has other code than the `expected` entries.
     """
     project, partial = RUNS / place, RUNS / f".{place}"
     if not project.exists():
@@ -51,7 +51,7 @@ def run(place: str, fill: Callable[[Path], None], expected: Lock) -> Lock:
         entries = entries_of(partial)
         if stale := [name for name in expected if code_of(entries[name]) != code_of(expected[name])]:
             raise InputError(
-                f"{LOCK} of {place}: other code than in the files, at {', '.join(stale)}. Run `make repro`."
+                f"{LOCK} of {place}: not up to date with the code of {', '.join(stale)}. Run `make repro`."
             )
         (partial / LOCK).unlink()
         params = read_yaml((partial / PARAMS_FILE).read_text(encoding="utf-8"), str(PARAMS_FILE))
@@ -65,7 +65,7 @@ def run(place: str, fill: Callable[[Path], None], expected: Lock) -> Lock:
 
 
 def compare(commit: str, old: Lock, here: Lock) -> int:
-    """Run both versions; return how many outputs have the same bytes. Raises InputError if one differs."""
+    """Run both versions; return the number of outputs. Raises InputError if one differs."""
     for folder in RUNS.glob("*"):
         if folder.name != commit:
             shutil.rmtree(folder)
@@ -73,13 +73,13 @@ def compare(commit: str, old: Lock, here: Lock) -> int:
     before, after = ({out["path"]: out["md5"] for name in old for out in one[name]["outs"]} for one in runs)
     if different := sorted(path for path in before | after if before.get(path) != after.get(path)):
         raise InputError(
-            f"{', '.join(different)}: other bytes in {RUNS}/here than in {RUNS}/{commit}. Nothing changed."
+            f"{', '.join(different)}: different in {RUNS}/here and {RUNS}/{commit}. {LOCK} did not change."
         )
     return len(before)
 
 
 def copy_checkpoints(commit: str) -> int:
-    """Store the old code's trainings of the compared kinds under the fingerprint of the code here; return how many."""
+    """Copy stored trainings of the compared kinds from the old code to the code here; return how many."""
     root = store_root()
     old, new = (code_fingerprint(RUNS / version / "stages/training") for version in (commit, "here"))
     compared = [(one["architecture"], one["train"]) for one in stored(RUNS / "here/.dvc/cache" / FOLDER).values()]
@@ -93,7 +93,7 @@ def copy_checkpoints(commit: str) -> int:
 
 
 def values_of(entries: Lock) -> dict[str, Any]:
-    """Return the parameters of all stages by their keys with dots."""
+    """Return the parameters of all stages by dotted key."""
     sections = (entry.get("params", {}).get(str(PARAMS_FILE), {}) for entry in entries.values())
     return {key: value for section in sections for key, value in flatten(section).items()}
 
@@ -109,10 +109,10 @@ def main() -> None:
         here = entries_of(Path.cwd())
         old = {name: old[name] for name in here if name in old and old[name]["outs"] == here[name]["outs"]}
         if others := sorted(here.keys() - old):
-            tell(f"equivalence: not compared, as their results are not those of {commit}: {', '.join(others)}")
+            tell(f"equivalence: not compared, as their results differ from {commit}: {', '.join(others)}")
         here = {name: here[name] for name in old}
         if all(code_of(old[name]) == code_of(here[name]) for name in old):
-            tell(f"equivalence: {len(old)} stages have the results of {commit}, and its code")
+            tell(f"equivalence: {len(old)} stages have the results and the code of {commit}")
             return
         values = values_of(here)
         if keys := [key for key, value in values_of(old).items() if values.get(key) != value]:
@@ -120,9 +120,7 @@ def main() -> None:
         outputs = compare(commit, old, here)
         entries_of(Path.cwd(), write=list(old))
         tell(f"equivalence: {LOCK} is up to date; copied {copy_checkpoints(commit)} stored trainings of the old code")
-        tell(
-            f"No result changes: {outputs} outputs have the same bytes as by the code of {commit} (`make equivalence`)."
-        )
+        tell(f"No result changes: {outputs} outputs are byte-identical to those of {commit} (`make equivalence`).")
 
 
 if __name__ == "__main__":

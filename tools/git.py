@@ -15,7 +15,7 @@ REMEDIES = {  # by words in messages of Git and DVC
 
 
 def git(*arguments: str) -> str:
-    """Return the output of a Git command. Raises InputError with Git's words and a remedy if it fails."""
+    """Return the output of a Git command. Raises InputError with Git's message and a remedy if it fails."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, env=os.environ | ALONE, check=False)
     except FileNotFoundError:

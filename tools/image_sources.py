@@ -1,4 +1,4 @@
-"""Read images as people have them: folders of pictures, .npz files, CSV tables, CIFAR's archives."""
+"""Read images in common forms: folders of pictures, .npz files, CSV tables, CIFAR's archives."""
 
 import math
 import os
@@ -22,17 +22,17 @@ from stages.data.class_names import CLASS_NAMES
 from stages.training.files import read_npz
 
 Image.init()
-warnings.filterwarnings("ignore", module="PIL")  # about pictures that it reads nevertheless
-KNOWN = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")  # none runs a program
+warnings.filterwarnings("ignore", module="PIL")  # about pictures that it can read
+KNOWN = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")  # none can run code
 FORMATS = tuple(name for name in KNOWN if name in Image.OPEN)
 SUFFIXES = {suffix for suffix, name in Image.EXTENSION.items() if name in FORMATS}
 DRAFT = 3  # a JPEG file is decoded at an eighth, a quarter or a half, if that is at least three times the final size
 MOST_SIDE = 1024  # pixels; a larger picture is not decoded unless it is scaled
-MOST_THREADS = 8  # for a photo of 24 megapixels each needs some 300 MB, or 700 if it has 16 bits per colour
-REPAIR = "numpy.savez writes such a file; arrays of Python objects, which only pickle reads, are refused"
+MOST_THREADS = 8  # each needs 300 MB for a photo of 24 megapixels, or 700 MB with 16 bits per colour
+REPAIR = "write it with numpy.savez; arrays of Python objects are refused, as only pickle reads them"
 EXPECTED = (
-    "a folder with a folder of pictures for each class, an .npz file, a CSV file, a folder of two of which one has "
-    "test in its name, or CIFAR's .bin files (a folder of IDX files is a data.source as it is)"
+    "a folder with one folder of pictures per class, an .npz file, a CSV file, a folder of two CSV files, one with "
+    "test in its name, or CIFAR's .bin files (a folder of IDX files is already a data.source)"
 )
 COLUMNS = ["item", "title", "label", "test"]  # an image, its name in messages, its class, whether in the test part
 
@@ -50,17 +50,17 @@ def note(text: str) -> None:
 
 
 def read_source(source: Path, labels: str | None) -> tuple[pd.DataFrame, list[str], Path]:
-    """Read or list the images of FROM. Raises InputError, which names what does not fit, and OSError.
+    """Read or list the images of FROM. Raises InputError for other forms, OSError.
 
-    Returns a row per image with COLUMNS, whose label is None for a file outside the folders of the classes; the
-    classes; and the file with their names if they are numbers, which need not exist.
+    Returns one row per image with COLUMNS, the classes, and the path of a file with their names if they are numbers.
+    That file need not exist. A file outside the folders of the classes has the label None.
     """
     folder, files = (source, [*source.iterdir()]) if source.is_dir() else (source.parent, [source])
     files.sort(key=lambda path: (is_test(path), path.name))
     arrays, bins, tables = ([path for path in files if path.suffix.lower() == end] for end in (".npz", ".bin", ".csv"))
     hundred, names_file = folder / "train.bin" in bins, folder / CLASS_NAMES
     if labels and not hundred:
-        raise InputError(f"LABELS: only the archive of CIFAR-100 has two kinds, {source} is none. Leave LABELS out.")
+        raise InputError(f"LABELS: expected the archive of CIFAR-100, got {source}. Leave LABELS out.")
     if source.is_dir() and list_folders(source):
         return *read_folders(source), names_file
     if bins:
@@ -90,8 +90,8 @@ def read_folders(source: Path) -> tuple[pd.DataFrame, list[str]]:
         if others := [str(path) for path in inner.values() if path not in places]:
             fix = "Move" if test else "Name it test, or move"
             raise InputError(
-                f"{shorten(others)}: neither the training nor the test part, which are called train and test. {fix} "
-                f"its pictures into {train}: the study draws its own validation images from there."
+                f"{shorten(others)}: expected only folders called train and test. {fix} its pictures into {train}: the "
+                "study draws its own validation images from there."
             )
     loose = [path for place in {source, *places} for path in place.iterdir() if not path.is_dir()]
     rows: list[Any] = [(path, str(path), None, False) for path in sorted(loose) if path.name != CLASS_NAMES]
@@ -100,10 +100,10 @@ def read_folders(source: Path) -> tuple[pd.DataFrame, list[str]]:
         for folder in list_folders(place):
             if inside := list_folders(folder):
                 raise InputError(
-                    f"{inside[0]}: a folder inside that of a class; expected CLASS, or train/CLASS and test/CLASS, of "
-                    f"pictures alone. If {folder} contains the classes, set FROM to it."
+                    f"{inside[0]}: a folder inside a class; expected only pictures in CLASS, or in train/CLASS and "
+                    f"test/CLASS. If {folder} contains the classes, set FROM to it."
                 )
-            label = unicodedata.normalize("NFC", folder.name)  # one character for what macOS writes as two
+            label = unicodedata.normalize("NFC", folder.name)  # macOS writes some characters as two
             classes.add(label)
             rows += [(path, str(path), label, place == test) for path in sorted(folder.iterdir())]
     return pd.DataFrame(rows, columns=COLUMNS), sorted(classes)
@@ -128,7 +128,7 @@ def read_cifar(path: Path, label_bytes: int, column: int) -> pd.DataFrame:
 
 
 def read_arrays(path: Path) -> list[pd.DataFrame]:
-    """Read x_train, y_train and, if they are there, x_test and y_test, as Keras has them."""
+    """Read x_train, y_train and, if present, x_test and y_test, as Keras has them."""
     arrays, parts = read_npz(path, REPAIR), []
     for name in ("train", "test") if {"x_test", "y_test"} & arrays.keys() else ("train",):
         if not {f"x_{name}", f"y_{name}"} <= arrays.keys():
@@ -142,10 +142,10 @@ def read_table(path: Path, *, test: bool) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype={"label": str}, keep_default_na=False, encoding="utf-8-sig")
         pixels = table.drop(columns="label", errors="ignore").to_numpy(np.float32)
-    except ValueError as error:  # pandas' own errors are kinds of it
+    except ValueError as error:  # pandas' errors are subclasses of it
         raise InputError(f"{path}: not a table of numbers ({' '.join(str(error).split())}).") from None
     side, width = math.isqrt(pixels.shape[1]), len(table.columns)
-    whole = isinstance(table.index, pd.RangeIndex)  # else pandas took the first values of longer lines for names
+    whole = isinstance(table.index, pd.RangeIndex)  # else pandas took values of longer lines as row names
     if "label" not in table or not pixels.size or side * side != pixels.shape[1] or not whole:
         raise InputError(
             f"{path}: expected a column label, one per pixel of a square, and a row per image, "
@@ -163,7 +163,7 @@ def make_part(where: str, x: np.ndarray, y: np.ndarray, *, test: bool) -> pd.Dat
     x = x[..., 0] if x.shape[3:] == (1,) else x
     if x.ndim < 3 or x.shape[3:] not in ((), (3,)) or not x.size or x.dtype.kind not in "buif":
         raise InputError(f"{where}: expected images [N, H, W] or [N, H, W, 3], got {x.dtype}{list(x.shape)}.")
-    if not 0 <= x.min() <= x.max() <= 255:  # nor if one is not a number
+    if not 0 <= x.min() <= x.max() <= 255:  # refuses NaN, too
         raise InputError(f"{where}: expected values from 0 to 255, or to 1, got {x.min():g} to {x.max():g}.")
     if y.ndim == 2 and (np.sort(y) == np.eye(y.shape[1])[-1]).all():  # one 1 per row
         y = y.argmax(axis=1)
@@ -213,7 +213,7 @@ class Options(BaseModel):
 def read_pictures(items: Sequence[Item], options: Options) -> list[Any]:
     """Return for each item uint8 `[H, W, 1 or 3]`, the reason if it is damaged, or None if it is no picture.
 
-    Those with more than 8 bits are decoded twice: their common range becomes 0 to 255. Shows the time left.
+    Pictures with over 8 bits are decoded twice: their common range becomes 0 to 255. Shows the time left.
     """
     threads = min(os.cpu_count() or 1, MOST_THREADS)
     side_by_side = partial(thread_map, max_workers=threads, desc="images", leave=False, delay=1, mininterval=1)
@@ -254,7 +254,7 @@ def read_item(options: Options, item: Item, span: Span | None = None) -> np.ndar
         else:
             return fit(options, picture)
         if not np.isfinite(values).all():
-            return "a value that is not a number"
+            return "a value is NaN or infinite"
         if span is None:
             return float(values.min()), float(values.max())
         scale = (span[1] - span[0] or 1) / 255
@@ -280,7 +280,7 @@ def lower_bytes(path: Path) -> np.ndarray:
 
 
 def fit(options: Options, image: Image.Image) -> np.ndarray:
-    """Return uint8 `[H, W, C]` as the options want it: grey is the luma of ITU-R BT.601, scaling is bicubic."""
+    """Return uint8 `[H, W, C]` by the options: grey is the luma of ITU-R BT.601, scaling is bicubic."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, options.BACKGROUND), image)

@@ -3,9 +3,9 @@
     python -m tools.images FROM=PLACE TO=FOLDER [SIZE=64x48] [FIT=pad] [BACKGROUND=black] [GREY=1] [SKIP=1]
                            [LABELS=coarse] [SEED=0] [TEST=0.2]
 
-FROM is a folder of pictures (train/CLASS/ and test/CLASS/, or CLASS/ alone), an .npz file with x_train, y_train, x_test
-and y_test, a CSV file or a folder of two, or a folder with the .bin files of CIFAR. TO, inside the project, gets four
-IDX files, classes.txt and SHA256SUMS, or does not change at all. The same input gives the same bytes.
+FROM is a folder of pictures (train/CLASS/ and test/CLASS/, or CLASS/ alone) or of CIFAR's .bin files. It may also be an
+.npz file with x_train, y_train, x_test and y_test, a CSV file or a folder of two. TO, inside the project, gets four IDX
+files, classes.txt and SHA256SUMS, or does not change at all. The same input gives the same bytes.
 """
 
 import os
@@ -28,7 +28,7 @@ from stages.training.dataset import Split
 from stages.training.files import sha256, write_text
 from tools.image_sources import Options, note, read_pictures, read_source, shorten
 
-FEW = 6_400  # of fewer images an epoch has less than 50 batches of 128, and sigmoid networks learn late or never
+FEW = 6_400  # fewer images make fewer than 50 batches of 128 per epoch, and sigmoid networks learn late or never
 
 
 def read_options(words: Sequence[str]) -> Options:
@@ -80,9 +80,9 @@ def make_folder(options: Options) -> None:
 
 
 def find_destination(to: str, source: Path) -> Path:
-    """Return the path of TO. Raises InputError if TO is in use, or is no place from which experiments take data."""
+    """Return the path of TO. Raises InputError if TO is in use or cannot be a data.source."""
     place = Path(os.path.relpath(Path(to).resolve()))
-    plain = re.fullmatch("[A-Za-z][A-Za-z0-9_./-]*", str(place))  # for Hydra's grammar, in which -S is read
+    plain = re.fullmatch("[A-Za-z][A-Za-z0-9_./-]*", str(place))  # for Hydra's grammar, which reads -S
     if not plain or place.is_relative_to(DATA) or place.resolve().is_relative_to(source.resolve()):
         raise InputError(
             f"TO: expected a folder inside the project, outside {DATA}/ and FROM, whose name is letters, digits and "
@@ -90,7 +90,7 @@ def find_destination(to: str, source: Path) -> Path:
         )
     ours = {CLASS_NAMES, SUMS} <= {path.name for path in place.glob("*")}
     if place.exists() and not (ours and (place / SUMS).read_bytes() == list_checksums(place).encode()):
-        raise InputError(f"{to}: exists, and not as `make images` left it. Name another folder, or move it away.")
+        raise InputError(f"{to}: exists, but not as `make images` wrote it. Name another folder, or move it away.")
     return place
 
 
@@ -118,15 +118,15 @@ def select_usable(table: pd.DataFrame, options: Options) -> pd.DataFrame:
 
 
 def check_counts(source: Path, table: pd.DataFrame, classes: list[str]) -> None:
-    """Raise InputError if there are not two classes, or if one has too few pictures to train and test. Note others."""
+    """Raise InputError for fewer than two classes, or too few pictures of a class. Print other shortages."""
     if len(classes) < 2:
-        raise InputError(f"{source}: expected two classes at least, got {shorten(classes) or 'none'}.")
+        raise InputError(f"{source}: expected at least two classes, got {shorten(classes) or 'none'}.")
     counts = pd.crosstab(table["label"], table["test"]).reindex(index=classes, columns=[False, True], fill_value=0)
     trained, tested = counts[False], counts[True]
     needed, cure = 1 if tested.any() else 2, "Add pictures, or remove the class."
     few, single, absent = (counts.index[rows].tolist() for rows in (trained < needed, trained == 1, tested == 0))
     if few:
-        raise InputError(f"{source}: class {shorten(few)}: expected {needed} training pictures at least. {cure}")
+        raise InputError(f"{source}: class {shorten(few)}: expected at least {needed} training pictures. {cure}")
     if single:
         note(f"one training picture of class {shorten(single)}, so none can be held out for validation. {cure}")
     if absent and tested.any():
@@ -140,13 +140,13 @@ def draw_test_part(whole: Split, options: Options) -> np.ndarray:
         return np.isin(np.arange(len(whole.labels)), held_out(whole, count or 1 << 32, options.SEED))
     except InputError:
         raise InputError(
-            f"TEST: expected a fraction that draws one image at least and leaves each class one, got {options.TEST:g} "
+            f"TEST: expected a fraction that draws at least one image and leaves each class one, got {options.TEST:g} "
             f"of {len(whole.labels)} images. An image that occurs more than once is never drawn."
         ) from None
 
 
 def report_copies(table: pd.DataFrame) -> None:
-    """Name the pictures that both parts have."""
+    """Print the pictures that are in both parts."""
     keyed = table.assign(key=[hash(picture.tobytes()) for picture in table["picture"]])
     keyed = keyed.drop_duplicates(["key", "test"])
     pairs = keyed[keyed.duplicated("key", keep=False)].groupby("key", sort=False)["title"].agg(" = ".join)
@@ -155,7 +155,7 @@ def report_copies(table: pd.DataFrame) -> None:
 
 
 def write_folder(place: Path, train: Split, test: Split, names: Sequence[str]) -> None:
-    """Write all files next to `place`, then rename their folder to it. An earlier one is removed."""
+    """Write all files next to `place`, then rename their folder to it. Replaces an earlier one."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(place.parent) as scratch:
         made = scratch / "made"
@@ -163,7 +163,7 @@ def write_folder(place: Path, train: Split, test: Split, names: Sequence[str]) -
             write_idx(made / name, array)
         write_text(made / CLASS_NAMES, "".join(f"{name}\n" for name in names))
         write_text(made / SUMS, list_checksums(made))
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # between two renames the folder is nowhere
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # between two renames there is no folder
         if place.exists():
             place.rename(scratch / "earlier")
         made.rename(place)

@@ -2,7 +2,7 @@
 
     python -m tools.lock
 
-The last step of `make lock`. Each file lists the libraries whose versions its stages follow from.
+The last step of `make lock`. Each file lists the libraries on which its stages depend.
 """
 
 import re
@@ -20,7 +20,7 @@ def pinned(name: str) -> str:
     pins = re.findall(rf"^{name}==([^\s;]+)", LOCK.read_text(encoding="utf-8"), flags=re.MULTILINE)
     if len(set(pins)) != 1:
         raise InputError(
-            f"{LOCK}: {name}: expected one version for every Python, since results follow from it, got "
+            f"{LOCK}: {name}: expected one version for every Python, as results depend on it, got "
             f"{' and '.join(pins) or 'none'}. Add a bound to pyproject.toml."
         )
     return str(pins[0])

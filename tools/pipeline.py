@@ -21,9 +21,9 @@ Lock = dict[str, dict[str, Any]]  # the entries of a dvc.lock by the stages' nam
 
 @contextmanager
 def opened(pipeline: str = STUDY, root: str | None = None) -> Iterator[tuple[Repo, Any]]:
-    """Open the project here or at `root`, with the graph of a pipeline's stages; each points to those that it needs.
+    """Open the project here or at `root`, with a pipeline's graph; each stage points to the stages it needs.
 
-    Raises InputError with DVC's words if DVC fails in the block.
+    Raises InputError with DVC's message if DVC fails in the block.
     """
     try:
         with Repo(root) as repo, lock_repo(repo):
@@ -37,7 +37,7 @@ def opened(pipeline: str = STUDY, root: str | None = None) -> Iterator[tuple[Rep
 def stages_to_run() -> set[str]:
     """Return the stages that DVC calls changed and whose outputs are in neither its cache nor its run-cache.
 
-    Their inputs are the present files. Raises InputError.
+    It compares the present files. Raises InputError.
     """
     needed = set()
     with opened() as (repo, graph):
@@ -67,7 +67,7 @@ def stages_behind(pipeline: str = STUDY) -> list[str]:
             absent = [out.fs_path for one in needed for out in one.outs if not out.exists]
             lost = [one for one in (*stage.deps, *stage.outs) if one.status() and not repo.scm.is_ignored(one.fs_path)]
             changed = [out for out in stage.outs if out.exists and out.workspace_status()]  # even if it is in no cache
-            # A folder that lacks the output of another stage is not compared: that stage's outputs are
+            # Skip a folder that lacks the output of another stage: that stage compares its outputs
             stage.deps = [
                 dep for dep in stage.deps if not any(Path(dep.fs_path) in Path(out).parents for out in absent)
             ]

@@ -1,9 +1,9 @@
-"""Print what a branch changes as Markdown, for the reviewer of a pull request.
+"""Print the changes of a branch as Markdown, for the reviewer of a pull request.
 
     python -m tools.pr_report [BASE]
 
-Compares HEAD with the commit at which it left BASE (default: origin/main), as committed; needs no data and no cache.
-Names the files that it cannot compare, and exits with status 0 even then, because the review goes on.
+Compares the commit HEAD with the commit at which it left BASE (default: origin/main); needs no data and no cache.
+Lists files that it cannot compare, and exits with status 0 even then.
 """
 
 import sys
@@ -27,14 +27,14 @@ ARCHITECTURES, CHANGES, STAGES = 50, 8, 5  # rows of each table; with the study'
 BARS, POINTS = "▁▂▃▄▅▆▇█", 8  # of a sparkline
 LEGEND = (
     f"Accuracy: mean of all runs, also of those that did not learn. Noise: p of {SIGNIFICANT} or more (Welch's test, "
-    "corrected over this table by Holm; it needs two runs per side). Loss: of training, from 0 to its highest."
+    "corrected over this table by Holm; it needs two runs per side). Loss: training loss from 0 to its highest."
 )
 DIVERGED = {"test_accuracy": [""], "loss": [""]}  # empty cells; an architecture may be called nan
 Side = dict[str, Any]  # by names: an architecture's runs, verdicts, parameters or stages in one commit
 
 
 class Comparison:
-    """Two commits, and notes in Markdown on what could not be compared."""
+    """Two commits, and Markdown notes on files that could not be compared."""
 
     def __init__(self, base: str) -> None:
         """Find the commit at which HEAD left `base`. Raises InputError."""
@@ -119,7 +119,7 @@ def _runs(accuracy: str, curves: str) -> Side:
 
 
 def sparkline(losses: Sequence[float]) -> str:
-    """Return bars from 0 to the highest loss, of the last epoch and of those at equal steps before it."""
+    """Return bars from 0 to the highest loss, for epochs at equal steps up to the last one."""
     shown = losses[:: -(len(losses) // POINTS + 1)]
     return "".join(BARS[round(7 * loss / max(shown))] for loss in shown)[::-1]
 
@@ -183,7 +183,7 @@ def _inputs(stage: Side) -> Side:
 
 
 def _table(rows: list[Side], most: int) -> str:
-    """Return a Markdown table of at most so many rows; "" without rows."""
+    """Return a Markdown table of at most `most` rows; "" without rows."""
     table = pd.DataFrame(rows[:most]).replace(["nan", "+nan"], "-").to_markdown(index=False, disable_numparse=True)
     return table + (f"\n| and {len(rows) - most} more |" if len(rows) > most else "")
 
@@ -194,7 +194,7 @@ def _listed(names: Sequence[object]) -> str:
 
 
 def code(value: object) -> str:
-    """Return any text as code on one line, which ends no cell and mentions nobody."""
+    """Return text as code on one line, which breaks no table and mentions no user."""
     text = textwrap.shorten(str(value), CELL, placeholder="…")
     return "`" + text.replace("|", "\\|").replace("`", "'") + "`"
 

@@ -1,4 +1,4 @@
-"""List the stored trainings, after removing those that were not used for DAYS: `python -m tools.prune [DAYS]`.
+"""Remove trainings unused for DAYS days from the store, then list the others: `python -m tools.prune [DAYS]`.
 
 A removed training is trained again when it is needed.
 """
@@ -30,7 +30,7 @@ def count_days_unused(folder: Path) -> float:
 
 
 def row(folder: Path, fingerprint: dict[str, Any], params: Params) -> dict[str, Any]:
-    """Return a training's cells by column; its architecture has its names in params.yaml, or else its values."""
+    """Return a training's cells by column; its architecture by its names in params.yaml, or else by its values."""
     architecture = Architecture(**fingerprint["architecture"])
     names = [named.name for named in params.architectures() if named.architecture == architecture]
     epochs = {int(match[2]) for path in folder.iterdir() if (match := FILE.fullmatch(path.name))}

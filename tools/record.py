@@ -1,11 +1,11 @@
-"""Keep the current results as a record.
+"""Save the current results as a record.
 
     python -m tools.record NAME COMMAND
     python -m tools.record --search NAME COMMAND
 
-Writes records/NAME/, replacing an earlier record of that name: params.yaml, metrics/ and plots/ (CSV with every seed's
-values, PNG, the page), layers/ (statistics inside the study's networks) and a README.md with the command, the machine
-and the verdicts. With `--search`, the outputs of the search and its front instead. Needs up-to-date results.
+Writes records/NAME/ and replaces an earlier record of that name. It has params.yaml, metrics/, plots/ (CSV with every
+seed's values, PNG, the page) and layers/ (statistics inside the study's networks). Its README.md has the command, the
+machine and the verdicts. `--search` writes the search's outputs and front instead. Needs up-to-date results.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def main() -> None:
             text = f"# {options.name}\n\nMade by `{options.command}`.\n\n{results}\n\n{machine()}\n"
             write_text(scratch / "README.md", text)
             scratch.chmod(0o755)
-            shutil.rmtree(RECORDS / options.name, ignore_errors=True)  # so that no file of an older one stays
+            shutil.rmtree(RECORDS / options.name, ignore_errors=True)  # so that no older file stays
             scratch.rename(RECORDS / options.name)
         print(f"record: {RECORDS / options.name}")
 

@@ -1,10 +1,10 @@
-"""Bring the pipeline up to date, with trainings side by side.
+"""Bring the pipeline up to date, with parallel trainings.
 
     JOBS=2 python -m tools.repro
 
-Runs `dvc repro prepare`, then the trainings that a stale stage needs and nothing here has, JOBS at a time (default: the
-cores that this process may use over train.threads, at least 1), then `dvc repro`, which copies their results. The bytes
-are those of `dvc repro` alone. The caller prints the table of results at the end.
+Runs `dvc repro prepare`, then the trainings that stale stages need and the store lacks, then `dvc repro`, which copies
+their results. JOBS trainings run at a time (default: usable cores over train.threads, at least 1). Results are
+byte-identical to `dvc repro` alone. The caller prints the table of results at the end.
 """
 
 import os
@@ -55,9 +55,9 @@ def run_dvc(*arguments: str) -> int:
 def find_missing_jobs(params: Params) -> list[Job]:
     """Prepare the data and return the trainings that stale stages need and that neither DVC nor the store has.
 
-    Exits as `dvc repro prepare` does if that fails.
+    Exits with the status of `dvc repro prepare` if it fails.
     """
-    with opened():  # if DVC cannot read the project, this raises an error of one line
+    with opened():  # raises a one-line error if DVC cannot read the project
         pass
     if status := run_dvc("repro", "prepare"):
         sys.exit(status)

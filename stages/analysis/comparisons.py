@@ -1,4 +1,4 @@
-"""What the statistics need of an architecture's runs, and the steps from one architecture of a family to the next."""
+"""Collect an architecture's runs for the statistics, and compare neighbours of a family."""
 
 import math
 from itertools import pairwise
@@ -22,7 +22,7 @@ from stages.flops import training_flops
 from stages.params import Family, Params
 from stages.training.dataset import Dataset
 
-MARGIN = 0.005  # of accuracy, either way: a difference below half a point counts as none
+MARGIN = 0.005  # of accuracy: a difference below half a point counts as none
 
 
 class Compared(NamedTuple):
@@ -35,19 +35,19 @@ class Compared(NamedTuple):
     runs: int
     learned: int
     accuracies: list[float]  # test accuracy of the runs that learned
-    overall: list[float]  # test accuracy of all runs; one that diverged has none
+    overall: list[float]  # test accuracy of all runs except diverged ones
     validation: list[float]  # validation accuracy of all runs; empty if no images are held out
-    correct: np.ndarray | None  # bool [test images]: which ones the first run that learned classifies correctly
+    correct: np.ndarray | None  # bool [test images]: correct predictions of the first run that learned
     notebooks_kind: bool  # see `reference.is_of_the_notebooks_kind`
 
     @property
     def learns_sometimes(self) -> bool:
-        """Whether some of its runs learned and some did not."""
+        """Return whether some of its runs learned and others did not."""
         return 0 < self.learned < self.runs
 
 
 def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Compared:
-    """Collect what the statistics need of one architecture. Raises InputError if its predictions cannot be read."""
+    """Collect one architecture's numbers for the statistics. Raises InputError if its predictions cannot be read."""
     described, results, label = training
     runs = pd.DataFrame([run.model_dump() for run in results.seeds.values()], index=list(results.seeds))
     learned = runs[runs["learned"]]
@@ -75,11 +75,11 @@ STEP_COLUMNS = ["difference", "low", "high", "p", "superiority", "mcnemar_p", "e
 
 
 def steps_table(compared: list[Compared]) -> pd.DataFrame:
-    """Return one row per step from an architecture to the next in `compared`, by "FROM to TO", the labels of its sides.
+    """Return one row per step between neighbours in `compared`, by the label "FROM to TO".
 
-    `compared` is one family in order. Columns STEP_COLUMNS, then each of P_VALUES with `_holm` (corrected over the
-    steps) and `direction` ("up", "down" or "open"). Differences are fractions of accuracy, later minus earlier. `p` is
-    that of no difference, `equivalence_p` that of a difference of MARGIN or more. A number that does not exist is NaN.
+    `compared` is one family in order. Columns are STEP_COLUMNS, then each of P_VALUES with `_holm` (corrected over the
+    steps) and `direction` ("up", "down" or "open"). Differences are fractions of accuracy, later minus earlier. `p`
+    tests for no difference, `equivalence_p` for a difference of MARGIN or more. A missing number is NaN.
     """
     pairs = {f"{before.label} to {after.label}": _compare(before, after) for before, after in pairwise(compared)}
     table = pd.DataFrame(list(pairs.values()), index=list(pairs), columns=STEP_COLUMNS, dtype=float)
@@ -103,12 +103,12 @@ def _compare(before: Compared, after: Compared) -> dict[str, float | None]:
 
 
 def steps_by_label(steps: pd.DataFrame) -> dict[str, Any]:
-    """Return the numbers of each step that exist, by its label."""
+    """Return each step's numbers by its label, without missing ones."""
     return {str(label): numbers.dropna().to_dict() for label, numbers in steps.iterrows()}
 
 
 class Contrast(NamedTuple):
-    """How far an architecture is from another, over all runs: `p` is corrected over the contrasts with others."""
+    """The difference from another architecture over all runs; `p` is corrected over the contrasts with others."""
 
     other: Compared
     between: Difference
@@ -116,7 +116,7 @@ class Contrast(NamedTuple):
 
 
 def contrast(one: Compared, others: list[Compared]) -> list[Contrast] | None:
-    """Compare the test accuracies of all runs with those of each of `others`; None if a difference does not exist."""
+    """Compare the test accuracies of all runs with each of `others`; return None if a test is impossible."""
     differences = [difference(other.overall, one.overall) for other in others]
     known = [between for between in differences if between]
     if len(known) < len(others):
@@ -125,5 +125,5 @@ def contrast(one: Compared, others: list[Compared]) -> list[Contrast] | None:
 
 
 def mean(values: list[float]) -> float:
-    """Return the mean, NaN of no values."""
+    """Return the mean; NaN without values."""
     return float(np.mean(values)) if values else math.nan

@@ -1,4 +1,4 @@
-"""What came out, in a title, two sentences and three tiles: the first lines of the page and of the terminal."""
+"""Summarize the results in a title, two sentences and three tiles, for the page and the terminal."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ MOST_NAMES = 3  # of networks in a clause
 
 
 class Tile(NamedTuple):
-    """A number that a reader wants first: its heading, the number or a network's label, and a phrase about it."""
+    """A key number: its heading, the number or a network's label, and a phrase about it."""
 
     title: str
     value: str
@@ -22,7 +22,7 @@ class Tile(NamedTuple):
 
 
 class Headline(NamedTuple):
-    """Plain text without markup: the networks, how they were trained, what came out, and three tiles."""
+    """Plain text without markup: the networks, their training, the results, and three tiles."""
 
     title: str
     introduction: str
@@ -36,9 +36,9 @@ def summarize_study(params: Params, numbers: pd.DataFrame, best: str, reason: st
     `numbers` is from `summary.read_numbers`, one row per network. `best` is the verdict on the network that is best for
     its cost, its label or one of `verdicts.OPEN`, and `reason` the verdict's sentence.
 
-    A network is most accurate by its mean test accuracy over all runs, if one of them learned. It is ahead of another
-    one if Welch's test of these accuracies, corrected by Holm over all other networks, finds a difference at 5 %, and
-    otherwise within seed noise. Nothing is said if there is no test.
+    The most accurate network has the highest mean test accuracy over all runs, and a run that learned. Welch's test of
+    these accuracies, corrected by Holm over all other networks, decides at 5 % if it leads another one. Otherwise the
+    two are within seed noise. If no test is possible, the sentence leaves this out.
     """
     seeds, sizes = counted(len(params.train.seeds), "seed"), numbers["parameters"]
     size = " to ".join(f"{size:,}" for size in sorted({sizes.min(), sizes.max()}))

@@ -1,4 +1,4 @@
-"""What the notebook that this study re-creates measured: one training each, on all 60,000 training images."""
+"""The notebook's test accuracies: one training per architecture, on all 60,000 training images."""
 
 import hashlib
 
@@ -28,7 +28,7 @@ KIND = ("kernel_size", "pool_stride", "head", "normalization", "dropout", "activ
 def is_of_the_notebooks_kind(architecture: Architecture, settings: Train, study: Train) -> bool:
     """Return whether the architecture differs from the notebook's in blocks, filters, pooling and dense units alone.
 
-    `settings` are those of its training, `study` those of params.yaml. The notebook used one learning rate for all
+    `settings` are its training settings, `study` the section `train`. The notebook used one learning rate for all
     networks and no moving average of the weights.
     """
     (first, _), *_ = REFERENCE
@@ -37,10 +37,10 @@ def is_of_the_notebooks_kind(architecture: Architecture, settings: Train, study:
 
 
 def is_fashion_mnist(test: Split) -> bool:
-    """Return whether these are the test images and labels of Fashion-MNIST, wherever they come from."""
+    """Return whether these are the test images and labels of Fashion-MNIST, from any source."""
     return tuple(hashlib.sha256(as_idx(array)).hexdigest() for array in test) == TEST_SHA256
 
 
 def reference_accuracy(architecture: Architecture) -> float | None:
-    """Return the notebook's test accuracy of exactly this architecture on Fashion-MNIST, None if it had none."""
+    """Return the notebook's test accuracy of exactly this architecture on Fashion-MNIST, None if it has none."""
     return next((accuracy for known, accuracy in REFERENCE if known == architecture), None)

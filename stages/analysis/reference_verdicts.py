@@ -1,4 +1,4 @@
-"""The verdicts of the study on record, which has more seeds, on the architectures that are compared here."""
+"""Read the verdicts of the recorded study, which has more seeds, on the same architectures."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def reference_verdicts(params: Params, here: dict[str, Verdict]) -> ReferenceVer
     """Return the record's verdicts that are decided and differ from `here`.
 
     A claim counts if the record has more seeds than `params`, and the same data, training and architectures. A record
-    whose params.yaml has other keys than today's has none. Raises InputError if its verdicts cannot be read.
+    with other keys in its params.yaml has no verdicts. Raises InputError if its verdicts cannot be read.
     """
     try:
         theirs = read_params(PARAMS.read_text(encoding="utf-8"))
@@ -59,12 +59,12 @@ def _read_verdicts() -> dict[str, Verdict]:
 
 
 def _protocol(params: Params) -> tuple[Any, ...]:
-    """Return what a run follows from except its architecture and seed; threads change rounding alone."""
+    """Return the inputs of a run except architecture and seed; threads change only rounding."""
     return params.data, params.train.model_copy(update={"seeds": [], "threads": 0})
 
 
 def _architectures(family: Family, params: Params) -> set[str]:
-    """Return a family's architectures, each with the settings that it may override."""
+    """Return a family's architectures, each with its values of OVERRIDES."""
     return {
         f"{one.architecture} {params.settings(one).model_dump(include=set(OVERRIDES))}"
         for one in params.architectures()

@@ -1,6 +1,6 @@
-"""Read what trainings left in data/models/NAME, check it against params.yaml, and collect the numbers that are shown.
+"""Read the results of trainings in data/models/NAME, check them against params.yaml, and summarize them.
 
-A training is identified by its `name`, the folder below data/models, and a network by its label (`network_labels`).
+`name`, the folder below data/models, identifies a training, and a label (`network_labels`) a network.
 """
 
 import json
@@ -31,7 +31,7 @@ class Training(NamedTuple):
 def load_results(params: Params) -> list[Training]:
     """Read the results of all architectures.
 
-    Raises InputError if results are missing, damaged, of another architecture or of other seeds.
+    Raises InputError if results are missing, damaged, or from another architecture or other seeds.
     """
     labels = network_labels(params)
     return [Training(one, _read_results(one, params), labels[one.name]) for one in params.architectures()]
@@ -51,9 +51,9 @@ def _read_results(described: StudyArchitecture, params: Params) -> Results:
 
 
 def read_epochs(trainings: list[Training], columns: list[str]) -> pd.DataFrame:
-    """Read the epochs of one training or more, columns `name`, `family`, `architecture` (the label) and `columns`.
+    """Read the epochs of trainings: columns `name`, `family`, `architecture` (the label) and `columns`.
 
-    `columns` are HISTORY_COLUMNS, or LAYER_COLUMNS for what happened inside the layers. Raises InputError if a table is
+    `columns` are HISTORY_COLUMNS, or LAYER_COLUMNS for statistics of the layers. Raises InputError if a table is
     missing or damaged.
     """
     tables = []
@@ -68,7 +68,7 @@ def read_epochs(trainings: list[Training], columns: list[str]) -> pd.DataFrame:
 
 
 def read_predictions(name: str, seed: int) -> np.ndarray:
-    """Read class probabilities of the test images, float32 `[N, classes]`. Raises InputError if it cannot."""
+    """Read class probabilities of the test images, float32 `[N, classes]`. Raises InputError if it fails."""
     path = MODELS / name / PREDICTIONS
     arrays = read_npz(path, _repair(path))
     if f"seed-{seed}" not in arrays:
@@ -100,8 +100,8 @@ def summarize(results: Results, flops: int) -> dict[str, float]:
     """Return the numbers of one architecture: accuracies as fractions, losses in nats, `flops` per image and step.
 
     `test_accuracy` is the mean over all runs, `test_accuracy_learned` over those that learned. A run that diverged has
-    no accuracy and is counted in `diverged`. A number that does not exist is left out: a mean over no run, a standard
-    deviation or 95 % interval (`_low`, `_high`) of one run.
+    no accuracy and is counted in `diverged`. A mean over no run is left out. So are the standard deviation and the
+    95 % interval (`_low`, `_high`) of one run.
     """
     seeds = pd.DataFrame([result.model_dump() for result in results.seeds.values()]).astype(float)
     learned = seeds[seeds["learned"] == 1].add_suffix("_learned")
@@ -124,14 +124,14 @@ def summarize(results: Results, flops: int) -> dict[str, float]:
     return numbers
 
 
-UNWRITTEN = ["name", "family", "validation_accuracy"]  # columns that no table for plots has
+UNWRITTEN = ["name", "family", "validation_accuracy"]  # columns that the CSV files leave out
 ACCURACY_COLUMNS = [*UNWRITTEN, "architecture", "parameters", "seed", "test_accuracy", "learned", "reference"]
 
 
 def accuracy_table(trainings: list[Training], fashion_mnist: bool) -> pd.DataFrame:
     """Return one row per run, columns ACCURACY_COLUMNS; accuracies are fractions.
 
-    `reference` is the notebook's accuracy; NaN if it had no such architecture, or the data are not Fashion-MNIST.
+    `reference` is the notebook's accuracy; NaN for other architectures, or if the data are not Fashion-MNIST.
     """
     rows = [
         {
@@ -167,7 +167,7 @@ class BestRun(NamedTuple):
 def best_run(accuracy: pd.DataFrame) -> BestRun | None:
     """Return the run of highest validation accuracy, or test accuracy if no images are held out; None if none learned.
 
-    The first of equals. `accuracy` is from `accuracy_table`. Raises InputError if its predictions cannot be read.
+    The first wins a tie. `accuracy` is from `accuracy_table`. Raises InputError if its predictions cannot be read.
     """
     known = accuracy[accuracy["learned"] & accuracy["test_accuracy"].notna()]
     if known.empty:
@@ -177,9 +177,9 @@ def best_run(accuracy: pd.DataFrame) -> BestRun | None:
 
 
 def network_labels(params: Params) -> dict[str, str]:
-    """Return by `name` what charts and tables call an architecture: all labels of its network, joined by " = ".
+    """Return each architecture's label by `name`: all labels of its network, joined by " = ".
 
-    A network is an architecture with the settings of its training; several families may name it.
+    A network is an architecture with its training settings; several families may name it.
     """
     labels: dict[str, str] = {}
     for network in _networks(params):
@@ -191,9 +191,9 @@ def network_labels(params: Params) -> dict[str, str]:
 
 
 def in_order(params: Params, parameters: Mapping[str, int]) -> list[StudyArchitecture]:
-    """Return the architectures that are shown: family by family, by blocks and filters, custom ones by parameters.
+    """Return the shown architectures by family, then by blocks and filters; custom ones by parameters.
 
-    `parameters` are those of the models, by `name`.
+    `parameters` are parameter counts by `name`.
     """
 
     def place(one: StudyArchitecture) -> tuple[int, ...]:
@@ -211,6 +211,6 @@ def _networks(params: Params) -> list[list[StudyArchitecture]]:
 
 
 def _shown(network: list[StudyArchitecture]) -> list[StudyArchitecture]:
-    """Leave out a baseline that the study has in its family or in `study.custom`."""
+    """Return the network without a baseline that is also in its family of the study or in `study.custom`."""
     studied = {one.family for one in network if not one.is_baseline}
     return [one for one in network if not (one.is_baseline and studied & {one.family, "custom"})]

@@ -1,4 +1,4 @@
-"""Statistics of a few seeds: 95 % intervals, and tests that a p-value below SIGNIFICANT decides.
+"""Statistics of a few seeds: 95 % intervals, and tests at the level SIGNIFICANT.
 
 Values are test accuracies as fractions, one per seed. Too few values give None.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import bdtr, betaincinv, stdtr, stdtrit  # scipy.stats takes a second to import
 
 SIGNIFICANT = 0.05
-MOST_SEEDS = 1000  # that `seeds_to_settle` counts up to
+MOST_SEEDS = 1000  # limit of `seeds_to_settle`
 
 
 class Interval(NamedTuple):
@@ -20,7 +20,7 @@ class Interval(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Mean of the second sample less mean of the first, its interval, and the p-value of no difference."""
+    """Mean of the second sample minus mean of the first, its interval, and the p-value of no difference."""
 
     estimate: float
     low: float
@@ -54,7 +54,7 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
 def difference(first: Sequence[float], second: Sequence[float]) -> Difference | None:
     """Compare two means with unequal variances (Welch, 1947).
 
-    None if a side has fewer than two values, or if neither side has values that differ: the spread is unknown then.
+    None if a side has fewer than two values, or if neither side has different values: the spread is unknown.
     """
     if not (welch := _welch(first, second)):
         return None
@@ -65,10 +65,10 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference | 
 
 
 def equivalence(first: Sequence[float], second: Sequence[float], margin: float) -> float | None:
-    """Return the p-value of means that are `margin` or more apart, with unequal variances.
+    """Return the p-value of two means being `margin` or more apart, with unequal variances.
 
-    The greater of two one-sided tests, of the mean of the second against either end (Schuirmann, 1987). None if
-    `difference` is.
+    It is the greater p-value of two one-sided tests, one per end of the margin (Schuirmann, 1987). None if `difference`
+    returns None.
     """
     if not (welch := _welch(first, second)):
         return None
@@ -92,9 +92,9 @@ def _error_and_freedom(variances: Sequence[Any], counts: Sequence[Any]) -> tuple
 
 
 def superiority(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Return the probability that a value of the second exceeds one of the first, ties counting half.
+    """Return the probability that a second value exceeds a first one, ties counting half.
 
-    The measure A of Vargha and Delaney (2000, eq. 2); None if one is empty.
+    This is the measure A of Vargha and Delaney (2000, eq. 2). None if a side is empty.
     """
     if not len(first) or not len(second):
         return None
@@ -104,7 +104,7 @@ def superiority(first: Sequence[float], second: Sequence[float]) -> float | None
 def mcnemar(first_correct: np.ndarray, second_correct: np.ndarray) -> float:
     """Return the p-value of two models being right equally often on the same images, bool `[N]` each (McNemar, 1947).
 
-    Exact: of the n images that one model alone gets right, the first's number is binomial with probability 1/2.
+    Exact: among images that only one model gets right, the first model's number is binomial, probability 1/2.
     """
     alone = int(np.sum(first_correct & ~second_correct)), int(np.sum(~first_correct & second_correct))
     return min(1.0, 2 * float(bdtr(min(alone), sum(alone), 0.5)))
@@ -113,7 +113,7 @@ def mcnemar(first_correct: np.ndarray, second_correct: np.ndarray) -> float:
 def same_learned_fraction(first: tuple[int, int], second: tuple[int, int]) -> float:
     """Return the p-value of two (learned, runs) having one probability of learning (Fisher, 1922, exact).
 
-    Of all ways to distribute the runs that learned over both sides: the fraction of divisions no likelier than this.
+    It is the fraction of all divisions of the runs that learned over both sides that are no likelier than this.
     """
     (learned, runs), (others, more) = first, second
     ways = [math.comb(runs, k) * math.comb(more, learned + others - k) for k in range(learned + others + 1)]

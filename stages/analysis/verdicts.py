@@ -1,44 +1,43 @@
 """The claims of the notebook, and the rules that judge them, written down before the results that they judge.
 
 *Steps.* The architectures of a family are in order, by filters or by blocks. A step leads from each to the next. It
-compares the test accuracies of the runs that learned, by Welch's test; the p-values of a family's steps are corrected
-by Holm. A step goes *up* or *down* if its corrected p-value is below 5 %. Otherwise it is *open*, also if a side has
-fewer than two runs that learned, or if no run differs from another on either side. If no run of a side learned, the
-step cannot be compared.
+compares the test accuracies of the runs that learned, by Welch's test. Holm's method corrects the p-values of a
+family's steps. A step goes *up* or *down* if its corrected p-value is below 5 %. Otherwise it is *open*, also if a side
+has fewer than two runs that learned, or if neither side has runs that differ. A step cannot be compared if no run of
+one side learned.
 
-*An open step* is within MARGIN, half a point of accuracy either way, if two one-sided tests of Welch's kind exclude a
-difference of MARGIN or more (Schuirmann, 1987), their p-values corrected by Holm over the family's steps and below 5 %.
-It stays open and moves no verdict.
+*An open step* is within MARGIN (half a point of accuracy) if two one-sided Welch's tests exclude a difference of MARGIN
+or more (Schuirmann, 1987). Their p-values, corrected by Holm over the family's steps, must be below 5 %. The step stays
+open and changes no verdict.
 
-*A claim about steps* is confirmed if all steps that can be compared go its way, confirmed in part if some do and none
-goes the other way, refuted if some go the other way and none its way, contradicted in part if some go each way, and
-undecided if all are open or none can be compared.
+*A claim about steps.* Only steps that can be compared count. Confirmed: all go its way. Confirmed in part: some go its
+way, none the other way. Contradicted in part: some go each way. Refuted: some go the other way, none its way.
+Undecided: all are open, or none can be compared.
 
-*Wide networks fail to learn*: the first of these that applies. Confirmed if Fisher's exact test distinguishes the
-learned fraction of the narrowest and of the widest at 5 %, the widest learns less often, and an architecture between
-them learns sometimes. Confirmed in part if so, but all between learn always or never. Refuted if the widest learns in
-more than half of all runs, by its whole interval. Undecided otherwise. A run that diverged did not learn.
+*Wide networks fail to learn.* The first rule that fits decides. Confirmed: the widest learns less often than the
+narrowest by Fisher's exact test at 5 %, and one between them learns sometimes. Confirmed in part: the same, but all
+between learn always or never. Refuted: the whole interval of the widest's learned fraction is above one half. Undecided
+otherwise. A run that diverged did not learn.
 
-*A family has an optimum* is confirmed if the architecture of highest mean test accuracy over all runs, failed ones
-included, lies between the ends and differs from both by Welch's test, corrected by Holm. It is refuted if that
-architecture lies at an end and differs from its neighbour, and undecided otherwise, also if no run learned. A run that
-diverged has no accuracy, so it is in no mean; an architecture of such runs alone differs from none.
+*A family has an optimum.* The best has the highest mean test accuracy over all runs, failed ones included. Confirmed:
+it lies between the ends and differs from both by Welch's test, corrected by Holm. Refuted: it lies at an end and
+differs from its neighbour. Undecided otherwise, also if no run learned. A run that diverged has no accuracy and is in
+no mean. An architecture of which all runs diverged differs from none.
 
-*Best for its cost* is the architecture of fewest training FLOPs among those whose mean validation accuracy over all
-runs is within one standard error of the highest (Breiman et al., 1984, section 3.4.3): that of the mean over its runs,
-or, of one run, that of a fraction of the validation images. Only architectures with a run that learned count. It is
-picked on the validation images and reported on the test images.
+*Best for its cost.* Only architectures with a run that learned count, by mean validation accuracy over all runs. The
+verdict is the one of fewest training FLOPs within one standard error of the highest (Breiman et al., 1984, section
+3.4.3). It is the standard error of the highest mean over its runs, or, for one run, of a fraction of the validation
+images. The architecture is chosen on the validation images and reported on the test images.
 
-*Choosing layers and filters together beats choosing either alone.* The best of width and the best of depth are those of
-highest mean validation accuracy over all runs among those with a run that learned; the study's best is the higher of
-the two. Candidates are the architectures of study.custom of the notebook's kind (`reference.KIND`, no moving average of
-the weights, the learning rate of `train`) that have an accuracy and no more parameters than the study's best. The
-candidate of highest mean validation accuracy is compared with both, by Welch's test on the test accuracies of all runs,
-failed ones included, the two p-values corrected by Holm. Confirmed if it is above both with corrected p-values below
-5 %; refuted if it is so below at least one; undecided otherwise, also if one of the p-values does not exist, or no run
-of a family learned. Not tested without a candidate. Other architectures of study.custom with no more parameters than
-the study's best are reported, but move no verdict: the one of highest mean validation accuracy is compared with the
-candidate, or without a candidate with the study's best.
+*Choosing layers and filters together beats choosing either alone.* The best of width and of depth have the highest mean
+validation accuracy over all runs, among architectures with a run that learned. The study's best is the higher of the
+two. Candidates are in study.custom and of the notebook's kind: `reference.KIND`, no moving average of the weights, the
+learning rate of `train`. They have an accuracy, and no more parameters than the study's best. Welch's test compares the
+candidate of highest mean validation accuracy with both, on the test accuracies of all runs, failed ones included. Holm
+corrects the two p-values. Confirmed: it is above both, with p-values below 5 %. Refuted: it is below at least one, with
+such a p-value. Undecided otherwise, also if a p-value is missing or no run of a family learned. Not tested: there is no
+candidate. Other kinds in study.custom with no more parameters are reported but change no verdict. Their best on
+validation images is compared with the candidate, or else with the study's best.
 
 A claim is not tested if the study has too few architectures for it, or no validation images. A network that several
 families name is an architecture of each of them.
@@ -64,13 +63,13 @@ from stages.params import BASELINES, FAMILIES, Family
 OPEN = ("undecided", "not tested")  # verdicts that decide nothing
 BEST = "best_for_its_cost"  # the claim whose verdict is an architecture's label, or one of OPEN
 
-# The fewest runs per width with which the claim on learning can be confirmed and refuted
+# The fewest runs per width that can confirm and refute the claim on learning
 CONFIRMING = next(runs for runs in count(1) if same_learned_fraction((runs, runs), (0, runs)) < SIGNIFICANT)
 REFUTING = next(runs for runs in count(1) if proportion_interval(runs, runs).low > 0.5)
 
 
 class Verdict(NamedTuple):
-    """What came out of a claim, in one plain sentence, and the statistics behind it."""
+    """A claim, its verdict, the reason in one plain sentence, and the statistics behind it."""
 
     claim: str
     verdict: str
@@ -83,7 +82,7 @@ def judge(
 ) -> dict[str, Verdict]:
     """Return a verdict per claim.
 
-    `families` are in order of filters, blocks or parameters; `steps` are those of BASELINES, from `steps_table`;
+    `families` are in order of filters, blocks or parameters. `steps` has the `steps_table` of each of BASELINES.
     `held_out` is the number of validation images.
     """
     width, depth = (families[family] for family in BASELINES)

@@ -1,4 +1,4 @@
-"""The names of the classes, if a data set has them: a text file with one name per line, in the order of the labels."""
+"""Class names of a data set: an optional text file with one name per line, in the order of the labels."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -9,13 +9,13 @@ from stages.training.files import write_text
 
 CLASS_NAMES = "classes.txt"
 MOST_CLASSES = 256  # a label is a byte
-NO_TEXT = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, bytes that are no UTF-8, and ends of lines
+NO_TEXT = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, invalid UTF-8, and line ends
 
 
 def class_names(folder: Path, labels: Iterable[int]) -> list[str]:
-    """Return the folder's names of these labels, ascending; without CLASS_NAMES "class 0" and so on.
+    """Return the names of ascending labels from the folder's CLASS_NAMES, or else "class 0" and so on.
 
-    Raises InputError if the number of names is not that of the labels, and as `read_class_names` does.
+    Raises InputError if there is not one name per label, and as `read_class_names` does.
     """
     path, default = folder / CLASS_NAMES, [f"class {label}" for label in labels]
     names = read_class_names(path) if path.exists() else default

@@ -23,7 +23,7 @@ from stages.training.files import whole_file
 BY_HAND = DATA / "downloads"  # not data/raw, which DVC empties before this stage runs
 SUMS, SOURCES = "SHA256SUMS", "SOURCES"
 SUM = r"(?m)^\s*\\?([0-9A-Fa-f]{64})\s+\*?(?:.*[/\\])?([^/\\\s]+)\s*$"  # a line of sha256sum or shasum
-SOURCE = r"(?m)^\s*([^#\s].*?)\s*$"  # a line that is no comment
+SOURCE = r"(?m)^\s*([^#\s].*?)\s*$"  # a line that is not a comment
 RETRY = Retry(3, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
 UNPACK = """
 set -e
@@ -35,7 +35,7 @@ apt update
 apt download -- "$1"
 dpkg-deb --extract *.deb content
 find content -name '*-ubyte*' -exec mv {} . ";"
-"""  # without root, as apt's lists are in a folder of their own
+"""  # needs no root, because apt's lists are in this folder
 
 
 def fetch(folder: Path) -> None:
@@ -77,7 +77,7 @@ def _from_folder(folder: str, sums: Mapping[str, str]) -> None:
 
 
 def download(address: str, sums: Mapping[str, str]) -> None:
-    """Download ADDRESS/NAME.gz of every name. Raises InputError if the server or its certificate fails, OSError."""
+    """Download ADDRESS/NAME.gz for every name. Raises InputError if the server or its certificate fails, OSError."""
     with requests.Session() as session:
         session.mount(address, HTTPAdapter(max_retries=RETRY))
         for name, expected in sums.items():
@@ -91,7 +91,7 @@ def download(address: str, sums: Mapping[str, str]) -> None:
 
 
 def _from_debian(source: str, sums: Mapping[str, str]) -> None:
-    """Copy the files of the Debian package that `source` names after `apt:`."""
+    """Copy the files of a Debian package; `source` is apt:PACKAGE."""
     DATA.mkdir(exist_ok=True)
     with scratch_folder(DATA) as scratch:
         command = ["sh", "-c", UNPACK, "sh", source.removeprefix("apt:")]
@@ -117,5 +117,5 @@ def _store(content: bytes, name: str, expected: str, called: str) -> None:
 
 
 def _usual_name(name: str) -> str:
-    """Return what MNIST calls this file: in small letters, with `-` where others have `.` or `_`."""
+    """Return a file name in MNIST's form: lower case, with `-` instead of `.` and `_`."""
     return re.sub("[._]", "-", name.lower())

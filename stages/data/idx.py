@@ -19,7 +19,7 @@ CHANNELS = 3  # red, green, blue
 
 
 def in_colour(name: str) -> str:
-    """Return what a file is called when the images have colour: `train-images-idx4-ubyte`, and the same for labels."""
+    """Return a file's name if images have colour: `train-images-idx4-ubyte`; the names of labels do not change."""
     return name.replace("-idx3-", "-idx4-")
 
 
@@ -29,9 +29,9 @@ COLOUR_FILES = tuple(map(in_colour, FILES))
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
     """Read an IDX file of unsigned bytes: labels `[N]`, images `[N, H, W]` or `[N, H, W, 3]`, uint8.
 
-    The format: two zero bytes, the type, the number of dimensions, each dimension as a big-endian 32-bit number, then
-    the values (Yann LeCun, "The MNIST database", file formats). Raises InputError if the file is anything else,
-    OSError. Its length is compared with its header before memory is allocated.
+    The format: two zero bytes, the type, the number of dimensions, each dimension as a big-endian 32-bit number, the
+    values. Source: Yann LeCun, "The MNIST database", file formats. Raises InputError for other files, OSError. The
+    length is compared with the header before memory is allocated.
     """
     expected, header = bytes([0, 0, UNSIGNED_BYTE, dimensions]), 4 + 4 * dimensions
     with path.open("rb") as file:
@@ -45,7 +45,7 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         raise InputError(f"{path}: expected a header of {header} bytes, got {len(start)}")
     shape, length = struct.unpack(f">{dimensions}I", start[4:]), path.stat().st_size
     if 0 in shape:
-        raise InputError(f"{path}: no data, its dimensions are {list(shape)}")
+        raise InputError(f"{path}: expected dimensions above 0, got {list(shape)}")
     if shape[3:] not in ((), (CHANNELS,)):
         raise InputError(f"{path}: expected images [N, H, W, {CHANNELS}], got {list(shape)}")
     if length != header + math.prod(shape):
@@ -54,11 +54,11 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
 
 
 def as_idx(array: np.ndarray) -> bytes:
-    """Return the file of which `read_idx` returns `array`, uint8."""
+    """Return the content of an IDX file of a uint8 array."""
     return struct.pack(f">4B{array.ndim}I", 0, 0, UNSIGNED_BYTE, array.ndim, *array.shape) + array.tobytes()
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
-    """Write that file, whole or not at all. Raises OSError."""
+    """Write an IDX file, whole or not at all. Raises OSError."""
     with whole_file(path) as partial:
         partial.write_bytes(as_idx(array))

@@ -1,7 +1,7 @@
-"""The page's charts: marks in percent of a chart's width and pixels of its height, which the template draws as SVG.
+"""Compute the page's charts as marks, which the template draws as SVG: x in percent of the width, y in pixels.
 
 So a chart fits every screen, needs no script, and takes its colours from the page's light, dark and printed styles. An
-axis is a list of values and one of their places; values outside it are drawn at its edge.
+axis is a list of values and a list of their places; values outside it are drawn at its edge.
 """
 
 import math
@@ -15,10 +15,10 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from stages.pareto import ranks
 
 FAMILIES = {"width": "width: filters", "depth": "depth: blocks", "custom": "custom architectures"}
-HEIGHT, ROW, LINE = 220, 34, 14  # pixels: of a chart, of a row of one, between labels
+HEIGHT, ROW, LINE = 220, 34, 14  # pixels: a chart, a row, the distance of labels
 NAME = 14  # characters
 NARROW = 30  # percent of the width that a name may take on a phone
-FAR_BELOW = 10  # percentage points below the runs that learned: there the axis breaks
+FAR_BELOW = 10  # percentage points below the runs that learned, for an axis to break
 BREAK = (10, 14)  # percent of the width between which the axis breaks
 EPOCHS_DRAWN = 200  # at most, so that the page stays small
 TINY = 1e-45  # the least number above 0 in single precision
@@ -35,8 +35,8 @@ class Mark(NamedTuple):
     kind: str
     x: Any
     y: Any
-    text: str = ""  # of a symbol: what pointing at it shows
-    shade: float = 100  # place on the ramp of colour, percent from small to large
+    text: str = ""  # of a symbol: its tooltip
+    shade: float = 100  # percent of the colour ramp from small to large
     role: str = ""
 
     @property
@@ -46,7 +46,7 @@ class Mark(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """What is drawn, and what a screen reader says of it."""
+    """The marks and axes, and a description for screen readers."""
 
     title: str
     description: str
@@ -68,7 +68,7 @@ def accuracy_chart(runs: pd.DataFrame, numbers: pd.DataFrame) -> Chart:
     """Draw a row per network: a symbol per run, mean and interval of those that learned, the notebook's number.
 
     `runs`: architecture, seed, test_accuracy, learned. `numbers` is from `summary.read_numbers`. The axis is broken if
-    a run is FAR_BELOW those that learned. A run that diverged has no accuracy and stands at 0.
+    a run is FAR_BELOW those that learned. A run that diverged has no accuracy and is drawn at 0.
     """
     runs = runs.drop_duplicates(["architecture", "seed"])
     runs = runs.assign(percent=100 * runs["test_accuracy"].fillna(0))
@@ -126,10 +126,10 @@ def curves_charts(curves: pd.DataFrame, chance_loss: float, monitored: str) -> d
 
 
 def layers_charts(layers: pd.DataFrame, accuracy: pd.DataFrame) -> dict[str, list[Chart]]:
-    """Draw gradients and saturation of the most accurate run that learned, and of the first that never did, by title.
+    """Draw gradients and saturation of the most accurate run that learned, and of the first that did not, by title.
 
-    Both have one logarithmic axis. `layers`: name, architecture, seed, epoch, layer from first to last, gradient_norm,
-    saturated. `accuracy`: name, seed, test_accuracy, learned. A run that diverged has few layers or none, so it is
+    Both share one logarithmic axis. `layers`: name, architecture, seed, epoch, layer from first to last, gradient_norm,
+    saturated. `accuracy`: name, seed, test_accuracy, learned. A run that diverged has few rows or none, so it is
     shown only if no other failed.
     """
     learned, failed = (accuracy[accuracy["learned"] == outcome] for outcome in (True, False))
@@ -154,9 +154,9 @@ def layers_charts(layers: pd.DataFrame, accuracy: pd.DataFrame) -> dict[str, lis
 def lines_chart(
     table: pd.DataFrame, by: str, measure: str, title: str, axis: Axis, text: Callable[[float], str] = "{:g}".format
 ) -> Chart:
-    """Draw a measure against the epoch: per name the mean over seeds, and a band from the lowest to the highest.
+    """Draw a measure against the epoch: the mean over seeds per name, and a band from the lowest to the highest.
 
-    `table`: `by`, the names in the order of the ramp; seed, epoch, measure. Every seed is a line that the page hides at
+    `table`: `by` (names in the order of the ramp), seed, epoch, measure. The page hides the lines of single seeds at
     first.
     """
     first, last = table["epoch"].min(), table["epoch"].max()
@@ -179,7 +179,7 @@ def lines_chart(
     ordered = sorted(ends, key=lambda name: ends[name])
     steps = np.arange(len(ordered)) * min(LINE, HEIGHT / len(names))
     free = np.array([ends[name] for name in ordered]) - steps
-    middle = (np.maximum.accumulate(free) + np.minimum.accumulate(free[::-1])[::-1]) / 2  # in order, and no nearer
+    middle = (np.maximum.accumulate(free) + np.minimum.accumulate(free[::-1])[::-1]) / 2  # keeps order and distance
     for name, place in zip(ordered, middle.clip(0, HEIGHT - steps.max(initial=0)) + steps, strict=True):
         marks.append(Mark("label", 100, place, shortened(name, NAME), shades[name]))
     return Chart(title, f"{title} against epoch", marks, ticks(x, whole=True), ticks(axis, text), "epoch")
@@ -188,7 +188,7 @@ def lines_chart(
 def cost_chart(numbers: pd.DataFrame, cost: str, title: str) -> Chart:
     """Draw validation accuracy against a cost, with the Pareto front, whose networks are named if there is room.
 
-    `numbers` is from `summary.read_numbers`. A network that learned nothing may lie at the lower edge.
+    `numbers` is from `summary.read_numbers`. A network that learned nothing may be at the lower edge.
     """
     accuracy, power = 100 * numbers["validation_accuracy"], np.log10(numbers[cost])
     learned = accuracy[numbers["learned"] > 0] if numbers["learned"].any() else accuracy

@@ -13,8 +13,8 @@ from stages.params import Family
 from stages.training.dataset import Dataset
 from stages.training.files import whole_file
 
-os.environ.update(MATPLOTLIBRC=os.devnull, MPLBACKEND="agg")  # instead of a user's, which can end the import
-with chdir(Path(__file__).parent):  # a matplotlibrc in the working directory would come first
+os.environ.update(MATPLOTLIBRC=os.devnull, MPLBACKEND="agg")  # a user's can make the import fail
+with chdir(Path(__file__).parent):  # a matplotlibrc in the working directory would win
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -37,9 +37,9 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def own_style() -> Iterator[None]:
-    """Set STYLE over Matplotlib's own defaults, whatever else has changed them.
+    """Reset Matplotlib to its own defaults, then apply STYLE.
 
-    Every figure is built and written in it: texts take their font when they are made, some ticks when they are drawn.
+    Every figure is built and written in this block: texts get their font when created, some ticks when drawn.
     """
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -49,10 +49,10 @@ def own_style() -> Iterator[None]:
 
 @own_style()
 def accuracy_figure(table: pd.DataFrame, family: Family) -> Figure:
-    """Draw test accuracy against what the family varies: a point per run, failed runs and the notebook's marked.
+    """Draw a family's test accuracies: one point per run, with marks for failed runs and the notebook's run.
 
-    `table` comes from `tables.accuracy_table`. The upper axes show the runs that learned, the lower ones what lies far
-    below them; a run that diverged has no accuracy and stands there at 0. An empty table gives a picture that says so.
+    `table` comes from `runs.accuracy_table`. The upper axes show the runs that learned, the lower axes the runs far
+    below. A run that diverged has no accuracy and is drawn there at 0. An empty table gives a picture of NOTHING.
     """
     if table.empty:
         return _empty_figure()
@@ -98,10 +98,10 @@ def accuracy_figure(table: pd.DataFrame, family: Family) -> Figure:
 
 @own_style()
 def curves_figure(table: pd.DataFrame, family: Family, dataset: Dataset, monitored: str) -> Figure:
-    """Draw learning curves: training loss, and accuracy on the part named `monitored`, a line per run.
+    """Draw learning curves: training loss, and accuracy on the part named `monitored`, one line per run.
 
     `table` comes from `runs.read_epochs`. A network that learned nothing stays at the chance-level loss, which is
-    dashed. An empty table gives a picture that says so.
+    dashed. An empty table gives a picture of NOTHING.
     """
     if table.empty:
         return _empty_figure()

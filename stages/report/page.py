@@ -1,7 +1,7 @@
-"""The page plots/report.html: what came out, for someone who has never seen the project.
+"""Render the page plots/report.html: the results, for someone who has never seen the project.
 
-One file that needs no network: its charts, numbers and pictures are in it. Its bytes follow from the results, so it has
-no date and no commit; it says how Git finds the commit that it belongs to.
+The page is one file with all charts, numbers and pictures, and needs no network. Its bytes depend only on the results,
+so it has no date and no commit; it shows the command that finds its commit.
 """
 
 import base64
@@ -52,9 +52,9 @@ def render_page(
     """Return the whole page as HTML.
 
     `numbers` is from `summary.read_numbers`; `on_record` are the verdicts of the study on record that differ from
-    `verdicts`. `tables`, all with `name`, `family` and the label `architecture`: `accuracy` (one row per run: seed,
-    test_accuracy, learned, reference), `curves` (seed, epoch, loss, val_accuracy), `layers` (seed, epoch, layer,
-    gradient_norm, saturated).
+    `verdicts`. All `tables` have `name`, `family` and the label `architecture`. `accuracy` has one row per run, with
+    seed, test_accuracy, learned and reference. `curves` has seed, epoch, loss and val_accuracy; `layers` has seed,
+    epoch, layer, gradient_norm and saturated.
     """
     monitored = "validation" if params.data.validation else "test"
     table = architecture_table(numbers)
@@ -89,8 +89,8 @@ def render_page(
 def architecture_table(numbers: pd.DataFrame) -> pd.DataFrame:
     """Return the table of all networks as text, a label per row; columns are groups and titles.
 
-    A number that does not exist is "-", and a star follows the best of a column. A column is left out if it has no
-    number, or repeats another: the mean of the runs that learned if all did, and the likely fraction from one seed.
+    A missing number is "-", and a star follows the best of a column. A column without numbers is left out. So are the
+    mean of the runs that learned, if all did, and the likely fraction from one seed.
     """
     percent = (100 * numbers.select_dtypes(float)).map("{:.2f}".format).replace("nan", "-")
     known = numbers[(numbers["learned"] > 0) & (len(numbers) > 1)]
@@ -125,18 +125,18 @@ def _interval(numbers: pd.DataFrame, name: str, decimals: int) -> pd.Series:
 
 
 def names_of_classes(dataset: Dataset) -> list[str]:
-    """Return the names of the data set's classes in the order of their labels. Raises InputError as `class_names`."""
+    """Return the names of the data set's classes in the order of labels. Raises InputError as `class_names` does."""
     if is_fashion_mnist(dataset.test):
         return [FASHION_CLASSES[label] for label in dataset.labels]
     return class_names(RAW, dataset.labels)
 
 
 def analyze_errors(probabilities: np.ndarray, test: Split, names: list[str]) -> dict[str, Any]:
-    """Return which classes a model confuses, and the wrong images of which it was surest.
+    """Return a model's confused classes, and the wrong images with the highest probability.
 
     Labels of `test` are indices of classes, the columns of `probabilities` `[N, classes]` and of `names`. `matrix` has
-    fractions of a true class, `[true class, predicted class]`; `pairs` are the PAIRS_SHOWN most confused pairs, columns
-    truth, predicted (names), images, fraction; `images` are the IMAGES_SHOWN wrong images of highest probability.
+    fractions of a true class, `[true class, predicted class]`. `pairs` has the PAIRS_SHOWN most confused pairs: truth,
+    predicted (names), images, fraction. `images` are the IMAGES_SHOWN wrong images of highest probability.
     """
     predicted, surest = probabilities.argmax(axis=1), probabilities.max(axis=1)
     counts = np.zeros((len(names), len(names)), dtype=int)

@@ -1,4 +1,4 @@
-"""The figures of a search: the Pareto front among all trials, and the best so far against the epochs trained."""
+"""Draw the figures of a search: the Pareto front of all trials, and the best so far against the epochs trained."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ RANGE = 15  # percentage points of accuracy
 
 
 def front_figure(trials: list[Trial], search: Search) -> Figure:
-    """Draw validation accuracy against parameters: every trained trial a point, the front a line, budgets marked.
+    """Draw validation accuracy against parameters: points for trained trials, a line for the front, budgets marked.
 
     A trial that is more than RANGE below the best is drawn at the lower edge.
     """
@@ -22,7 +22,7 @@ def front_figure(trials: list[Trial], search: Search) -> Figure:
     failed = [trial for trial in trials if trial.rungs and not trial.learned]
     groups = [(failed, "X", FAILED, "never learned")]
     for rung, epochs in enumerate(search.rungs, start=1):
-        grey = f"{0.75 - 0.75 * (rung - 1) / max(len(search.rungs) - 1, 1):.2f}"  # the darker the further
+        grey = f"{0.75 - 0.75 * (rung - 1) / max(len(search.rungs) - 1, 1):.2f}"  # darker for later rungs
         reached = [trial for trial in trials if trial.learned and len(trial.rungs) == rung]
         groups.append((reached, ".", grey, f"{epochs} epoch{'' if epochs == 1 else 's'}"))
 
@@ -77,7 +77,7 @@ def progress_figure(trials: list[Trial], search: Search) -> Figure:
         for place, (name, parameters) in enumerate(search.budgets.items()):
             best = [best_under(before, parameters) for before in so_far]
             percent = [100 * trial.accuracy if trial else np.nan for trial in best]
-            width = 1 + 2 * (len(search.budgets) - place)  # a line below another one stays visible
+            width = 1 + 2 * (len(search.budgets) - place)  # a line below another stays visible
             label = name if any(best) else f"{name}: none"
             axes.step(trained, percent, where="post", marker=".", ms=3 * width, lw=width, label=label)
         axes.set_xlabel("epochs trained")

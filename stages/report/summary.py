@@ -1,9 +1,9 @@
-"""The short results: the numbers of every network, and the headline and the table with which a run ends.
+"""Summarize the results for the terminal: the numbers of every network, a headline and a table.
 
     python -m stages.report.summary [FOLDER]
 
-prints them again from params.yaml, metrics/, plots/ and the names of classes in data/raw/. FOLDER (default: here) is
-put in front of the page's path.
+prints them from params.yaml, metrics/, plots/ and the names of classes in data/raw/. The page's path starts with FOLDER
+(default: none).
 """
 
 import json
@@ -35,9 +35,9 @@ def accuracy_csv(family: Family) -> Path:
 def read_numbers(params: Params) -> pd.DataFrame:
     """Return the numbers of `runs.summarize`, one row per network that is shown, in order, by its label.
 
-    Further columns: `architecture` (the label), `family` (the first that names it), `reference` (the notebook's
-    accuracy) and `accuracies` (a list: test accuracies of all runs that did not diverge). A number that does not exist
-    is NaN. Raises OSError if a file is missing, ValueError or KeyError if it is damaged or lacks an architecture.
+    Further columns: `architecture` (the label), `family` (the first that names it) and `reference` (the notebook's
+    accuracy). `accuracies` lists the test accuracies of all runs that did not diverge. A missing number is NaN. Raises
+    OSError if a file is missing, ValueError or KeyError if it is damaged or lacks an architecture.
     """
     summary, study = (json.loads(path.read_text(encoding="utf-8")) for path in (SUMMARY, STUDY))
     numbers = {
@@ -57,7 +57,7 @@ def read_numbers(params: Params) -> pd.DataFrame:
 
 
 def summarize_run(params: Params, page: Path = PAGE) -> str:
-    """Return the headline, the table of all networks and the page's path, as lines for a terminal.
+    """Return the headline, the table of all networks and the page's path for a terminal.
 
     Raises errors as `read_numbers` does, InputError if the names of classes cannot be read.
     """
@@ -111,7 +111,7 @@ def main() -> None:
         try:
             print(f"\n{summarize_run(load_params(), Path(*sys.argv[1:], PAGE))}")
         except (ValueError, KeyError) as error:
-            raise InputError(f"{METRICS}: not as today's code writes it ({error!r}). Run `make repro`.") from None
+            raise InputError(f"{METRICS}: written by other code ({error!r}). Run `make repro`.") from None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The search: rounds of architectures that Optuna proposes, each by successive halving (Jamieson and Talwalkar, 2016).
+"""Run rounds of architectures that Optuna proposes, by successive halving (Jamieson and Talwalkar, 2016).
 
-Proposals are a function of the seed and of the trials before. Optuna stores nothing: every round creates a new study
-with all trials before it, and a sampler with a seed of its own. So a search that is started again proposes the same.
+Proposals depend only on the seed and on earlier trials. Optuna stores nothing: every round creates a new study with all
+earlier trials, and a sampler with its own seed. So a search that is restarted proposes the same architectures.
 """
 
 import logging
@@ -25,20 +25,20 @@ from stages.training.files import DECIMALS, InputError
 from stages.training.results import State, epochs_to_learn
 from stages.trials.trial import Rung, Trial
 
-Trainer = Callable[[Sequence[Job]], list[State]]  # trains jobs to their ends; the states come in the jobs' order
+Trainer = Callable[[Sequence[Job]], list[State]]  # trains jobs to their last epoch; returns states in their order
 
 # Optuna's proposals depend on the names of its parameters, so these stay the names of the committed search
 OPTUNA_NAMES = {"kernel_size": "kernel", "pool_stride": "stride", "ema_momentum": "average"}
-LOGARITHMIC = ("filters", "dense_units", "learning_rate")  # without a step, doubling is equally likely everywhere
+LOGARITHMIC = ("filters", "dense_units", "learning_rate")  # ranges sampled on a logarithmic scale if they have no step
 UNFIT = 1.0  # the violation of an architecture that does not fit the image
-DECIDE_SIZE = ("blocks", "kernel_size", "pool_stride", "head")  # FLOPs are least not always at the least of these
+DECIDE_SIZE = ("blocks", "kernel_size", "pool_stride", "head")  # the least of these do not always give the fewest FLOPs
 
 
 def run_rounds(search: Search, dataset: Dataset, train: Trainer, settings: Train) -> Iterator[list[Trial]]:
-    """Yield all trials so far, in order, after every round; in the end, fewer than asked if the space is exhausted.
+    """Yield all trials so far, in order, after every round; stop early if the space is exhausted.
 
-    The sampler sees a trial once its round has ended, with the value of its last rung. Raises InputError if no
-    architecture of the space can be trained.
+    The sampler sees the trials of a round when the round has ended, with the values of their last rungs. Raises
+    InputError if no architecture of the space can be trained.
     """
     check_space(search, dataset)
     optuna.logging.set_verbosity(logging.WARNING)
@@ -56,9 +56,9 @@ def run_rounds(search: Search, dataset: Dataset, train: Trainer, settings: Train
 
 
 def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Trial]) -> list[Trial]:
-    """Return the trials of round `number`, of architectures that `before` has not.
+    """Return the trials of round `number`, with architectures that are not in `before`.
 
-    They are fewer than `trials_per_round` if hardly any architecture is left: after `trials` repeats of known ones.
+    Stops after `trials` duplicates with fewer trials, because hardly any architecture of the space is left.
     """
     seed = (search.seed + number * 1_000_003) % 2**32
     sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed)
@@ -82,7 +82,7 @@ def propose(search: Search, dataset: Dataset, number: int, before: Sequence[Tria
         )
     tried, new = [trial.architecture for trial in before], list[Trial]()
     for _ in range(search.trials_per_round + search.trials):
-        proposal = study.ask()  # stays open, so that the sampler avoids what is already in this round
+        proposal = study.ask()  # stays open, so that the sampler avoids architectures of this round
         architecture = sample_architecture(partial(suggest, proposal), search.space)
         if architecture not in tried:
             tried.append(architecture)
@@ -122,24 +122,24 @@ def sample_architecture(choose: Callable[[str, str, Any], Any], space: Space) ->
 
 
 def suggest(trial: optuna.Trial, name: str, key: str, choice: Any) -> Any:
-    """Let Optuna choose."""
+    """Return Optuna's choice."""
     if isinstance(choice, list):
         return choice[0] if len(choice) == 1 else trial.suggest_categorical(name, choice)
     logarithmic = key in LOGARITHMIC and not choice.step
     if key in FLOATS:
         value = trial.suggest_float(name, choice.low, choice.high, step=choice.step, log=logarithmic)
-        return float(f"{value:g}")  # six digits are enough for a search, and all of them stand in params.yaml
+        return float(f"{value:g}")  # six digits are enough, and params.yaml shows all of them
     return trial.suggest_int(name, choice.low, choice.high, step=choice.step or 1, log=logarithmic)
 
 
 def count_flops(architecture: Architecture, dataset: Dataset) -> int:
-    """Return the FLOPs per image of a training step; 0 if the blocks leave nothing of the image."""
+    """Return the FLOPs per image of a training step; 0 if the image is too small for the blocks."""
     fits = min(architecture.image_sizes(*dataset.image_shape[:2])[-1]) >= 1
     return training_flops(architecture, dataset.image_shape, dataset.classes) if fits else 0
 
 
 def check_space(search: Search, dataset: Dataset) -> None:
-    """Raise InputError, with the least that the space needs, if no architecture of it could be trained."""
+    """Raise InputError if no architecture of the space can be trained."""
     image = "x".join(map(str, dataset.image_shape))
     flops = [count_flops(one, dataset) for one in _smallest_architectures(search.space)]
     if not any(flops):
@@ -152,7 +152,7 @@ def check_space(search: Search, dataset: Dataset) -> None:
 
 
 def _smallest_architectures(space: Space) -> Iterator[Architecture]:
-    """Yield the architecture of fewest FLOPs for each combination of the keys DECIDE_SIZE."""
+    """Yield the architecture with the fewest FLOPs for each combination of the keys DECIDE_SIZE."""
 
     def choose_least(_name: str, key: str, choice: Any) -> Any:
         return decided.get(key) or (min(choice) if isinstance(choice, list) else choice.low)
@@ -165,7 +165,7 @@ def _smallest_architectures(space: Space) -> Iterator[Architecture]:
 
 def _train_rung(trials: list[Trial], epochs: int, train: Trainer, settings: Train, chance_loss: float) -> None:
     """Train the trials to `epochs`, and add the results to their rungs."""
-    costliest_first = sorted(trials, key=lambda trial: -trial.training_flops)  # no long job is left at the end
+    costliest_first = sorted(trials, key=lambda trial: -trial.training_flops)  # no long job runs last
     jobs = []
     for trial in costliest_first:
         custom = trial.architecture
@@ -180,10 +180,9 @@ def _train_rung(trials: list[Trial], epochs: int, train: Trainer, settings: Trai
 
 
 def promote(trials: Sequence[Trial], reduction_factor: float) -> list[Trial]:
-    """Return the best 1/`reduction_factor` of a rung's trials, rounded up, by Pareto rank of those that learned.
+    """Return the best 1/`reduction_factor` of a rung's trials, rounded up, by Pareto rank among those that learned.
 
-    Of equal rank the one that is furthest from the others of its rank continues, then the one of fewer FLOPs, then the
-    one of the lower number.
+    Within a rank, the order is: largest crowding distance, fewest FLOPs, lowest number.
     """
     learned = [trial for trial in trials if trial.learned]
     rank_of = ranks([trial.point for trial in learned])

@@ -16,7 +16,7 @@ from stages.training.files import InputError, csv_text
 
 
 class Rung(NamedTuple):
-    """A training up to a number of epochs."""
+    """The results of a trial after `epochs` epochs."""
 
     epochs: int
     validation_accuracy: float | None  # None if the training diverged
@@ -36,7 +36,7 @@ class Trial:
     architecture: CustomArchitecture
     parameters: int
     training_flops: int  # per image and training step
-    unfit: float = 0.0  # above 0: it does not fit the image or takes too many FLOPs, by this much, and is not trained
+    unfit: float = 0.0  # above 0: not trained, because it does not fit the image or takes too many FLOPs
     proposal: Any = field(default=None, compare=False)  # Optuna's trial, with parameters and their distributions
     rungs: list[Rung] = field(default_factory=list)
 
@@ -46,27 +46,27 @@ class Trial:
 
     @property
     def learned(self) -> bool:
-        """Whether it was trained, learned, and did not diverge."""
+        """Return whether it was trained, learned, and did not diverge."""
         return self.last.learned
 
     @property
     def accuracy(self) -> float:
-        """The validation accuracy of its last rung; 0 without one."""
+        """Return the validation accuracy of its last rung; 0 without one."""
         return self.last.validation_accuracy or 0.0
 
     @property
     def point(self) -> Point:
-        """Cost and gain: the natural logarithm of the parameters, and the validation accuracy."""
+        """Return cost and gain: the natural logarithm of the parameters, and the validation accuracy."""
         return log(max(self.parameters, 1)), self.accuracy
 
     @property
     def violation(self) -> float:
-        """The value of Optuna's constraint: above 0 if it is unfit or did not learn."""
+        """Return the value of Optuna's constraint: above 0 if it is unfit or did not learn."""
         return self.unfit or float(not self.learned)
 
 
 def best_under(trials: Sequence[Trial], parameters: int) -> Trial | None:
-    """Return the trial of highest validation accuracy with at most so many parameters; of equals, the smallest."""
+    """Return the trial of highest validation accuracy within a budget of parameters; among equals, the smallest."""
     within = [trial for trial in trials if trial.learned and trial.parameters <= parameters]
     return max(within, key=lambda trial: (trial.accuracy, -trial.parameters, -trial.number), default=None)
 
@@ -91,8 +91,8 @@ def count_epochs(trials: Sequence[Trial]) -> int:
 def compute_metrics(trials: Sequence[Trial], search: Search, classes: int) -> dict[str, Any]:
     """Return the content of metrics/search.json; accuracies are fractions.
 
-    The hypervolume is the area under the front: validation accuracy above chance, times the natural logarithm of the
-    parameters below the largest budget.
+    The hypervolume is the area under the front. Its height is validation accuracy above chance, its width the natural
+    logarithm of the largest budget over the parameters.
     """
     largest, chance = max(search.budgets.values()), 1 / classes
     return {
@@ -112,9 +112,9 @@ COLUMNS = [
 
 
 def format_trials(trials: Sequence[Trial]) -> str:
-    """Return the trials as CSV: a row per trial and rung, in the order of training.
+    """Return the trials as CSV: one row per trial and rung, in the order of training.
 
-    A trial that was not trained has one row, of rung 0.
+    An untrained trial has one row, with rung 0.
     """
     rows = [(trial, rung) for trial in trials for rung in range(bool(trial.rungs), len(trial.rungs) + 1)]
     rows.sort(key=lambda row: (row[0].round, row[1], row[0].number))
@@ -130,14 +130,14 @@ def _row(trial: Trial, rung: int) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    """Write all digits of a float, so that the architecture that is adopted is the one that was trained."""
+    """Write all digits of a float, so that `make adopt` adopts exactly the architecture that was trained."""
     if isinstance(value, list):
         return " ".join(map(str, value))
     return str(value).removesuffix(".0") if isinstance(value, float) else value
 
 
 def read_trials(path: Path) -> list[Trial]:
-    """Read what `format_trials` wrote, by number. Raises InputError if the file is missing or of another form."""
+    """Read the table of `format_trials`, by number. Raises InputError if the file is missing or invalid."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
         return [_trial(rungs.to_dict("records")) for _, rungs in table.groupby(table["trial"].astype(int))]
@@ -168,7 +168,7 @@ def describe_round(trials: Sequence[Trial], search: Search, seconds_left: float)
 
 
 def _why_nothing(trials: Sequence[Trial], search: Search) -> str:
-    """Return the reason for which no trial is under a budget."""
+    """Return the reason why no trial is under a budget."""
     if front := pareto_front(trials):
         least, largest = front[0].parameters, max(search.budgets.values())
         return f"none under a budget: the smallest that learned has {least:,} parameters, the largest is {largest:,}"
@@ -202,6 +202,6 @@ def summarize(trials: Sequence[Trial], search: Search) -> str:
 
 
 def describe(architecture: CustomArchitecture) -> str:
-    """Return the keys of params.yaml that the architecture has, with their values, in one line."""
+    """Return the architecture's keys of params.yaml and their values on one line."""
     values = architecture.model_dump(exclude_defaults=True)
     return ", ".join(f"{key} {_cell(value)}" for key, value in values.items())

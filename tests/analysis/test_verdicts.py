@@ -72,7 +72,7 @@ def test_side_with_one_run_that_learned_or_no_spread_on_both_leaves_a_step_open(
         ([(1, 0), (1, 1), (0, 19)], "undecided"),  # p = 1/20, which is not below 5 %
         ([(1, 0), (1, 0), (0, 1)], "undecided"),
         ([(10, 0), (5, 5), (6, 4)], "undecided"),  # more than half, but not by the whole interval: 26 to 88 %
-        ([(0, 10), (5, 5), (7, 3)], "undecided"),  # told apart, the other way; 35 to 93 %
+        ([(0, 10), (5, 5), (7, 3)], "undecided"),  # different, the other way; 35 to 93 %
         ([(0, 10), (5, 5), (10, 0)], "refuted"),
         ([(10, 0), (10, 0), (10, 0)], "refuted"),
         ([(40, 0), (20, 20), (28, 12)], "confirmed"),  # 53 to 83 %: what is confirmed comes first

@@ -27,7 +27,7 @@ def test_names_are_the_lines_of_the_text(tmp_path: Path, content: str) -> None:
         (b"a\nb\0c\n", "class 1: expected a name on one line of UTF-8, got 'b\\x00c'"),
         ("a\u2028b\nc\n".encode(), "class 0: expected a name on one line of UTF-8, got 'a\\u2028b'"),
         (b"a\nb\na\n", "classes 0 and 2 have the same name, 'a'"),
-        (b"a\n\xff\n", "expected text in UTF-8"),
+        (b"a\n\xff\n", "expected text in UTF-8. Save it as UTF-8."),
         ("\n".join(map(str, range(257))).encode(), "expected at most 256 classes, as a label is a byte, got 257"),
     ],
 )

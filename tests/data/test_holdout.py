@@ -64,9 +64,9 @@ def test_nothing_held_out_leaves_an_empty_part_and_the_test_images_to_monitor() 
 @pytest.mark.parametrize(
     ("train", "count", "reason"),
     [
-        (TRAIN, 991, "991 of 1000 images takes 100 of class 0; expected at most 99"),
+        (TRAIN, 991, "991 of 1000 images means 100 of class 0; expected at most 99"),
         (TRAIN, 2**32 - 1, "4294967295 of 1000"),
-        (numbered([1, 9]), 8, "8 of 10 images takes 1 of class 0; expected at most 0"),
+        (numbered([1, 9]), 8, "8 of 10 images means 1 of class 0; expected at most 0"),
         (Split(np.repeat(TRAIN.images, 2, axis=0), np.repeat(TRAIN.labels, 2)), 100, "200 images, 0 of them only once"),
     ],
 )
@@ -102,7 +102,7 @@ def test_any_count_is_held_out_exactly_or_refused(sizes: list[int], data: st.Dat
     ("train", "test", "reason"),
     [
         (TRAIN, Split(TEST.images[:, 1:], TEST.labels), f"{TEST_IMAGES}: expected images of shape .28, 28.,.* .27, 28"),
-        (TRAIN, Split(TEST.images, TEST.labels + np.uint8(1)), f"{TEST_LABELS}: expected labels .* got label 10"),
+        (TRAIN, Split(TEST.images, TEST.labels + np.uint8(1)), f"{TEST_LABELS}: expected only labels .* got label 10"),
         (Split(TRAIN.images, TRAIN.labels * 0), Split(TEST.images, TEST.labels * 0), f"{TRAIN_LABELS}: expected at"),
     ],
 )

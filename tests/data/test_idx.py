@@ -54,7 +54,7 @@ def test_a_header_that_announces_the_most_costs_no_memory(tmp_path: Path) -> Non
     [
         (b"", 1, "expected header 00000801, got an empty file"),
         (b"\0\0\x08\x01\0\0\0", 1, "expected a header of 8 bytes, got 7"),
-        (b"\0\0\x08\x01\0\0\0\0", 1, "no data, its dimensions are [0]"),
+        (b"\0\0\x08\x01\0\0\0\0", 1, "expected dimensions above 0, got [0]"),
         (b"\0\0\x08\x01\0\0\0\x02abc", 1, "dimensions [2] need 10 bytes, got 11"),
         (b"\0\0\x0c\x01\0\0\0\x01abcd", 1, "got 00000c01. It has 32-bit integers: write them as unsigned bytes"),
         (b"\0\0\x08\x03\0\0\0\x01abcd", 1, "expected header 00000801, got 00000803"),

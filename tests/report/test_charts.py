@@ -37,7 +37,7 @@ NUMBERS = pd.DataFrame(
 
 
 def upper(percent: float) -> Any:
-    """Return the place of what lies above the break, from 68.7 (70 less a margin of 1.3) to 91.3."""
+    """Return the place of a value above the break, from 68.7 (70 less a margin of 1.3) to 91.3."""
     return pytest.approx(14 + 86 * (percent - 68.7) / 22.6, abs=1e-5)
 
 

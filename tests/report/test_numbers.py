@@ -43,7 +43,7 @@ def test_verdicts_have_a_chip_of_their_own_and_statistics_are_folded(text: str, 
     assert chips == {
         "open": "undecided", "yes": "confirmed", "pick": "huge", "mixed": "contradicted in part",
     }  # fmt: skip
-    assert "From the 5 seeds on record: ◑ contradicted in part" in visible_text(rows[3])
+    assert "Verdict from 5 recorded seeds: ◑ contradicted in part" in visible_text(rows[3])
     assert "made up, of five seeds" in visible_text(rows[3].partition("<details>")[2])
     assert "The number of blocks has an optimum: " in visible_text(untested)
     unfolded = visible_text(re.sub("<details.*?</details>", "", text, flags=re.DOTALL))

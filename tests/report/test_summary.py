@@ -156,7 +156,7 @@ def test_metrics_that_are_behind_or_damaged_end_in_one_line(monkeypatch: pytest.
     write({"width": {"w2-4": numbers(0.7)}, "depth": {"1": numbers(0.6)}})
     STUDY.write_text(content)
     monkeypatch.setattr("sys.argv", ["summary"])
-    with pytest.raises(SystemExit, match=r"^summary: metrics: not as today's code writes it .* Run `make repro`\.$"):
+    with pytest.raises(SystemExit, match=r"^summary: metrics: written by other code .* Run `make repro`\.$"):
         main()
 
 

@@ -221,7 +221,7 @@ def real(tmp_path: Path) -> Iterator[RealCluster]:
     for process in (*cluster.workers.values(), cluster.scheduler):
         process.terminate()
         process.wait()
-    until(lambda: processes_below(tmp_path) == [], "the end of what the cluster started", 10)
+    until(lambda: processes_below(tmp_path) == [], "the end of the processes of the cluster", 10)
 
 
 UNFINISHED = "unfinished-*.npz"

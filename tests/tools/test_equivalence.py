@@ -87,7 +87,7 @@ def test_shuffle_that_differs_from_the_third_epoch_on_is_named(project: Path) ->
 
 def test_code_of_the_committed_results_needs_no_run(cloned: Path) -> None:
     (cloned / "stages/training/notes.txt").write_text("no module\n")
-    assert "stages have the results of " in called(main, cloned)
+    assert "stages have the results and the code of " in called(main, cloned)
     assert not (cloned / RUNS).exists()
 
 
@@ -103,8 +103,8 @@ def test_other_parameters_are_refused_by_name_and_new_results_are_not_compared(c
         replace(cloned, "dvc.lock", md5, "a" * 32 + md5[32:])
     commit(cloned, "Trained again")
     first, last = called(main, cloned, "HEAD~").splitlines()
-    assert first.startswith("equivalence: not compared, as their results are not those of ")
-    assert last.startswith("equivalence: 0 stages have the results of ")
+    assert first.startswith("equivalence: not compared, as their results differ from ")
+    assert last.startswith("equivalence: 0 stages have the results and the code of ")
 
 
 def test_committed_lock_that_is_stale_vouches_for_no_code(cloned: Path) -> None:
@@ -113,4 +113,4 @@ def test_committed_lock_that_is_stale_vouches_for_no_code(cloned: Path) -> None:
         file.write("# touched\n")
     commit(cloned, "Code without its results")
     replace(cloned, LOOP, "# arrays", "# numbers")
-    assert ": other code than in the files, at train@width" in called(main, cloned, status=1)
+    assert ": not up to date with the code of train@width" in called(main, cloned, status=1)

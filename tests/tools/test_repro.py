@@ -48,7 +48,7 @@ def test_interrupted_run_ends_dvc_and_its_stages_and_skipped_stages_are_not_list
     until((tmp_path / "started").exists, "DVC's start")
     process.terminate()
     assert process.wait(20) == 128 + 15
-    until(lambda: processes_below(tmp_path) == [], "the end of what DVC started", 5)
+    until(lambda: processes_below(tmp_path) == [], "the end of the processes of DVC", 5)
     monkeypatch.setenv("PATH", path)
     skipped = "Stage 'fetch' didn't change, skipping"
     (tmp_path / "dvc").write_text(f'#!/bin/sh\n[ $1 = repro ] || exit 9\necho "{skipped}"; echo ran\nexit 3\n')

@@ -20,11 +20,11 @@ def main() -> None:
         sys.exit("slurm: JOBS: expected a number from 1. Usage: python tools/recipes/slurm.py JOBS [--script]")
     with SLURMCluster(
         cores=8,  # a training takes train.threads of them
-        memory="16GB",  # and 2 GB
+        memory="16GB",  # 2 GB each
         processes=1,
-        walltime="04:00:00",  # a training that it ends resumes in another job
+        walltime="04:00:00",  # interrupted trainings resume in another job
         job_name="width-and-depth",
-        python=shlex.quote(sys.executable),  # both become words of a script
+        python=shlex.quote(sys.executable),  # quoted for the job's script
         local_directory='"$TMPDIR"',
         scheduler_options={"dashboard_address": ":0"},
     ) as cluster:

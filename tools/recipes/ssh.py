@@ -2,8 +2,8 @@
 
     python tools/recipes/ssh.py HOST HOST ...
 
-The scheduler runs on the first, and a worker on every other one (on the first if it is the only one). Ports, users and
-keys are those of `~/.ssh/config`. Every machine needs this project's environment (`make setup`) under the same path.
+The scheduler runs on the first host, and a worker on every other host (on the first if it is alone). Ports, users and
+keys come from `~/.ssh/config`. Every machine needs this project's environment (`make setup`) under the same path.
 """
 
 import shlex
