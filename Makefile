@@ -68,7 +68,7 @@ undo: setup  ## restore the committed params.yaml and results
 	  dvc checkout --allow-missing && \
 	  { dvc status --quiet || echo 'undo: some outputs are in no cache. Run `make repro`'; }
 
-search: setup  ## search for depth and width together | JOBS=n: n trainings side by side; SCHEDULER=tcp://...: on a cluster
+search: setup  ## search for depth and width together | JOBS=n: side by side; SCHEDULER=tcp://...: on a cluster
 	@$(ACTIVATE) $(if $(SCHEDULER),python -m tools.cluster search "$$SCHEDULER" $${PROCESSOR:+"$$PROCESSOR"}, \
 	  dvc repro search/dvc.yaml)
 

@@ -175,6 +175,7 @@ def machine() -> str:
 
     Raises InputError without a commit.
     """
+    commit = git("describe", "--always").strip()
     cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     model = re.search(r"^model name\s*: (.*)$", cpuinfo, flags=re.MULTILINE)
     changed = git("diff", "--name-only", "--relative", "HEAD", "--", ".", *(f":!{path}" for path in RESULTS))
@@ -183,7 +184,7 @@ def machine() -> str:
         "system": platform.platform(),
         "python": platform.python_version(),
         **{name: version(name) if find_spec(name) else "not installed" for name in PACKAGES},
-        "revision": ", with another ".join([git("describe", "--always").strip(), *changed.splitlines()]),
+        "revision": ", with another ".join([commit, *changed.splitlines()]),
     }
     return "\n".join(f"- {key}: {value}" for key, value in facts.items())
 

@@ -10,7 +10,6 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.serialize import to_single_stage_lockfile
-from dvc_data.hashfile.hash_info import HashInfo
 
 from stages.common import InputError
 from tools.git import with_what_is_needed
@@ -47,7 +46,7 @@ def stages_to_run() -> set[str]:
                 if any(dep.status() for dep in stage.deps):
                     stage.save_deps(allow_missing=True)  # in this object alone: the checksums of the present files
                     for out in stage.outs:
-                        out.hash_info = HashInfo()  # dvc.lock has the outputs of other inputs
+                        out.hash_info = type(out.hash_info)()  # dvc.lock has the outputs of other inputs
                 repo.stage_cache.restore(stage, dry=True)
             except (RunCacheNotFoundError, OSError):  # OSError: a dependency is missing as well
                 needed.add(stage.addressing)
