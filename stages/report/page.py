@@ -17,7 +17,6 @@ import pandas as pd
 from PIL import Image
 
 from stages.analysis.headline import summarize_study
-from stages.analysis.reference import is_fashion_mnist
 from stages.analysis.reference_verdicts import ReferenceVerdicts
 from stages.analysis.runs import BestRun
 from stages.analysis.verdicts import BEST, Verdict
@@ -32,9 +31,6 @@ from stages.training.results import LEARNED_BELOW
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 COSTS = {"parameters": "parameters", "training_flops": "training FLOPs per image"}
 PACKAGES = ("tensorflow", "keras", "numpy", "dvc")
-FASHION_CLASSES = (
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
 PAIRS_SHOWN = 15
 IMAGES_SHOWN = 6
 THUMBNAIL = 84  # pixels of the longer side at most, so that the page stays small
@@ -58,7 +54,7 @@ def render_page(
     """
     monitored = "validation" if params.data.validation else "test"
     table = architecture_table(numbers)
-    names = names_of_classes(dataset)
+    names = class_names(RAW, dataset.labels)
     validated = numbers.dropna(subset="validation_accuracy")
     template = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -122,13 +118,6 @@ def _starred(texts: pd.Series, scores: pd.Series) -> pd.Series:
 def _interval(numbers: pd.DataFrame, name: str, decimals: int) -> pd.Series:
     low, high = ((100 * numbers[f"{name}_{end}"]).map(f"{{:.{decimals}f}}".format) for end in ("low", "high"))
     return (low + " to " + high).replace("nan to nan", "-")
-
-
-def names_of_classes(dataset: Dataset) -> list[str]:
-    """Return the names of the data set's classes in the order of labels. Raises InputError as `class_names` does."""
-    if is_fashion_mnist(dataset.test):
-        return [FASHION_CLASSES[label] for label in dataset.labels]
-    return class_names(RAW, dataset.labels)
 
 
 def analyze_errors(probabilities: np.ndarray, test: Split, names: list[str]) -> dict[str, Any]:
