@@ -77,7 +77,7 @@ def _most_accurate(numbers: pd.DataFrame, learned: pd.DataFrame, first: pd.DataF
     seeds, accuracy = numbers["seeds"].max(), f"{percent(first['test_accuracy'].iloc[0], 1)} %"
     mean = "accuracy" if seeds == 1 else "mean accuracy"
     if len(numbers) == 1:
-        return [f"{first.index[0]} has a {mean} of {accuracy}"]
+        return [f"{first.index[0]} has {'an' if seeds == 1 else 'a'} {mean} of {accuracy}"]
     clause = f"{_names(first.index)} {'has' if len(first) == 1 else 'share'} the highest {mean} of "
     clause += f"{_number(len(numbers))} networks, {accuracy}"
     if seeds == 1:
