@@ -18,7 +18,7 @@ help:  ## list these targets
 
 # .venv is a link to .venvs/CHECKSUM-OF-THE-LOCK, so a running training keeps its environment and each branch has its
 # own. A .venv of another tool is never changed; it is used if its file `ready` equals requirements.lock. uv uses pip's
-# index-url and its own configuration: https://docs.astral.sh/uv/configuration
+# index-url and its own configuration: https://docs.astral.sh/uv/configuration. ALONE: of two set-ups, the second waits.
 setup: $(if $(shell cmp .venv/ready requirements.lock 2>&1),.venv/ready)  ## install requirements.lock into .venv
 ENVIRONMENT := .venvs/$(shell cksum <requirements.lock | tr ' ' -)
 UV := .venvs/uv-$(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
@@ -26,9 +26,14 @@ PIP_INDEX = $(UV)/bin/python -m pip config list | sed -n "s/^[^=]*\.index.url='\
 RUN_UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PIP_INDEX))}}" $(UV)/bin/uv --quiet
 FOREIGN := $(filter-out .venvs/%,$(shell readlink .venv || ls -d .venv 2>/dev/null))
 
-.venv/ready: $(if $(FOREIGN),,$(ENVIRONMENT)/ready)
+ALONE := python3 -c 'import fcntl, os, sys; lock = os.open(".venvs", os.O_RDONLY); os.set_inheritable(lock, True); \
+  fcntl.flock(lock, fcntl.LOCK_EX); os.execvp(sys.argv[1], sys.argv[1:])'
+.venv/ready:
 	@$(if $(FOREIGN),$(error setup: .venv: not made by `make setup`, and not for this requirements.lock. Move it away, \
 	  or install these packages into it and run `cp requirements.lock .venv/ready`))
+	@mkdir -p .venvs && $(ALONE) $(MAKE) --no-print-directory .venvs/link
+
+.venvs/link: $(ENVIRONMENT)/ready
 	@ln -sfn $(ENVIRONMENT) .venvs/link
 	@$(ENVIRONMENT)/bin/python -c 'import os; os.replace(".venvs/link", ".venv")'
 
@@ -121,5 +126,5 @@ clean:  ## remove environments and caches, not results
 	@$(if $(FOREIGN),echo 'clean: .venv stays: `make setup` did not make it' >&2,rm -f .venv)
 	rm -rf .venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots
 
-.PHONY: help setup .venv/ready repro quick report undo search adopt images cluster checkpoints check equivalence
-.PHONY: pr-report test lint bench hooks lock clean
+.PHONY: help setup .venv/ready .venvs/link repro quick report undo search adopt images cluster checkpoints check
+.PHONY: equivalence pr-report test lint bench hooks lock clean

@@ -93,6 +93,19 @@ def test_running_process_keeps_its_environment_and_a_branch_finds_its_own_again(
     assert (bare / ".venv").readlink() == first
 
 
+def test_two_set_ups_at_once_install_one_after_the_other(bare: Path) -> None:
+    uv = bare / ".venvs/uv-/bin/uv"
+    real = uv.readlink()
+    uv.unlink()
+    alone = f'mkdir busy || exit 1; sleep 0.5; "{real}" "$@"; rmdir busy; echo >>"{bare}/calls"'
+    uv.write_text(f"#!/bin/sh\n{alone}\n")
+    uv.chmod(0o755)
+    both = [subprocess.Popen(["make", "setup"], cwd=bare, env=ENVIRONMENT) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert len((bare / "calls").read_text().splitlines()) == 2, "the second finds the environment of the first"
+    assert (bare / ".venv/ready").exists()
+
+
 @pytest.mark.parametrize("way", ["pip.conf", "PIP_INDEX_URL", "UV_DEFAULT_INDEX"])
 def test_packages_come_from_the_index_of_pip_unless_uv_has_one(bare: Path, way: str) -> None:
     index = "http://127.0.0.1:9/simple"  # where nobody answers
