@@ -64,10 +64,11 @@ def main(arguments: list[str]) -> None:
             if note:
                 print(f"{job.title}: {note}")
         folder, place = UNFINISHED / name, MODELS / name
-        shutil.rmtree(folder, ignore_errors=True)
-        write_outputs(folder, described.architecture, outputs)
-        shutil.rmtree(place, ignore_errors=True)
-        os.renames(folder, place)
+        with trainings.open_store(jobs[0]).lock(lambda: None):  # a killed DVC may leave a process with the same NAME
+            shutil.rmtree(folder, ignore_errors=True)
+            write_outputs(folder, described.architecture, outputs)
+            shutil.rmtree(place, ignore_errors=True)
+            os.renames(folder, place)
 
 
 if __name__ == "__main__":

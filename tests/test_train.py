@@ -1,5 +1,6 @@
 """The stage `train` as a command, on real images: its files and lines, and equal bytes after interruptions."""
 
+import fcntl
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import pandas as pd
 import pytest
 
 from stages.train import main
+from stages.training.results import write_outputs
 from tests.conftest import ENVIRONMENT, MODELS, contents, made_once, run, training
 from tests.in_process import called
 from tests.processes import bare_project, stored, until
@@ -123,6 +126,27 @@ def test_finished_trainings_are_copied_without_tensorflow(trained: Path, tmp_pat
     assert "w2-4 seed 1: trained on " in taken
     assert "; this is other" in taken
     assert contents(project / MODELS / "w2-4") == contents(trained / MODELS / "w2-4")
+
+
+def test_two_processes_of_one_name_write_one_after_the_other(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DVC that is killed may leave its training running, and the next DVC starts another one."""
+    project = prepared(tmp_path / "project")
+    (project / ".dvc/cache").symlink_to(trained / ".dvc/cache")
+    held: list[bool] = []
+
+    def write(*arguments: Any) -> None:
+        for path in (project / ".dvc/cache/trainings").glob("*/lock"):
+            with path.open() as file, suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                continue
+            held.append(True)
+        write_outputs(*arguments)
+
+    monkeypatch.setattr("stages.train.write_outputs", write)
+    called(lambda: main(["w2-4"]), project)
+    assert held == [True]
 
 
 @pytest.mark.parametrize("arguments", [[], ["w2-4", "depth-1"], ["../x"]])
