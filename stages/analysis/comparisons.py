@@ -40,11 +40,6 @@ class Compared(NamedTuple):
     correct: np.ndarray | None  # bool [test images]: correct predictions of the first run that learned
     notebooks_kind: bool  # see `reference.is_of_the_notebooks_kind`
 
-    @property
-    def learns_sometimes(self) -> bool:
-        """Return whether some of its runs learned and others did not."""
-        return 0 < self.learned < self.runs
-
 
 def summarize_runs(training: Training, dataset: Dataset, params: Params) -> Compared:
     """Collect one architecture's numbers for the statistics. Raises InputError if its predictions cannot be read."""
@@ -82,7 +77,7 @@ def steps_table(compared: list[Compared]) -> pd.DataFrame:
     tests for no difference, `equivalence_p` for a difference of MARGIN or more. A missing number is NaN.
     """
     pairs = {f"{before.label} to {after.label}": _compare(before, after) for before, after in pairwise(compared)}
-    table = pd.DataFrame(list(pairs.values()), index=list(pairs), columns=STEP_COLUMNS, dtype=float)
+    table = pd.DataFrame(pairs, STEP_COLUMNS, dtype=float).T
     for column in P_VALUES:
         known = table[column].dropna()
         table[f"{column}_holm"] = pd.Series(holm(list(known)), index=known.index, dtype=float)
@@ -107,21 +102,17 @@ def steps_by_label(steps: pd.DataFrame) -> dict[str, Any]:
     return {str(label): numbers.dropna().to_dict() for label, numbers in steps.iterrows()}
 
 
-class Contrast(NamedTuple):
-    """The difference from another architecture over all runs; `p` is corrected over the contrasts with others."""
+def contrast(one: Compared, others: list[Compared]) -> list[tuple[str, Difference]]:
+    """Compare the test accuracies of all runs with each of `others`, by label; p-values are corrected over them.
 
-    other: Compared
-    between: Difference
-    p: float
-
-
-def contrast(one: Compared, others: list[Compared]) -> list[Contrast] | None:
-    """Compare the test accuracies of all runs with each of `others`; return None if a test is impossible."""
+    The list is empty if a test is impossible.
+    """
     differences = [difference(other.overall, one.overall) for other in others]
     known = [between for between in differences if between]
     if len(known) < len(others):
-        return None
-    return [Contrast(*row) for row in zip(others, known, holm([between.p for between in known]), strict=True)]
+        return []
+    corrected = holm([between.p for between in known])
+    return [(other.label, between._replace(p=p)) for other, between, p in zip(others, known, corrected, strict=True)]
 
 
 def mean(values: list[float]) -> float:

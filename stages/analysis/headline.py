@@ -91,8 +91,8 @@ def _most_accurate(numbers: pd.DataFrame, learned: pd.DataFrame, first: pd.DataF
 def _lead(numbers: pd.DataFrame, first: str, other: str) -> str:
     """State how far the most accurate network is ahead of another one."""
     accuracies, flops = numbers["accuracies"], numbers["training_flops"]
-    tests = {name: difference(accuracies[name], accuracies[first]) for name in numbers.index.drop(first)}
-    known = {name: test for name, test in tests.items() if test}
+    others = numbers.index.drop(first)
+    known = {name: test for name in others if (test := difference(accuracies[name], accuracies[first]))}
     if other not in known:
         return ""
     if dict(zip(known, holm([test.p for test in known.values()]), strict=True))[other] < SIGNIFICANT:

@@ -43,11 +43,9 @@ def deviation(values: Sequence[float]) -> float | None:
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
     """Return the interval of the mean: mean ± t s / √n (Student, 1908); None for fewer than two values."""
-    spread = deviation(values)
-    if spread is None:
+    if (spread := deviation(values)) is None:
         return None
-    mean = float(np.mean(values))
-    half = float(_t_quantile(len(values) - 1)) * spread / math.sqrt(len(values))
+    mean, half = float(np.mean(values)), float(_t_quantile(len(values) - 1)) * spread / math.sqrt(len(values))
     return Interval(mean - half, mean + half)
 
 
@@ -81,14 +79,13 @@ def _welch(first: Sequence[float], second: Sequence[float]) -> tuple[float, floa
     if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
         return None
     variances = [np.var(side, ddof=1) for side in (first, second)]
-    error, freedom = _error_and_freedom(variances, [len(first), len(second)])
+    error, freedom = _error_and_freedom(variances, np.array([len(first), len(second)]))
     return float(np.mean(second) - np.mean(first)), float(error), float(freedom)
 
 
-def _error_and_freedom(variances: Sequence[Any], counts: Sequence[Any]) -> tuple[Any, Any]:
-    of_means = [variance / count for variance, count in zip(variances, counts, strict=True)]
-    parts = [variance**2 / (count - 1) for variance, count in zip(of_means, counts, strict=True)]
-    return np.sqrt(sum(of_means)), sum(of_means) ** 2 / sum(parts)
+def _error_and_freedom(variances: Any, counts: np.ndarray) -> tuple[Any, Any]:
+    of_means = np.divide(variances, counts)  # the two sides are the first axis
+    return np.sqrt(sum(of_means)), sum(of_means) ** 2 / sum(of_means**2 / (counts - 1))
 
 
 def superiority(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -134,7 +131,7 @@ def seeds_to_settle(effect: float, first_deviation: float, second_deviation: flo
     The standard deviations are assumed to stay. None if MOST_SEEDS are not enough.
     """
     counts = np.arange(2, MOST_SEEDS + 1)
-    error, freedom = _error_and_freedom([first_deviation**2, second_deviation**2], [counts, counts])
+    error, freedom = _error_and_freedom([[first_deviation**2], [second_deviation**2]], counts)
     enough = counts[_t_quantile(freedom) * error <= abs(effect)]
     return int(enough[0]) if len(enough) else None
 

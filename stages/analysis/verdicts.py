@@ -50,9 +50,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from stages.analysis.comparisons import MARGIN, Compared, Contrast, contrast, mean
+from stages.analysis.comparisons import MARGIN, Compared, contrast, mean
 from stages.analysis.statistics import (
     SIGNIFICANT,
+    Difference,
     deviation,
     proportion_interval,
     same_learned_fraction,
@@ -113,10 +114,9 @@ def _judge_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, want
         verdict = "contradicted in part" if contrary else "confirmed in part"
     else:
         verdict = "refuted" if contrary else "undecided"
-    number = {direction: sum(directions == direction) for direction in ("up", "down")}
+    up, down = (sum(directions == direction) for direction in ("up", "down"))
     sentence = (
-        f"Accuracy rises by more than seed noise in {number['up']} of {counted(len(directions), 'step')}, and falls in "
-        f"{number['down']}."
+        f"Accuracy rises by more than seed noise in {up} of {counted(len(directions), 'step')}, and falls in {down}."
     )
     if steps["p"].isna().all():
         sentence = "No step has an interval, so seed noise is unknown."
@@ -148,7 +148,7 @@ def _judge_learning(compared: list[Compared]) -> Verdict:
     narrowest, *between, widest = compared
     p = same_learned_fraction((narrowest.learned, narrowest.runs), (widest.learned, widest.runs))
     interval = proportion_interval(widest.learned, widest.runs)
-    unstable = [one.label for one in between if one.learns_sometimes]
+    unstable = [one.label for one in between if 0 < one.learned < one.runs]
     if p < SIGNIFICANT and widest.learned / widest.runs < narrowest.learned / narrowest.runs:
         verdict = "confirmed" if unstable else "confirmed in part"
     else:
@@ -174,7 +174,7 @@ def _judge_optimum(claim: str, compared: list[Compared]) -> Verdict:
     best, inside = compared[place], 0 < place < len(compared) - 1
     others = [compared[0], compared[-1]] if inside else [compared[1 if place == 0 else -2]]
     ahead = contrast(best, others)
-    settled = ahead and max(other.p for other in ahead) < SIGNIFICANT
+    settled = ahead and max(between.p for _, between in ahead) < SIGNIFICANT
     return Verdict(
         claim,
         ("confirmed" if inside else "refuted") if settled else "undecided",
@@ -215,10 +215,10 @@ def _judge_together(families: dict[Family, list[Compared]], held_out: int) -> Ve
     claim = "Choosing layers and filters together beats choosing either alone"
     if not all(families.values()) or not held_out:
         return Verdict(claim, "not tested", "It takes networks of width, depth and study.custom, and held-out images.")
-    known = {family: _learned_and_validated(families[family]) for family in BASELINES}
-    if not all(known.values()):
+    known = [_learned_and_validated(families[family]) for family in BASELINES]
+    if not all(known):
         return Verdict(claim, "undecided", "A family has no run that learned.")
-    alone = list({one.label: one for one in map(_best_on_validation, known.values())}.values())
+    alone = list({one.label: one for one in map(_best_on_validation, known)}.values())
     best = _best_on_validation(alone)
     studied = [one.label for family in BASELINES for one in families[family]]
     free = [one for one in families["custom"] if one.validation and one.label not in studied]
@@ -235,7 +235,7 @@ def _judge_together(families: dict[Family, list[Compared]], held_out: int) -> Ve
         none = f"study.custom has no architecture of the notebook's kind with an accuracy and {limit}."
         return Verdict(claim, "not tested", none, more.removeprefix("; "))
     against = contrast(together, alone)
-    signs = [one.between.estimate > 0 for one in against or [] if one.p < SIGNIFICANT]
+    signs = [between.estimate > 0 for _, between in against if between.p < SIGNIFICANT]
     return Verdict(
         claim,
         "refuted" if False in signs else "confirmed" if len(signs) == len(alone) else "undecided",
@@ -256,11 +256,11 @@ def _accuracy(one: Compared) -> str:
     return f"{one.label} reaches {percent(mean(one.overall), 2)} % with {one.parameters:,} parameters"
 
 
-def _describe(contrasts: list[Contrast] | None) -> str:
+def _describe(contrasts: list[tuple[str, Difference]]) -> str:
     phrases = [
-        f"{points(between.estimate)} points [{points(between.low)}, {points(between.high)}] against {other.label}, "
-        f"{p_value(p)}"
-        for other, between, p in contrasts or []
+        f"{points(between.estimate)} points [{points(between.low)}, {points(between.high)}] against {label}, "
+        f"{p_value(between.p)}"
+        for label, between in contrasts
     ]
     return "; ".join(phrases) or "no interval"
 
