@@ -216,8 +216,7 @@ class Params(Section):
                 raise refusal(("study", "custom", key), custom.filters, "a name that study.width does not have")
         names: dict[str, str] = {}
         for one in self.study_architectures():
-            training = f"{one.family} {one.architecture.model_dump_json()} {self.settings(one).model_dump_json()}"
-            if (known := names.setdefault(training, one.key)) != one.key:
+            if (known := names.setdefault(f"{one.family} {self.network(one)}", one.key)) != one.key:
                 rule = f"an architecture other than study.{one.family}.{known}"
                 raise refusal(("study", one.family, one.key), one.architecture.filters, rule)
         return self
@@ -225,6 +224,10 @@ class Params(Section):
     def settings(self, one: StudyArchitecture) -> Train:
         """Return the training settings of an architecture."""
         return self.train.with_overrides(one.overrides)
+
+    def network(self, one: StudyArchitecture) -> str:
+        """Return a text that two architectures share if they are one network, trained with one set of settings."""
+        return f"{one.architecture!r} {self.settings(one)!r}"
 
     def baselines(self) -> list[StudyArchitecture]:
         """Return the baselines of the families of BASELINES."""

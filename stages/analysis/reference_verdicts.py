@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from stages.analysis.verdicts import OPEN, Verdict
 from stages.common import InputError
 from stages.params import FAMILIES, Family, Params, read_params
-from stages.training.architecture import OVERRIDES
 
 RECORD = Path("records/study")
 PARAMS, VERDICTS = RECORD / "params.yaml", RECORD / "metrics/verdicts.json"
@@ -40,33 +39,22 @@ def reference_verdicts(params: Params, here: dict[str, Verdict]) -> ReferenceVer
     except InputError:
         return ReferenceVerdicts(0, {})
     seeds = len(theirs.train.seeds)
-    if seeds <= len(params.train.seeds) or _protocol(theirs) != _protocol(params):
+    ours = params.train.model_dump(include={"seeds", "threads"})  # threads change only rounding
+    theirs = theirs.model_copy(update={"train": theirs.train.with_overrides(ours)})
+    if seeds <= len(params.train.seeds) or (theirs.data, theirs.train) != (params.data, params.train):
         return ReferenceVerdicts(seeds, {})
-    same = {family for family in FAMILIES if _architectures(family, theirs) == _architectures(family, params)}
+    networks = ({(one.family, study.network(one)) for one in study.architectures()} for study in (params, theirs))
+    changed = {family for family, _ in set.symmetric_difference(*networks)}
     decided = {
         claim: verdict
         for claim, verdict in _read_verdicts().items()
-        if claim in here and same.issuperset(ABOUT[claim]) and verdict.verdict not in (*OPEN, here[claim].verdict)
+        if claim in here and changed.isdisjoint(ABOUT[claim]) and verdict.verdict not in (*OPEN, here[claim].verdict)
     }
     return ReferenceVerdicts(seeds, decided)
 
 
 def _read_verdicts() -> dict[str, Verdict]:
     try:
-        return {claim: Verdict(**entry) for claim, entry in json.loads(VERDICTS.read_text(encoding="utf-8")).items()}
+        return {claim: Verdict(**entry) for claim, entry in json.loads(VERDICTS.read_bytes()).items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{VERDICTS}: not a file of verdicts: {' '.join(str(error).split())}") from None
-
-
-def _protocol(params: Params) -> tuple[Any, ...]:
-    """Return the inputs of a run except architecture and seed; threads change only rounding."""
-    return params.data, params.train.model_copy(update={"seeds": [], "threads": 0})
-
-
-def _architectures(family: Family, params: Params) -> set[str]:
-    """Return a family's architectures, each with its values of OVERRIDES."""
-    return {
-        f"{one.architecture} {params.settings(one).model_dump(include=set(OVERRIDES))}"
-        for one in params.architectures()
-        if one.family == family
-    }

@@ -40,7 +40,7 @@ def load_results(params: Params) -> list[Training]:
 def _read_results(described: StudyArchitecture, params: Params) -> Results:
     path = MODELS / described.name / RESULTS
     try:
-        results = Results.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        results = Results.model_validate(json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
         raise _refusal(path, problems(error)[:-1] if isinstance(error, ValidationError) else error) from None
     seeds = [str(seed) for seed in params.train.seeds]
@@ -206,7 +206,7 @@ def in_order(params: Params, parameters: Mapping[str, int]) -> list[StudyArchite
 def _networks(params: Params) -> list[list[StudyArchitecture]]:
     networks: dict[str, list[StudyArchitecture]] = {}
     for one in sorted(params.architectures(), key=lambda one: FAMILIES.index(one.family)):
-        networks.setdefault(f"{one.architecture!r} {params.settings(one)!r}", []).append(one)
+        networks.setdefault(params.network(one), []).append(one)
     return list(networks.values())
 
 
