@@ -30,7 +30,7 @@ from dvc.config import Config
 
 from stages.common import DATASET_FILE, LIBRARIES, read_libraries
 from stages.training.architecture import Architecture, Train
-from stages.training.files import whole_file
+from stages.training.files import sha256, whole_file
 from stages.training.results import EPOCH_COLUMNS, SeedOutput, State
 
 CODE = Path(__file__).parent / "training"
@@ -38,10 +38,10 @@ FOLDER = "trainings"  # below DVC's cache
 FILE = re.compile(r"(epoch|unfinished|output)-(\d+)\.([^/]+)\.npz")  # role, epochs, kind of processor
 LISTS = ("weights", "optimizer", "layers")  # of arrays, in a State
 DIGEST_BYTES = hashlib.sha256().digest_size
-KINDS = (  # flags of /proc/cpuinfo that oneDNN (cpu_isa_traits.hpp) requires, in its order of preference
-    ("AVX-512", "avx512bw avx512dq avx512f avx512vl"),
-    ("AVX2", "avx2"),
-)
+KINDS = {  # flags of /proc/cpuinfo that oneDNN (cpu_isa_traits.hpp) requires, in its order of preference
+    "AVX-512": {"avx512bw", "avx512dq", "avx512f", "avx512vl"},
+    "AVX2": {"avx2"},
+}
 
 
 def cpu_kind(file: Path = Path("/proc/cpuinfo")) -> str:
@@ -53,11 +53,10 @@ def cpu_kind(file: Path = Path("/proc/cpuinfo")) -> str:
     if pretended := os.environ.get("PROCESSOR_KIND_OF_TESTS"):
         return pretended
     machine, text = platform.machine(), file.read_text(encoding="utf-8") if file.exists() else ""
-    values = dict(re.findall(r"^(flags|vendor_id)\s*:\s*(.*)$", text.partition("\n\n")[0], flags=re.MULTILINE))
+    values = dict(re.findall(r"(?m)^(flags|vendor_id)\s*:\s*(.*)$", text.partition("\n\n")[0]))
     if machine != "x86_64" or "flags" not in values:
         return machine
-    flags = set(values["flags"].split())
-    instructions = next((name for name, needed in KINDS if set(needed.split()) <= flags), "none")
+    instructions = next((name for name, needed in KINDS.items() if needed.issubset(values["flags"].split())), "none")
     maker = re.sub(r"\W", "", values.get("vendor_id", "unknown"))
     return f"{machine}-{maker}-{instructions}"
 
@@ -67,13 +66,13 @@ def code_fingerprint(folder: Path = CODE) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.py")):
         if not path.name.startswith("."):
-            digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+            digest.update(f"{path.name} {sha256(path)}\n".encode())
     return digest.hexdigest()
 
 
-def hash_data(path: Path = DATASET_FILE) -> str:
+def hash_data() -> str:
     """Return the data set file's MD5, as in dvc.lock. Raises OSError."""
-    with path.open("rb") as file:
+    with DATASET_FILE.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
@@ -128,6 +127,11 @@ class Checkpoint(NamedTuple):
     path: Path | None
 
 
+def is_last(state: State, epochs: int) -> bool:
+    """Return whether a training of `epochs` epochs ends with this state."""
+    return bool(state.diverged_epoch) or state.epochs == epochs
+
+
 def to_state(arrays: Mapping[str, np.ndarray]) -> State:
     """Return the state of a checkpoint's arrays, which are in the order in which they were saved."""
     lists = {name: [array for key, array in arrays.items() if key.startswith(f"{name}-")] for name in LISTS}
@@ -159,9 +163,12 @@ class CheckpointStore:
 
     def _files(self, *roles: str) -> list[tuple[bool, int, str, Path]]:
         """Return the files of these roles as (own kind, epochs, kind, path): this kind's first, longest first."""
-        matches = ((FILE.fullmatch(path.name), path) for path in self.folder.iterdir())
-        found = ((match, path) for match, path in matches if match and match[1] in roles)
-        return sorted(((match[3] == self.kind, int(match[2]), match[3], path) for match, path in found), reverse=True)
+        found = [
+            (match[3] == self.kind, int(match[2]), match[3], path)
+            for path in self.folder.iterdir()
+            if (match := FILE.fullmatch(path.name)) and match[1] in roles
+        ]
+        return sorted(found, reverse=True)
 
     def load(self, most: int) -> Checkpoint:
         """Return the longest valid checkpoint of at most `most` epochs, else an empty state.
@@ -177,7 +184,7 @@ class CheckpointStore:
             except (OSError, ValueError) as error:
                 notes.append(f"{path}: {error}; not used")
                 continue
-            if state.epochs == most or state.diverged_epoch:
+            if is_last(state, most):
                 return Checkpoint(state, "; ".join(filter(None, [*notes, self._note(kind)])), path)
             if own:
                 found = Checkpoint(state, "", path)
@@ -195,8 +202,7 @@ class CheckpointStore:
         arrays = {f"{name}-{k}": array for name in LISTS for k, array in enumerate(getattr(state, name))}
         arrays["history"] = np.array(state.history, dtype=np.float64).reshape(-1, len(EPOCH_COLUMNS))
         arrays["diverged_epoch"] = np.array(state.diverged_epoch or 0)
-        finished = state.diverged_epoch or len(state.history) == epochs
-        self._write("epoch" if finished else "unfinished", state.epochs, arrays)
+        self._write("epoch" if is_last(state, epochs) else "unfinished", state.epochs, arrays)
 
     def save_output(self, epochs: int, output: SeedOutput) -> None:
         """Store the output of a training of `epochs` epochs."""

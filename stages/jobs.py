@@ -16,13 +16,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import count
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from stages.checkpoints import CheckpointStore, code_fingerprint, fingerprint, hash_data, store_root
+from stages.checkpoints import CheckpointStore, code_fingerprint, fingerprint, hash_data, is_last, store_root
 from stages.common import DATA, DATASET_FILE, InputError
 from stages.training.architecture import Architecture, Train
 from stages.training.dataset import Dataset, read_dataset
@@ -87,11 +88,6 @@ class Trainings:
         return list(missing.values())
 
 
-def is_last(state: State, epochs: int) -> bool:
-    """Return whether a training of `epochs` epochs ends with this state."""
-    return bool(state.diverged_epoch) or state.epochs == epochs
-
-
 class PausedError(Exception):
     """A training pauses at the end of an epoch because its time is over."""
 
@@ -129,15 +125,13 @@ def train_job(job: Job, trainings: Trainings, dataset: Dataset, report: Report, 
 
 def make_printer(job: Job) -> Report:
     """Return a report that prints a line per epoch, with the time left."""
-    began, first = time.monotonic(), 0
+    began, trained = time.monotonic(), count(1)
 
     def report(event: dict[str, Any]) -> None:
-        nonlocal first
         line = event.get("note")
         if line is None:
             epoch, epochs = event["epoch"], event["epochs"]
-            first = first or epoch
-            seconds = (time.monotonic() - began) / (epoch - first + 1) * (epochs - epoch)
+            seconds = (time.monotonic() - began) / next(trained) * (epochs - epoch)
             numbers = "".join(f"{column} {event[column]:.4f}, " for column in EPOCH_COLUMNS if column in event)
             line = f"epoch {epoch}/{epochs}, {numbers}{seconds:.0f} s left"
         print(f"{job.title}: {line}", flush=True)
