@@ -44,19 +44,15 @@ PYDANTIC = "(?i)^(value error, )?(([a-z]+) should (be|have|match) )?| after vali
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MISREAD = "%[0-9A-Fa-f]{2}|[#?]"  # DVC takes a path with these for a URL, and loses experiments
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # keys and file names can contain line ends
-_scratch: set[Path] = set()
+_scratch: list[str] = []  # folders to remove if a signal ends the process
 
 
 @contextmanager
 def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     """Make a temporary folder, in `parent` if given, and remove it at the end, also when a signal ends the process."""
-    folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=parent))
-    _scratch.add(folder)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        _scratch.discard(folder)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=parent, ignore_cleanup_errors=True) as folder:
+        _scratch.append(folder)
+        yield Path(folder)
 
 
 def _check_place() -> None:
@@ -76,7 +72,7 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        for folder in tuple(_scratch):
+        for folder in _scratch:
             shutil.rmtree(folder, ignore_errors=True)
         try:
             os.write(2, f"\n{stage}: interrupted. Run the same command again.\n".encode())
