@@ -88,16 +88,15 @@ def accuracy_chart(runs: pd.DataFrame, numbers: pd.DataFrame) -> Chart:
     for name, row in numbers.iterrows():
         y, its = middle[str(name)], runs[runs["architecture"] == name]
         mean, low, high, reference = 100 * row[[*MEANS, "reference"]]
-        symbols = [("diamond", reference, y, f"the notebook: {reference:.2f} %")]
+        marks.append(Mark("line", np.interp([low, high], *axis), [y, y], role="interval"))
+        marks.append(Mark("diamond", np.interp(reference, *axis), y, f"the notebook: {reference:.2f} %"))
         for k, (_, run) in enumerate(its.iterrows()):
             result = "loss NaN or infinite" if pd.isna(run["test_accuracy"]) else f"{run['percent']:.2f} %"
             place = y + (k - (len(its) - 1) / 2) * min(5, 20 / len(its))
-            kind = "dot" if run["learned"] else "cross"
-            symbols.append((kind, run["percent"], place, f"{name}, seed {run['seed']}: {result}"))
+            kind, text = "dot" if run["learned"] else "cross", f"{name}, seed {run['seed']}: {result}"
+            marks.append(Mark(kind, np.interp(run["percent"], *axis), place, text))
         if row["seeds"] > 1:
-            symbols.append(("tick", mean, y, f"{name}, mean: {mean:.2f} %"))
-        marks.append(Mark("line", np.interp([low, high], *axis), [y, y], role="interval"))
-        marks += [Mark(kind, np.interp(percent, *axis), place, text) for kind, percent, place, text in symbols]
+            marks.append(Mark("tick", np.interp(mean, *axis), y, f"{name}, mean: {mean:.2f} %"))
         learned = f"{row['learned']} of {row['seeds']}"
         label = {0: learned, row["seeds"]: f"{mean:.2f}"}.get(row["learned"], f"{mean:.2f} ({learned})")
         marks.append(Mark("label", 100, y, label, role="" if row["learned"] else "failed"))
@@ -159,28 +158,30 @@ def lines_chart(
     `table`: `by` (names in the order of the ramp), seed, epoch, measure. The page hides the lines of single seeds at
     first.
     """
-    first, last = table["epoch"].min(), table["epoch"].max()
+    epochs = table["epoch"]
+    first, last = epochs.min(), epochs.max()
     x: Axis = [min(first, last - 1), last], [0, 100]
     names = table[by].unique()
     shades = dict(zip(names, np.linspace(100, 0, len(names)).round()[::-1], strict=True))
-    drawn = table[table["epoch"].isin([first, last]) | (table["epoch"] % math.ceil(last / EPOCHS_DRAWN) == 0)]
+    drawn = table[epochs.isin([first, last]) | (epochs % math.ceil(last / EPOCHS_DRAWN) == 0)]
     marks, ends = [], {}
     for name, rows in drawn.dropna(subset=measure).groupby(by, sort=False):
         spread = rows.groupby("epoch")[measure].agg(["mean", "min", "max"])
         across, (mean, low, high) = np.interp(spread.index, *x), np.interp(spread, *axis).T
+        shade = shades[name]
         if rows["seed"].nunique() > 1:
-            marks.append(Mark("band", [*across, *across[::-1]], [*low, *high[::-1]], shade=shades[name]))
+            marks.append(Mark("band", [*across, *across[::-1]], [*low, *high[::-1]], shade=shade))
             for seed, its in rows.groupby("seed"):
                 line = np.interp(its["epoch"], *x), np.interp(its[measure], *axis)
-                marks.append(Mark("line", *line, f"{name}, seed {seed}", shades[name], "seed"))
-        marks.append(Mark("line", across, mean, name, shades[name], "mean"))
-        marks.append(Mark("dot", across[-1], mean[-1], f"{name}: {text(spread['mean'].iloc[-1])}", shades[name], "end"))
+                marks.append(Mark("line", *line, f"{name}, seed {seed}", shade, "seed"))
+        marks.append(Mark("line", across, mean, name, shade, "mean"))
+        marks.append(Mark("dot", across[-1], mean[-1], f"{name}: {text(spread['mean'].iloc[-1])}", shade, "end"))
         ends[name] = mean[-1]
-    ordered = sorted(ends, key=lambda name: ends[name])
+    ordered = pd.Series(ends, dtype=float).sort_values(kind="stable")
     steps = np.arange(len(ordered)) * min(LINE, HEIGHT / len(names))
-    free = np.array([ends[name] for name in ordered]) - steps
-    middle = (np.maximum.accumulate(free) + np.minimum.accumulate(free[::-1])[::-1]) / 2  # keeps order and distance
-    for name, place in zip(ordered, middle.clip(0, HEIGHT - steps.max(initial=0)) + steps, strict=True):
+    free = ordered - steps
+    middle = (free.cummax() + free[::-1].cummin()[::-1]) / 2  # keeps order and distance
+    for name, place in (middle.clip(0, HEIGHT - steps.max(initial=0)) + steps).items():
         marks.append(Mark("label", 100, place, shortened(name, NAME), shades[name]))
     return Chart(title, f"{title} against epoch", marks, ticks(x, whole=True), ticks(axis, text), "epoch")
 

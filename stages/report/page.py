@@ -132,8 +132,8 @@ def analyze_errors(probabilities: np.ndarray, test: Split, names: list[str]) -> 
     np.add.at(counts, (test.labels, predicted), 1)
     matrix = counts / counts.sum(axis=1, keepdims=True).clip(1)
     truth, said = np.nonzero(counts * ~np.eye(len(names), dtype=bool))
-    pairs = pd.DataFrame({"images": counts[truth, said], "fraction": matrix[truth, said]})
-    pairs = pairs.assign(truth=[names[k] for k in truth], predicted=[names[k] for k in said])
+    of_names = {"truth": np.take(names, truth), "predicted": np.take(names, said)}
+    pairs = pd.DataFrame({**of_names, "images": counts[truth, said], "fraction": matrix[truth, said]})
     wrong = np.flatnonzero(predicted != test.labels)
     images = [
         {

@@ -35,11 +35,11 @@ def accuracy_csv(family: Family) -> Path:
 def read_numbers(params: Params) -> pd.DataFrame:
     """Return the numbers of `runs.summarize`, one row per network that is shown, in order, by its label.
 
-    Further columns: `architecture` (the label), `family` (the first that names it) and `reference` (the notebook's
-    accuracy). `accuracies` lists the test accuracies of all runs that did not diverge. A missing number is NaN. Raises
-    OSError if a file is missing, ValueError or KeyError if it is damaged or lacks an architecture.
+    Further columns: `family` (the first that names it) and `reference` (the notebook's accuracy). `accuracies` lists
+    the test accuracies of all runs that did not diverge. A missing number is NaN. Raises OSError if a file is missing,
+    ValueError or KeyError if it is damaged or lacks an architecture.
     """
-    summary, study = (json.loads(path.read_text(encoding="utf-8")) for path in (SUMMARY, STUDY))
+    summary, study = (json.loads(path.read_bytes()) for path in (SUMMARY, STUDY))
     numbers = {
         one.name: summary[one.family] if one.is_baseline else study[one.family][one.key]
         for one in params.architectures()
@@ -47,8 +47,7 @@ def read_numbers(params: Params) -> pd.DataFrame:
     labels = network_labels(params)
     shown = in_order(params, {name: known["parameters"] for name, known in numbers.items()})
     rows = [numbers[one.name] | {"architecture": labels[one.name], "family": one.family} for one in shown]
-    table = pd.DataFrame(rows).drop_duplicates("architecture")
-    table.index = pd.Index(table["architecture"], name=None)
+    table = pd.DataFrame(rows).drop_duplicates("architecture").set_index("architecture")
     runs = pd.concat([pd.read_csv(accuracy_csv(family)) for family in FAMILIES])
     of_network = runs.drop_duplicates(["architecture", "seed"]).groupby("architecture")
     table["reference"] = of_network["reference"].first().astype(float)
@@ -62,9 +61,9 @@ def summarize_run(params: Params, page: Path = PAGE) -> str:
     Raises errors as `read_numbers` does, InputError if the names of classes cannot be read.
     """
     numbers = read_numbers(params)
-    best = json.loads(VERDICTS.read_text(encoding="utf-8"))[BEST]
+    best = json.loads(VERDICTS.read_bytes())[BEST]
     headline = summarize_study(params, numbers, best["verdict"], best["sentence"])
-    is_best = numbers["architecture"] == best["verdict"]
+    is_best = numbers.index == best["verdict"]
     gain = numbers["validation_accuracy"].fillna(numbers["test_accuracy"]).mask(is_best, 2)
     shown = numbers[gain.rank(method="first", ascending=False, na_option="bottom") <= MOST_ROWS]
     parts = [headline.title, headline.sentence, "", *_table(shown, best["verdict"])]
