@@ -22,7 +22,7 @@ REFERENCE: list[tuple[Architecture, float]] = [
     for blocks, accuracy in _DEPTH.items()
 ]
 
-KIND = ("kernel_size", "pool_stride", "head", "normalization", "dropout", "activation")  # common to all of REFERENCE
+KIND = {"kernel_size", "pool_stride", "head", "normalization", "dropout", "activation"}  # common to all of REFERENCE
 
 
 def is_of_the_notebooks_kind(architecture: Architecture, settings: Train, study: Train) -> bool:
@@ -31,9 +31,8 @@ def is_of_the_notebooks_kind(architecture: Architecture, settings: Train, study:
     `settings` are its training settings, `study` the section `train`. The notebook used one learning rate for all
     networks and no moving average of the weights.
     """
-    (first, _), *_ = REFERENCE
     alike = settings.ema_momentum == 0 and settings.learning_rate == study.learning_rate
-    return alike and all(getattr(architecture, key) == getattr(first, key) for key in KIND)
+    return alike and architecture.model_dump(include=KIND) == REFERENCE[0][0].model_dump(include=KIND)
 
 
 def is_fashion_mnist(test: Split) -> bool:

@@ -45,7 +45,7 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     """Return the interval of the mean: mean ± t s / √n (Student, 1908); None for fewer than two values."""
     if (spread := deviation(values)) is None:
         return None
-    mean, half = float(np.mean(values)), float(_t_quantile(len(values) - 1)) * spread / math.sqrt(len(values))
+    mean, half = float(np.mean(values)), _t_quantile(len(values) - 1) * spread / math.sqrt(len(values))
     return Interval(mean - half, mean + half)
 
 
@@ -57,9 +57,8 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference | 
     if not (welch := _welch(first, second)):
         return None
     estimate, error, freedom = welch
-    half = float(_t_quantile(freedom)) * error
-    p = 2 * stdtr(freedom, -abs(estimate) / error)
-    return Difference(estimate, estimate - half, estimate + half, float(p))
+    half = _t_quantile(freedom) * error
+    return Difference(estimate, estimate - half, estimate + half, p=2 * stdtr(freedom, -abs(estimate) / error))
 
 
 def equivalence(first: Sequence[float], second: Sequence[float], margin: float) -> float | None:
@@ -80,7 +79,7 @@ def _welch(first: Sequence[float], second: Sequence[float]) -> tuple[float, floa
         return None
     variances = [np.var(side, ddof=1) for side in (first, second)]
     error, freedom = _error_and_freedom(variances, np.array([len(first), len(second)]))
-    return float(np.mean(second) - np.mean(first)), float(error), float(freedom)
+    return float(np.mean(second) - np.mean(first)), error, freedom
 
 
 def _error_and_freedom(variances: Any, counts: np.ndarray) -> tuple[Any, Any]:
