@@ -18,9 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 
-from stages.training.files import InputError
-
-__all__ = ["InputError"]
+from stages.training.files import InputError as InputError
 
 DATA = Path("data")
 RAW = DATA / "raw"
