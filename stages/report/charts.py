@@ -202,14 +202,14 @@ def cost_chart(numbers: pd.DataFrame, cost: str, title: str) -> Chart:
     for name, row in places.iterrows():
         text = f"{name}: {row['percent']:.2f} %, {row[cost]:,} {title}"
         marks.append(Mark("dot", row["x"], row["y"], text, role=row["family"]))
-    named: list[pd.Series] = []
+    notes: list[Mark] = []
     for name, place in front[::-1].iterrows():
-        if all(other["x"] - place["x"] > NARROW or place["y"] - other["y"] > LINE for other in named):
-            named.append(place)
-            marks.append(Mark("note", place["x"] - 1, place["y"] - 6, shortened(str(name), NAME), role="named"))
+        note = Mark("note", place["x"] - 1, place["y"] - 6, shortened(str(name), NAME), role="named")
+        if all(other.x - note.x > NARROW or note.y - other.y > LINE for other in notes):
+            notes.append(note)
     costs = ticks(x, lambda power: EngFormatter()(float(f"{10**power:.2g}")))
     description = f"Validation accuracy against {title}; the Pareto front is a line"
-    return Chart("validation accuracy, %", description, marks, costs, ticks(y), title)
+    return Chart("validation accuracy, %", description, marks + notes, costs, ticks(y), title)
 
 
 def shortened(label: str, length: int) -> str:
