@@ -123,8 +123,8 @@ def train_job(job: Job, trainings: Trainings, dataset: Dataset, report: Report, 
         return finished
 
 
-def make_printer(job: Job) -> Report:
-    """Return a report that prints a line per epoch, with the time left."""
+def make_printer(job: Job, also: Report = lambda _event: None) -> Report:
+    """Return a report that prints a line per epoch, with the time left, and then calls `also`."""
     began, trained = time.monotonic(), count(1)
 
     def report(event: dict[str, Any]) -> None:
@@ -135,6 +135,7 @@ def make_printer(job: Job) -> Report:
             numbers = "".join(f"{column} {event[column]:.4f}, " for column in EPOCH_COLUMNS if column in event)
             line = f"epoch {epoch}/{epochs}, {numbers}{seconds:.0f} s left"
         print(f"{job.title}: {line}", flush=True)
+        also(event)
 
     return report
 
@@ -164,17 +165,11 @@ def _serve(answers: Any, threads: str, whole_batches: str, *root: str) -> None:
         with Path(request["log"]).open("ab") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-        printed = make_printer(job)
-
-        def report(event: dict[str, Any], printed: Report = printed) -> None:
-            printed(event)
-            answer(event)
-
         try:
             trainings, dataset = trainings or Trainings(*root), dataset or read_dataset(DATASET_FILE)
             if not code == trainings.code == request["code"]:
                 raise InputError("stages/training: changed since this worker started. Run the same command again.")
-            finished = train_job(job, trainings, dataset, report, request["seconds"])
+            finished = train_job(job, trainings, dataset, make_printer(job, answer), request["seconds"])
             files = trainings.open_store(job).valid_files(job.settings.epochs)
             answer({"finished": finished, "files": [str(path) for path in files]})
         except (InputError, OSError) as error:
