@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.analysis.comparisons import steps_by_label, steps_table
-from tests.analysis.made_up import around, runs
+from tests.analysis.made_up import runs
 
 
 def right(*images: int) -> np.ndarray:
@@ -50,7 +50,7 @@ def test_every_number_of_a_step_is_that_of_the_runs_that_learned() -> None:
 
 def test_direction_is_that_of_the_difference_where_the_corrected_p_value_is_below_5_percent() -> None:
     """Raw p-values 0.017, 0.037 and 0.037: corrected 0.051, 0.074 and 0.074."""
-    three = [runs("a", around(0.9)), runs("b", around(0.903)), runs("c", around(0.9005)), runs("d", around(0.903))]
+    three = [runs("a", 0.9), runs("b", 0.903), runs("c", 0.9005), runs("d", 0.903)]
     assert list(steps_table(three)["direction"]) == ["open"] * 3
     assert (steps_table(three)["p"] < 0.05).all()
     assert list(steps_table(three[:2])["direction"]) == ["up"]
@@ -58,8 +58,8 @@ def test_direction_is_that_of_the_difference_where_the_corrected_p_value_is_belo
 
 
 def test_steps_that_cannot_be_compared_do_not_count_in_the_correction() -> None:
-    steps = steps_table([runs("a", around(0.88)), runs("b", around(0.8835)), runs("c", [0.9]), runs("d", [])])
+    steps = steps_table([runs("a", 0.88), runs("b", 0.8835), runs("c", [0.9]), runs("d", [])])
     assert steps["p_holm"].iloc[0] == pytest.approx(steps["p"].iloc[0])
-    later = steps_table([runs("a", [0.9]), runs("b", around(0.88)), runs("c", around(0.8835))])
+    later = steps_table([runs("a", [0.9]), runs("b", 0.88), runs("c", 0.8835)])
     assert later["p_holm"].iloc[1] == pytest.approx(later["p"].iloc[1])
     assert list(later["direction"]) == ["open", "up"]
