@@ -1,4 +1,4 @@
-"""The headline and table at the end of a run, on made-up numbers and on the committed study."""
+"""The headline and table at the end of a run, on made-up numbers."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stages.params import FAMILIES, Params, load_params, read_params
+from stages.params import FAMILIES, Params, read_params
 from stages.report.summary import PAGE, STUDY, SUMMARY, VERDICTS, accuracy_csv, main, read_numbers, summarize_run
 from stages.training.architecture import CustomArchitecture
 from tests.conftest import ROOT
@@ -158,11 +158,3 @@ def test_metrics_that_are_behind_or_damaged_end_in_one_line(monkeypatch: pytest.
     monkeypatch.setattr("sys.argv", ["summary"])
     with pytest.raises(SystemExit, match=r"^summary: metrics: written by other code .* Run `make repro`\.$"):
         main()
-
-
-def test_committed_study_ends_in_one_screen_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    text = summarize_run(load_params())
-    assert len(text.splitlines()) <= 25
-    assert max(map(len, text.splitlines())) <= 80
-    assert len(table_of(text)) == 1 + 9
