@@ -40,18 +40,39 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 }
 
 
-def run(*command: str, cwd: Path, status: int = 0) -> str:
-    """Run a command, check its exit status, and return its output with its errors."""
+def run(*command: str, cwd: Path, status: int = 0, **variables: str) -> str:
+    """Run a command with these variables, check its exit status, and return its output with its errors."""
+    environment = ENVIRONMENT | variables
     done = subprocess.run(
-        command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     assert done.returncode == status, f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}"
     return done.stdout
 
 
+def start(*command: str, cwd: Path, **variables: str) -> "subprocess.Popen[str]":
+    """Start a command with these variables, and with its output and errors in one pipe."""
+    return subprocess.Popen(
+        command, cwd=cwd, env=ENVIRONMENT | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
 def commit(project: Path, message: str) -> None:
     run("git", "add", "--all", cwd=project)
     run("git", "commit", "--quiet", "--message", message, cwd=project)
+
+
+def make_repository(project: Path) -> None:
+    """Make a repository of one commit of a folder."""
+    run("git", "init", "--quiet", "--initial-branch=main", cwd=project)
+    commit(project, "All")
+
+
+def clone(repository: Path, place: Path, *options: str) -> Path:
+    """Return a clone with the environment of the tests."""
+    run("git", "clone", "--quiet", *options, str(repository), str(place), cwd=repository)
+    give_environment(place)
+    return place
 
 
 def ran_stages(output: str) -> list[str]:
@@ -149,8 +170,7 @@ def _checkout(place: Path) -> None:
         if (ROOT / name).exists():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, place / name)
-    run("git", "init", "--quiet", "--initial-branch=main", cwd=place)
-    commit(place, "The repository")
+    make_repository(place)
     give_environment(place)
 
 
@@ -211,3 +231,22 @@ def reproduced(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(reproduced: Path, tmp_path: Path) -> Path:
     """Return a copy of `reproduced` that the test can change."""
     return Path(shutil.copytree(reproduced, tmp_path / "small", symlinks=True))
+
+
+@pytest.fixture
+def copied(fresh: Path, tmp_path: Path) -> Path:
+    """Return a copy of `fresh` that the test can change, with a space and a letter outside ASCII in its name."""
+    return Path(shutil.copytree(fresh, tmp_path / "erster Versuch ü", symlinks=True))
+
+
+@pytest.fixture
+def cloned(reproduced: Path, tmp_path: Path) -> Path:
+    """Return a clone of `reproduced`, which has no data."""
+    return clone(reproduced, tmp_path / "clone")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

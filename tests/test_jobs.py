@@ -1,7 +1,6 @@
 """Jobs: in this process, in worker processes, and side by side on slots."""
 
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from stages.checkpoints import code_fingerprint
 from stages.common import DATASET_FILE, InputError
 from stages.jobs import SLURM, Job, Report, Trainings, count_usable_cores, train_job
 from stages.runner import JobFailedError, Runner, SlotLostError, WorkerProcess, ended_by_exception, read_job_count
-from tests.conftest import ENVIRONMENT, ROOT
+from tests.conftest import ROOT, start
 from tests.kinds import KINDS, SETTINGS, SMALL, kind, sample
 from tests.processes import bare_project, processes_below, stored, until
 
@@ -224,13 +223,10 @@ with ended_by_exception("jobs"), Runner([LocalSlot(), LocalSlot()]) as runner:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_ended_run_leaves_no_process_and_loses_no_finished_epoch(project: Path, number: signal.Signals) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", SIDE_BY_SIDE], cwd=project, env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = start(sys.executable, "-c", SIDE_BY_SIDE, cwd=project, PYTHONPATH=str(ROOT))
     until(lambda: len(stored(project, "unfinished-*.npz")) > 1 or process.poll(), "an epoch of both")
     process.send_signal(number)
-    _, message = process.communicate(timeout=60)
+    message, _ = process.communicate(timeout=60)
     assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number), message
     assert ("jobs: interrupted. Run the same command again." in message) == (number != signal.SIGKILL)
     until(lambda: processes_below(project) == [], "the end of the workers", 5)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ENVIRONMENT, ROOT, documented, ran_stages, run
+from tests.conftest import ENVIRONMENT, ROOT, clone, documented, ran_stages, run
 
 
 def test_help_fits_80_columns(fresh: Path) -> None:
@@ -107,9 +107,8 @@ def test_packages_come_from_the_index_of_pip_unless_uv_has_one(bare: Path, way: 
 @pytest.mark.parametrize("command", ["make --silent quick QUICK=--none", f"'{sys.executable}' -m tools.quick --none"])
 def test_alias_of_git_in_a_linked_worktree_changes_no_repository(fresh: Path, tmp_path: Path, command: str) -> None:
     """Git exports GIT_DIR there, and every Git that is started below obeys it."""
-    clone, tree = tmp_path / "clone", tmp_path / "tree"
-    run("git", "clone", "--quiet", str(fresh), str(clone), cwd=tmp_path)
-    run("git", "worktree", "add", "--quiet", str(tree), cwd=clone)
+    tree = tmp_path / "tree"
+    run("git", "worktree", "add", "--quiet", str(tree), cwd=clone(fresh, tmp_path / "clone"))
     (tree / ".venv").symlink_to(fresh / ".venv")
 
     def state() -> list[str]:

@@ -18,11 +18,10 @@ MINE = {"filters": [4, 8], "blocks": 1, "pooling": "max", "dense_units": 16, "ac
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "link").symlink_to("/etc")
-    (tmp_path / "loop").symlink_to("loop")
-    return tmp_path
+def project(folder: Path) -> Path:
+    (folder / "link").symlink_to("/etc")
+    (folder / "loop").symlink_to("loop")
+    return folder
 
 
 def write(content: Any) -> None:

@@ -1,9 +1,8 @@
 """Any params.yaml is read as DVC reads it or refused in one line, and `-S` can set every key."""
 
-import os
 import re
-import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from stages.common import InputError, yaml_text
 from stages.params import PARAMS_FILE, Params, load_params
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run
 from tests.test_params import CONTENT, TEXT, changed, project, refusal, write
 
 __all__ = ["project"]  # a fixture of every test here
@@ -132,11 +131,9 @@ def test_dvc_changes_nothing_but_the_value() -> None:
 
 
 @pytest.mark.parametrize("text", [TEXT, TEXT.replace("max ", "min "), None])
-def test_the_command_is_silent_or_refuses_a_bad_file_with_one_line_and_status_1(text: str | None) -> None:
+def test_the_command_is_silent_or_refuses_a_bad_file_with_one_line_and_status_1(folder: Path, text: str | None) -> None:
     if text is not None:
         write(text)
-    command, environment = [sys.executable, "-m", "stages.params"], os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     wrong = text != TEXT
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (wrong, "", wrong)
-    assert done.stderr.startswith("params: params.yaml: " if wrong else "")
+    output = run(sys.executable, "-m", "stages.params", cwd=folder, status=wrong, PYTHONPATH=str(ROOT))
+    assert (len(output.splitlines()), output.startswith("params: params.yaml: ")) == (wrong, wrong)

@@ -1,8 +1,6 @@
 """No key of params.yaml that a stage does not list changes a byte of it; test_aggregate.py tries `aggregate`."""
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import pytest
 
 from stages.common import read_yaml, yaml_text
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run
 
 ARCHITECTURE = {"filters": [2, 4], "blocks": 1, "pooling": "max", "dense_units": 8, "activation": "sigmoid"}
 PARAMS: dict[str, Any] = {
@@ -52,10 +50,7 @@ def run_stages(place: Path, params: list[dict[str, Any]]) -> None:
         shutil.copytree(ROOT / "tests/sample", place / source)
     for command, content in zip(("stages.fetch", "stages.prepare", "stages.train width"), params, strict=True):
         (place / "params.yaml").write_text(yaml_text(content))
-        done = subprocess.run(
-            [sys.executable, "-m", *command.split()], cwd=place, env=os.environ, capture_output=True, check=False
-        )
-        assert done.returncode == 0, done.stderr.decode()
+        run(sys.executable, "-m", *command.split(), cwd=place)
 
 
 @pytest.mark.slow

@@ -22,10 +22,9 @@ DEPTH = {"more_blocks_lower_accuracy", "depth_has_an_optimum"}
 
 
 @pytest.fixture(autouse=True)
-def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def record(folder: Path) -> None:
     """Copy the study on record, of five seeds, into a folder to change it in."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / "records/study", "records/study")
+    shutil.copytree(ROOT / "records/study", folder / "records/study")
 
 
 def committed(change: Callable[[dict[str, Any]], None] = lambda _: None) -> Params:

@@ -30,10 +30,9 @@ from tests.made_up_study import CUSTOM, PARAMETERS, SEEDS, dataset, probabilitie
 
 
 @pytest.fixture
-def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Training]:
+def trainings(folder: Path) -> dict[str, Training]:
     """The made-up study's trainings by name, in its folder."""
-    monkeypatch.chdir(tmp_path)
-    write_study(tmp_path, custom=CUSTOM)
+    write_study(folder, custom=CUSTOM)
     return {training.described.name: training for training in load_results(load_params())}
 
 

@@ -34,10 +34,9 @@ def params_of(widths: dict[str, list[int]], blocks: list[int], custom: tuple[str
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("metrics").mkdir()
-    Path("plots").mkdir()
+def folders(folder: Path) -> None:
+    (folder / "metrics").mkdir()
+    (folder / "plots").mkdir()
 
 
 def write(study: dict[str, Any], best: str = "(2, 4)", notebook: dict[str, Any] = NOTEBOOK) -> None:

@@ -15,7 +15,7 @@ from stages.checkpoints import CheckpointStore
 from stages.common import InputError
 from stages.jobs import Job, Report
 from stages.runner import JobFailedError, SlotLostError
-from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, run, training
+from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, run, start, training
 from tests.kinds import SETTINGS, SMALL
 from tests.processes import bare_project, processes_below, until
 from tests.test_checkpoints import output, state
@@ -239,10 +239,7 @@ runpy.run_module("tools.cluster", run_name="__main__", alter_sys=True)
 
 def drive(project: Path, scheduler: str, **variables: str) -> "subprocess.Popen[str]":
     variables |= {"PYTHONPATH": str(ROOT)}  # after stages/ of the project, in which it starts
-    return subprocess.Popen(
-        [sys.executable, "-c", DRIVE, scheduler], cwd=project, env=ENVIRONMENT | variables,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    return start(sys.executable, "-c", DRIVE, scheduler, cwd=project, **variables)
 
 
 def flip(path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stages.common import read_yaml, yaml_text
-from tests.conftest import ROOT, commit, edit_params, run
+from tests.conftest import ROOT, commit, edit_params, make_repository, run
 from tests.in_process import called
 from tools.pr_report import main, report
 
@@ -30,8 +30,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(ROOT / name, project)
     write_verdicts(project, "open")
     write_runs(project, STUDY)
-    run("git", "init", "--quiet", "--initial-branch=main", cwd=project)
-    commit(project, "Base")
+    make_repository(project)
     run("git", "checkout", "--quiet", "-b", "branch", cwd=project)
     monkeypatch.chdir(project)
     return project
@@ -194,14 +193,6 @@ def test_base_without_a_common_commit_gives_one_line_with_the_remedy(project: Pa
     line = report(base)
     assert line.startswith("Nothing was compared: `git merge-base ")
     assert (line.count("\n"), line.count("`"), remedy in line) == (1, 2, True)
-
-
-def test_partial_clone_gives_one_line_with_the_remedy(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows(project, {"a": [0.5]}, STUDY)
-    run("git", "config", "uploadpack.allowFilter", "true", cwd=project)
-    run("git", "clone", "--quiet", "--filter=blob:none", f"file://{project}", "../clone", cwd=project)
-    monkeypatch.chdir(project.with_name("clone"))
-    assert report("HEAD~1").endswith("This clone is partial. Run 'git fetch --refetch --no-filter'.`\n")
 
 
 def test_everything_changed_in_eleven_architectures_fits_forty_lines(project: Path) -> None:

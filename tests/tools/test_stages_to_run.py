@@ -18,13 +18,12 @@ stages:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
+def project(folder: Path) -> Path:
     for command in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"]):
-        run(*command, cwd=tmp_path)
-    (tmp_path / "dvc.yaml").write_text(PIPELINE)
-    (tmp_path / "params.yaml").write_text("n: 1")
-    return tmp_path
+        run(*command, cwd=folder)
+    (folder / "dvc.yaml").write_text(PIPELINE)
+    (folder / "params.yaml").write_text("n: 1")
+    return folder
 
 
 def test_changed_stages_run_unless_the_run_cache_has_them(project: Path) -> None:
