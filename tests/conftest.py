@@ -4,6 +4,7 @@ No test needs the network or writes into the repository that it is part of.
 """
 
 import hashlib
+import io
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from filelock import FileLock
 
@@ -108,6 +110,11 @@ def training(name: str) -> list[str]:
 def contents(folder: Path) -> dict[str, str]:
     """Return the checksums of a folder's files by name, as pytest takes minutes to compare long contents."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+def table(text: str) -> pd.DataFrame:
+    """Return the table of a text with commas."""
+    return pd.read_csv(io.StringIO(text), skipinitialspace=True)
 
 
 SCRATCH = pytest.StashKey[Scratch]()

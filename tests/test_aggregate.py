@@ -109,22 +109,25 @@ def test_one_seed_takes_its_standard_error_from_the_validation_images(tmp_path: 
     assert "\nOne seed cannot settle a claim. " in printed
 
 
+WIDTH_ACCURACY = """\
+architecture,parameters,seed,test_accuracy,learned,reference
+"(2, 4)",900,7,0.320000,False,
+"(2, 4)",900,0,0.800000,True,
+"(2, 4)",900,1,0.840000,True,
+"(2, 4)",900,2,,False,
+"(8, 16)",5000,7,0.880000,True,
+"(8, 16)",5000,0,0.860000,True,
+"(8, 16)",5000,1,0.900000,True,
+"(8, 16)",5000,2,0.940000,True,
+"(10, 20)",7000,7,0.320000,False,
+"(10, 20)",7000,0,0.320000,False,
+"(10, 20)",7000,1,0.780000,True,
+"(10, 20)",7000,2,0.320000,False,
+"""
+
+
 def test_tables_for_plots_have_every_run_in_order_and_every_epoch(compared: Path) -> None:
-    assert (compared / "plots/width_accuracy.csv").read_text() == (
-        "architecture,parameters,seed,test_accuracy,learned,reference\n"
-        '"(2, 4)",900,7,0.320000,False,\n'
-        '"(2, 4)",900,0,0.800000,True,\n'
-        '"(2, 4)",900,1,0.840000,True,\n'
-        '"(2, 4)",900,2,,False,\n'
-        '"(8, 16)",5000,7,0.880000,True,\n'
-        '"(8, 16)",5000,0,0.860000,True,\n'
-        '"(8, 16)",5000,1,0.900000,True,\n'
-        '"(8, 16)",5000,2,0.940000,True,\n'
-        '"(10, 20)",7000,7,0.320000,False,\n'
-        '"(10, 20)",7000,0,0.320000,False,\n'
-        '"(10, 20)",7000,1,0.780000,True,\n'
-        '"(10, 20)",7000,2,0.320000,False,\n'
-    )
+    assert (compared / "plots/width_accuracy.csv").read_text() == WIDTH_ACCURACY
     lines = (compared / "plots/depth_curves.csv").read_text().splitlines()
     assert lines == ["architecture,seed,epoch,loss,accuracy,val_loss,val_accuracy"] + [
         f"{label},{seed},{epoch},{loss:.6f},{accuracy + 0.01:.6f},{1.2 - accuracy:.6f},{accuracy:.6f}"

@@ -8,11 +8,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from stages.checkpoints import FILE
-from tests.conftest import ROOT, STORE, commit, contents, documented, edit_params, ran_stages, run
+from tests.conftest import STORE, commit, contents, documented, edit_params, ran_stages, run
 from tests.queues import start_queue, wait_for_queue
 
 TRAINED = re.compile(r"^(\S+) seed (\d+): epoch (\d+)/\d+,", flags=re.MULTILINE)
@@ -87,12 +86,6 @@ def test_metrics_diff_needs_no_data(cloned: Path) -> None:
     commit(cloned, "Another number")
     changed = json.loads(run("dvc", "metrics", "diff", "HEAD~1", "--json", cwd=cloned))
     assert changed == {"metrics/accuracy.json": {"width.learned": {"old": 0, "new": 7, "diff": 7}}}
-
-
-def test_metrics_fit_the_columns_of_a_screen() -> None:
-    numbers = metrics(ROOT, "accuracy")
-    assert list(numbers["width"]) == ["validation_accuracy", "test_accuracy", "learned"]
-    assert len(pd.json_normalize(numbers).columns) <= 20
 
 
 @pytest.mark.slow

@@ -1,11 +1,9 @@
 """The page of the made-up study: its HTML, and what it says."""
 
 import html
-import io
 import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 
@@ -28,8 +26,3 @@ def elements(markup: str, start: str) -> list[str]:
     """Return what is read in every element whose tag and first attributes these are."""
     tag = start.split()[0]
     return [visible_text(found) for found in re.findall(rf"<{start}[^>]*>(.*?)</{tag}>", markup, flags=re.DOTALL)]
-
-
-def table(text: str) -> pd.DataFrame:
-    """Return the table of a text with commas."""
-    return pd.read_csv(io.StringIO(text), skipinitialspace=True)

@@ -9,7 +9,7 @@ import pytest
 
 from stages.report import charts
 from stages.report.charts import EPOCHS_DRAWN, HEIGHT, LINE, MEANS, ROW, Chart
-from tests.report.conftest import table
+from tests.conftest import table
 
 
 def drawn(chart: Chart, kind: str, role: str | None = None) -> list[Any]:

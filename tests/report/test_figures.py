@@ -9,7 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from stages.report.figures import accuracy_figure, curves_figure, write_png
-from tests.report.conftest import table
+from tests.conftest import table
 from tests.training.test_dataset import dataset_of
 
 BLUE, RED, GREY = "tab:blue", "tab:red", "0.4"

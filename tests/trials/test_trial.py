@@ -1,10 +1,9 @@
 """The best of many trials, their table, and the lines of a search, against trials for which wrong ones differ."""
 
-import csv
-import io
 from math import log
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from stages.common import InputError
@@ -20,6 +19,7 @@ from stages.trials.trial import (
     read_trials,
     summarize,
 )
+from tests.conftest import table
 from tests.trials.made_up import made_architecture, made_search, made_trial
 
 SEARCH = made_search(budgets={"large": 10_000, "small": 1000})
@@ -59,20 +59,22 @@ def test_the_metrics_are_the_best_under_each_budget_the_area_under_the_front_and
     assert compute_metrics(TRIALS[3:4], SEARCH, 10)["validation_accuracy"] == {"large": 0.95}
 
 
+ROWS = table("""trial, rung, epochs, learned, promoted, validation_accuracy
+7, 0, 0, False, False,
+0, 1, 1, True, True, 0.5
+5, 1, 1, False, False, 0.2
+0, 2, 2, True, False, 0.7
+8, 1, 1, False, False,
+9, 1, 1, True, False, 0.4
+""")
+
+
 def test_a_row_is_a_trial_and_rung_in_the_order_of_training_and_is_read_back(tmp_path: Path) -> None:
     trials = [TRIALS[0], TRIALS[5], TOO_COSTLY, made_trial(9, 400, 0.4, round=1), DIVERGED]
     trials.sort(key=lambda trial: trial.number)
     path = tmp_path / "trials.csv"
     path.write_text(format_trials(trials))
-    keys = ("trial", "rung", "epochs", "learned", "promoted", "validation_accuracy")
-    assert [tuple(row[key] for key in keys) for row in csv.DictReader(io.StringIO(path.read_text()))] == [
-        ("7", "0", "0", "False", "False", ""),
-        ("0", "1", "1", "True", "True", "0.500000"),
-        ("5", "1", "1", "False", "False", "0.200000"),
-        ("0", "2", "2", "True", "False", "0.700000"),
-        ("8", "1", "1", "False", "False", ""),
-        ("9", "1", "1", "True", "False", "0.400000"),
-    ]
+    pd.testing.assert_frame_equal(pd.read_csv(path)[list(ROWS)], ROWS)
     trials[2].unfit = 1.0  # by how much is not in the table
     assert read_trials(path) == trials
 
