@@ -18,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 from stages.training.files import write_text
 from tests.left_behind import Scratch
@@ -25,6 +26,8 @@ from tests.made_up_study import compare_study
 from tools.git import leave_callers_repository, with_what_is_needed
 
 leave_callers_repository()
+settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+settings.load_profile("tests")
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))

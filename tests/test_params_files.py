@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import load_yaml, modify_yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common import InputError, yaml_text
@@ -18,7 +18,6 @@ from tests.test_params import CONTENT, TEXT, changed, project, refusal, write
 
 __all__ = ["project"]  # a fixture of every test here
 
-MANY = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 SHORT = yaml_text(changed(study={"width": {"w2-4": [2, 4]}, "depth": [1, 2]}))  # reading YAML is slow
 LAUGHS = "a: &a [x, y]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
@@ -68,7 +67,6 @@ def check_agreement() -> None:
 TOKENS = r"!!(bool|int|map|set|timestamp|binary) |!x |&a |\*a |<<: |[?:'|>] |[][{}-] |--- |%YAML |\t|\n"
 
 
-@MANY
 @given(
     start=st.integers(0, len(SHORT)),
     snippet=st.text(max_size=8) | st.from_regex(TOKENS, fullmatch=True),
@@ -84,7 +82,6 @@ SCALARS = (
 )
 
 
-@MANY
 @given(data=st.data())
 def test_scalars_anchors_and_merges_are_read_as_dvc_reads_them_or_refused(data: st.DataObject) -> None:
     lines = SHORT.splitlines()

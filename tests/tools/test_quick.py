@@ -46,12 +46,6 @@ def test_project_in_a_subfolder_of_a_repository_is_copied_alone(copied: Path) ->
     assert not list(copy.rglob("other.txt"))
 
 
-def test_option_that_dvc_refuses_is_reported_in_its_own_words(copied: Path) -> None:
-    output = run(sys.executable, "-m", "tools.quick", "-S", "data.sauce=x", cwd=copied, status=1)
-    assert "Could not override 'data.sauce'" in output
-    assert re.search(rf"^quick: dvc exp run .* failed in .*{COPY}", output, flags=re.MULTILINE)
-
-
 @pytest.mark.slow
 @pytest.mark.longest
 def test_make_quick_shows_the_study_in_small_and_ends_with_it(copied: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from stages.params import read_params
 from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, edit_params, ran_stages, run, start
-from tests.processes import processes_below, until
+from tests.processes import until, until_none_works_below
 from tools.repro import list_study_jobs, run_dvc
 
 REPRO = [sys.executable, "-m", "tools.repro"]
@@ -46,7 +46,7 @@ def test_interrupted_run_ends_dvc_and_its_stages_and_skipped_stages_are_not_list
     until((tmp_path / "started").exists, "DVC's start")
     process.terminate()
     assert process.wait(20) == 128 + 15
-    until(lambda: processes_below(tmp_path) == [], "the end of the processes of DVC", 5)
+    until_none_works_below(tmp_path, 5)
     monkeypatch.setenv("PATH", path)
     skipped = "Stage 'fetch' didn't change, skipping"
     (tmp_path / "dvc").write_text(f'#!/bin/sh\n[ $1 = repro ] || exit 9\necho "{skipped}"; echo ran\nexit 3\n')
@@ -67,7 +67,7 @@ def test_trainings_side_by_side_leave_nothing_to_do_and_have_a_serial_runs_bytes
     until(lambda: list((small / STORE).glob("*/*.npz")), "an epoch")
     process.send_signal(1)
     assert process.wait(60) == 129
-    until(lambda: processes_below(small) == [], "the end of all processes", 5)
+    until_none_works_below(small, 5)
     output = run(*REPRO, cwd=small, JOBS="2")
     assert set(ran_stages(output)) >= {"train@width", "aggregate"}
     for name in ("width", "depth", "w2-4", "depth-1"):
