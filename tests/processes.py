@@ -35,6 +35,7 @@ def processes_below(folder: Path) -> list[str]:
 
 
 def until_none_works_below(folder: Path, seconds: float) -> None:
+    """Wait until no process works in that folder."""
     until(lambda: processes_below(folder) == [], f"the end of the processes in {folder}", seconds)
 
 
