@@ -200,7 +200,7 @@ def test_every_claim_has_a_verdict_whatever_ran() -> None:
 
 @pytest.mark.parametrize("next_to_it", [LOW, MIDDLE])
 def test_optimum_at_an_end_is_compared_with_its_neighbour(next_to_it: float) -> None:
-    members = [runs("a", 0.70), runs("b", next_to_it), runs("c", HIGH)]
+    members = [runs("a", 0.70), runs("d", 0.75), runs("b", next_to_it), runs("c", HIGH)]
     for ordered in (members, members[::-1]):
         assert re.findall("against (.)", verdicts(ordered)[OPTIMUM].statistics) == ["b"]
 
