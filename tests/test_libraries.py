@@ -33,12 +33,10 @@ def test_stage_refuses_another_version_before_it_does_anything(
     for file in ("stages", "params.yaml"):
         (project / file).symlink_to(ROOT / file)
     module, *arguments = stage.split()
-    output = run(
-        sys.executable, "-m", f"stages.{module}", *arguments, cwd=project, status=1, PYTHONPATH=str(info.parent)
-    )
+    command = [sys.executable, "-m", f"stages.{module}", *arguments]
+    (line,) = run(*command, cwd=project, status=1, PYTHONPATH=str(info.parent)).splitlines()
     version = read_libraries(ROOT / path)[name]
-    assert len(output.splitlines()) == 1
-    assert output.startswith(f"{module}: {path}: {name}: expected {version}, got 9.8.7. Results depend on these")
+    assert line.startswith(f"{module}: {path}: {name}: expected {version}, got 9.8.7. Results depend on these")
     assert {file.name for file in project.iterdir()} == {"stages", "params.yaml"}
 
 

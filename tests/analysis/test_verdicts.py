@@ -85,11 +85,12 @@ def test_side_with_one_run_that_learned_or_no_spread_on_both_leaves_a_step_open(
     ],
 )
 def test_learned_fractions_decide_whether_wide_networks_fail(learned: str, expected: str) -> None:
-    for outcome in ("failed", "diverged"):
-        members = []
-        for fraction in learned.split():
-            good, count = map(int, fraction.split("/"))
-            members.append(runs(str(len(members)), [0.9] * good, **{outcome: count - good}))
+    failing, diverging = list[Compared](), list[Compared]()
+    for label, fraction in enumerate(learned.split()):
+        good, count = map(int, fraction.split("/"))
+        failing.append(runs(str(label), [0.9] * good, failed=count - good))
+        diverging.append(runs(str(label), [0.9] * good, diverged=count - good))
+    for members in (failing, diverging):
         assert verdicts(members)[LEARNING].verdict == expected
 
 
