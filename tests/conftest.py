@@ -4,6 +4,7 @@ No test needs the network or writes into the repository that it is part of.
 """
 
 import hashlib
+import io
 import os
 import re
 import shlex
@@ -14,8 +15,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 from stages.training.files import write_text
 from tests.left_behind import Scratch
@@ -23,6 +26,8 @@ from tests.made_up_study import compare_study
 from tools.git import leave_callers_repository, with_what_is_needed
 
 leave_callers_repository()
+settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+settings.load_profile("tests")
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -40,18 +45,39 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 }
 
 
-def run(*command: str, cwd: Path, status: int = 0) -> str:
-    """Run a command, check its exit status, and return its output with its errors."""
+def run(*command: str, cwd: Path, status: int = 0, **variables: str) -> str:
+    """Run a command with these variables, check its exit status, and return its output with its errors."""
+    environment = ENVIRONMENT | variables
     done = subprocess.run(
-        command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     assert done.returncode == status, f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}"
     return done.stdout
 
 
+def start(*command: str, cwd: Path, **variables: str) -> "subprocess.Popen[str]":
+    """Start a command with these variables, and with its output and errors in one pipe."""
+    return subprocess.Popen(
+        command, cwd=cwd, env=ENVIRONMENT | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
 def commit(project: Path, message: str) -> None:
     run("git", "add", "--all", cwd=project)
     run("git", "commit", "--quiet", "--message", message, cwd=project)
+
+
+def make_repository(project: Path) -> None:
+    """Make a repository of one commit of a folder."""
+    run("git", "init", "--quiet", "--initial-branch=main", cwd=project)
+    commit(project, "All")
+
+
+def clone(repository: Path, place: Path, *options: str) -> Path:
+    """Return a clone with the environment of the tests."""
+    run("git", "clone", "--quiet", *options, str(repository), str(place), cwd=repository)
+    give_environment(place)
+    return place
 
 
 def ran_stages(output: str) -> list[str]:
@@ -87,6 +113,11 @@ def training(name: str) -> list[str]:
 def contents(folder: Path) -> dict[str, str]:
     """Return the checksums of a folder's files by name, as pytest takes minutes to compare long contents."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+def table(text: str) -> pd.DataFrame:
+    """Return the table of a text with commas."""
+    return pd.read_csv(io.StringIO(text), skipinitialspace=True)
 
 
 SCRATCH = pytest.StashKey[Scratch]()
@@ -149,8 +180,7 @@ def _checkout(place: Path) -> None:
         if (ROOT / name).exists():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, place / name)
-    run("git", "init", "--quiet", "--initial-branch=main", cwd=place)
-    commit(place, "The repository")
+    make_repository(place)
     give_environment(place)
 
 
@@ -211,3 +241,22 @@ def reproduced(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(reproduced: Path, tmp_path: Path) -> Path:
     """Return a copy of `reproduced` that the test can change."""
     return Path(shutil.copytree(reproduced, tmp_path / "small", symlinks=True))
+
+
+@pytest.fixture
+def copied(fresh: Path, tmp_path: Path) -> Path:
+    """Return a copy of `fresh` that the test can change, with a space and a letter outside ASCII in its name."""
+    return Path(shutil.copytree(fresh, tmp_path / "erster Versuch ü", symlinks=True))
+
+
+@pytest.fixture
+def cloned(reproduced: Path, tmp_path: Path) -> Path:
+    """Return a clone of `reproduced`, which has no data."""
+    return clone(reproduced, tmp_path / "clone")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -5,8 +5,6 @@ that learned, no epoch has the numbers of the last, validation and test disagree
 have fewer parameters and take more operations. Labels are 2, 5 and 9, the first of half the training images.
 """
 
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -181,18 +179,9 @@ def compare_study(project: Path, chosen: Sequence[int] = SEEDS, **variables: str
 
 def aggregate(project: Path, **variables: str) -> str:
     """Run the stage with these variables of the environment, and return what it prints."""
-    command = [sys.executable, "-m", "stages.aggregate"]
-    done = subprocess.run(
-        command,
-        cwd=project,
-        env={**os.environ, **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    from tests.conftest import run  # here, as conftest.py imports this module
+
+    return run(sys.executable, "-m", "stages.aggregate", cwd=project, status=0, **variables)
 
 
 def outputs(project: Path) -> dict[str, bytes]:

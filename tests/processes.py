@@ -34,6 +34,11 @@ def processes_below(folder: Path) -> list[str]:
     return commands
 
 
+def until_none_works_below(folder: Path, seconds: float) -> None:
+    """Wait until no process works in that folder."""
+    until(lambda: processes_below(folder) == [], f"the end of the processes in {folder}", seconds)
+
+
 def bare_project(folder: Path) -> Path:
     """Make a folder with all that trainings need: stages/, params.yaml, the sample's data set file, a store."""
     shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
@@ -45,5 +50,8 @@ def bare_project(folder: Path) -> Path:
 
 def stored(project: Path, pattern: str) -> dict[str, bytes]:
     """Return the stored files of all trainings by path below the store."""
-    store = project / STORE
+    return stored_below(project / STORE, pattern)
+
+
+def stored_below(store: Path, pattern: str = "*.npz") -> dict[str, bytes]:
     return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.glob(f"*/{pattern}"))}

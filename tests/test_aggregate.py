@@ -59,45 +59,19 @@ def test_baselines_are_in_the_summary_and_all_others_in_the_study_under_their_ke
         "custom": {"plain": 4500, "deep": 950, "huge": 6000},
     }
     assert summary["depth"] == study["depth"]["1"]
-    assert metrics_of(compared, "accuracy") == {
-        "width": {"validation_accuracy": 0.88, "test_accuracy": 0.895, "learned": 4},
-        "depth": {"validation_accuracy": 0.815, "test_accuracy": 0.805, "learned": 4},
-        "w10-20": 0.435,
-        "w2-4": 0.653333,
-        "depth-2": 0.68,
-        "depth-1": 0.805,
-        "plain": 0.975,
-        "deep": 0.9575,
-        "huge": 0.9875,
-    }
-
-
-@pytest.mark.parametrize(
-    ("family", "key", "flops"),
-    [
-        (
-            "depth",
-            "2",
-            [
-                2 * 14**2 * 25 * 6,
-                2 * 8**2 * 25 * 36,
-                2 * 8**2 * 25 * 36,
-                2 * 2**2 * 25 * 36,
-                2 * 2**2 * 6 * 84,
-                2 * 84 * 3,
-            ],
-        ),
-        (  # 3x3, halved once; then the mean of every channel
-            "custom",
-            "deep",
-            [2 * 14**2 * 9 * 4, 2 * 14**2 * 9 * 4 * 8, 2 * 7**2 * 9 * 8 * 16, 2 * 7**2 * 9 * 16 * 16, 2 * 16 * 3],
-        ),
-    ],
-)
-def test_flops_are_those_of_the_architecture_on_14x14_images(
-    compared: Path, family: str, key: str, flops: list[int]
-) -> None:
-    assert metrics_of(compared, "study")[family][key]["training_flops"] == 3 * sum(flops) - flops[0]
+    assert json.dumps(metrics_of(compared, "accuracy")) == json.dumps(
+        {
+            "width": {"validation_accuracy": 0.88, "test_accuracy": 0.895, "learned": 4},
+            "depth": {"validation_accuracy": 0.815, "test_accuracy": 0.805, "learned": 4},
+            "w10-20": 0.435,
+            "w2-4": 0.653333,
+            "depth-2": 0.68,
+            "depth-1": 0.805,
+            "plain": 0.975,
+            "deep": 0.9575,
+            "huge": 0.9875,
+        }
+    )
 
 
 def test_steps_lead_from_fewer_filters_to_more_and_compare_the_runs_that_learned(compared: Path) -> None:
@@ -137,22 +111,25 @@ def test_one_seed_takes_its_standard_error_from_the_validation_images(tmp_path: 
     assert "\nOne seed cannot settle a claim. " in printed
 
 
+WIDTH_ACCURACY = """\
+architecture,parameters,seed,test_accuracy,learned,reference
+"(2, 4)",900,7,0.320000,False,
+"(2, 4)",900,0,0.800000,True,
+"(2, 4)",900,1,0.840000,True,
+"(2, 4)",900,2,,False,
+"(8, 16)",5000,7,0.880000,True,
+"(8, 16)",5000,0,0.860000,True,
+"(8, 16)",5000,1,0.900000,True,
+"(8, 16)",5000,2,0.940000,True,
+"(10, 20)",7000,7,0.320000,False,
+"(10, 20)",7000,0,0.320000,False,
+"(10, 20)",7000,1,0.780000,True,
+"(10, 20)",7000,2,0.320000,False,
+"""
+
+
 def test_tables_for_plots_have_every_run_in_order_and_every_epoch(compared: Path) -> None:
-    assert (compared / "plots/width_accuracy.csv").read_text() == (
-        "architecture,parameters,seed,test_accuracy,learned,reference\n"
-        '"(2, 4)",900,7,0.320000,False,\n'
-        '"(2, 4)",900,0,0.800000,True,\n'
-        '"(2, 4)",900,1,0.840000,True,\n'
-        '"(2, 4)",900,2,,False,\n'
-        '"(8, 16)",5000,7,0.880000,True,\n'
-        '"(8, 16)",5000,0,0.860000,True,\n'
-        '"(8, 16)",5000,1,0.900000,True,\n'
-        '"(8, 16)",5000,2,0.940000,True,\n'
-        '"(10, 20)",7000,7,0.320000,False,\n'
-        '"(10, 20)",7000,0,0.320000,False,\n'
-        '"(10, 20)",7000,1,0.780000,True,\n'
-        '"(10, 20)",7000,2,0.320000,False,\n'
-    )
+    assert (compared / "plots/width_accuracy.csv").read_text() == WIDTH_ACCURACY
     lines = (compared / "plots/depth_curves.csv").read_text().splitlines()
     assert lines == ["architecture,seed,epoch,loss,accuracy,val_loss,val_accuracy"] + [
         f"{label},{seed},{epoch},{loss:.6f},{accuracy + 0.01:.6f},{1.2 - accuracy:.6f},{accuracy:.6f}"
@@ -206,10 +183,8 @@ def test_no_section_that_the_stage_does_not_list_changes_a_byte(compared: Path, 
     assert outputs(tmp_path) == outputs(compared)
 
 
-def test_what_params_yaml_does_not_name_is_moved_out_of_the_models(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("folder")
+def test_what_params_yaml_does_not_name_is_moved_out_of_the_models() -> None:
     for number in (0, 1):
         Path("data/models/named").mkdir(parents=True, exist_ok=True)
         Path("data/models/old").mkdir()

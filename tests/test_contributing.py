@@ -8,15 +8,14 @@ from stages.common import read_yaml
 from tests.conftest import ROOT, commit, edit_params, run
 
 
-def test_parameter_is_added_as_the_guide_says(fresh: Path, tmp_path: Path) -> None:
-    project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
+def test_parameter_is_added_as_the_guide_says(copied: Path) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
     schema, value = re.findall(r"^   ```\w+\n   (.*\n)   ```", text, flags=re.MULTILINE)
-    edit_params(project, "  epochs: 20\n", f"  epochs: 20\n{value}")
-    assert "train.label_smoothing: unknown key" in run("python", "-m", "stages.params", cwd=project, status=1)
-    path = project / "stages/training/architecture.py"
+    edit_params(copied, "  epochs: 20\n", f"  epochs: 20\n{value}")
+    assert "train.label_smoothing: unknown key" in run("python", "-m", "stages.params", cwd=copied, status=1)
+    path = copied / "stages/training/architecture.py"
     path.write_text(path.read_text().replace("    epochs: Annotated", f"{schema}    epochs: Annotated"))
-    run("python", "-m", "stages.params", cwd=project)
+    run("python", "-m", "stages.params", cwd=copied)
 
 
 def test_study_depends_on_every_key_of_its_family_except_the_one_that_it_varies() -> None:

@@ -5,22 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import commit, run
+from tests.conftest import clone, make_repository, run
 
 
 @pytest.fixture
-def download(fresh: Path, tmp_path: Path) -> Path:
+def download(copied: Path) -> Path:
     """Return the files without a repository, as in a ZIP file."""
-    project = Path(shutil.copytree(fresh, tmp_path / "erster Versuch ü", symlinks=True))
-    shutil.rmtree(project / ".git")
-    return project
+    shutil.rmtree(copied / ".git")
+    return copied
 
 
 @pytest.fixture
 def inner(download: Path) -> Path:
     """Return the files as a committed folder of another repository."""
-    run("git", "init", "--quiet", "--initial-branch=main", cwd=download.parent)
-    commit(download.parent, "Outer")
+    make_repository(download.parent)
     return download
 
 
@@ -33,9 +31,9 @@ def refusal(project: Path, target: str) -> str:
 
 def test_settings_of_line_ends_change_no_byte_of_a_clone(fresh: Path, tmp_path: Path) -> None:
     settings = ["-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
-    run("git", "clone", "--quiet", *settings, str(fresh), str(tmp_path / "clone"), cwd=tmp_path)
+    other = clone(fresh, tmp_path / "clone", *settings)
     names = run("git", "ls-files", "-z", cwd=fresh).split("\0")[:-1]
-    assert [name for name in names if (tmp_path / "clone" / name).read_bytes() != (fresh / name).read_bytes()] == []
+    assert [name for name in names if (other / name).read_bytes() != (fresh / name).read_bytes()] == []
 
 
 def test_targets_without_a_repository_work_or_are_refused_in_one_line(download: Path) -> None:

@@ -1,7 +1,6 @@
 """Jobs: in this process, in worker processes, and side by side on slots."""
 
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,17 +13,13 @@ from stages.checkpoints import code_fingerprint
 from stages.common import DATASET_FILE, InputError
 from stages.jobs import SLURM, Job, Report, Trainings, count_usable_cores, train_job
 from stages.runner import JobFailedError, Runner, SlotLostError, WorkerProcess, ended_by_exception, read_job_count
-from tests.conftest import ENVIRONMENT, ROOT
+from tests.conftest import ROOT, start
 from tests.kinds import KINDS, SETTINGS, SMALL, kind, sample
-from tests.processes import bare_project, processes_below, stored, until
+from tests.processes import bare_project, stored, stored_below, until, until_none_works_below
 
 JOB = Job("small", SMALL, SETTINGS, 0, tested=True)
 DROPPING = JOB._replace(name="dropping", architecture=kind(dropout=0.3), seed=4)
 ENDLESS = JOB._replace(name="endless", settings=SETTINGS.model_copy(update={"epochs": 1000}))
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in root.glob("*/*.npz")}
 
 
 @pytest.fixture
@@ -68,7 +63,7 @@ def test_paused_training_resumes_with_the_same_bytes(project: Path) -> None:
     assert [train_job(DROPPING, trainings, sample(), events.append, 0) for _ in range(3)] == [False, False, True]
     assert [event["epoch"] for event in events if "epoch" in event] == [1, 2, 3]
     assert [event["note"] for event in events if "note" in event] == [f"resumes after epoch {n} of 3" for n in (1, 2)]
-    assert contents(project / "parts") == contents(project / "whole")
+    assert stored_below(project / "parts") == stored_below(project / "whole")
 
 
 class Worker(WorkerProcess):
@@ -100,16 +95,16 @@ def test_second_job_of_a_worker_has_the_bytes_of_a_fresh_process(worker: Worker,
     """The first has other seeds, layers and an average of its weights."""
     averaged = JOB._replace(settings=SETTINGS.model_copy(update={"ema_momentum": 0.9, "seeds": [7]}), seed=7)
     assert worker.train(averaged)["finished"]
-    first, process = contents(project / "store"), worker.process
+    first, process = stored_below(project / "store"), worker.process
     answer = worker.train(DROPPING)
-    second = dict(contents(project / "store").items() - first.items())
+    second = dict(stored_below(project / "store").items() - first.items())
     assert answer["finished"]
     assert {f"{Path(path).parent.name}/{Path(path).name}" for path in answer["files"]} == second.keys()
     assert worker.train(DROPPING)["finished"], "and nothing is left to do"
     assert worker.process is process
     assert worker.train(DROPPING, "fresh")["finished"]
     assert worker.process is not process
-    assert contents(project / "fresh") == second
+    assert stored_below(project / "fresh") == second
     assert [event["epoch"] for event in worker.events] == [1, 2, 3] * 3
 
 
@@ -137,7 +132,7 @@ def test_killed_worker_names_the_signal_and_its_training_goes_on_from_the_last_e
     assert worker.train(long)["finished"]
     first = next(event for event in worker.events if "epoch" in event)["epoch"]
     assert 3 <= first <= 30
-    assert sorted(name.split("/")[1].partition(".")[0] for name in contents(project / "store")) == [
+    assert sorted(name.split("/")[1].partition(".")[0] for name in stored_below(project / "store")) == [
         "epoch-30", "output-30",
     ]  # fmt: skip
 
@@ -224,16 +219,13 @@ with ended_by_exception("jobs"), Runner([LocalSlot(), LocalSlot()]) as runner:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_ended_run_leaves_no_process_and_loses_no_finished_epoch(project: Path, number: signal.Signals) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", SIDE_BY_SIDE], cwd=project, env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = start(sys.executable, "-c", SIDE_BY_SIDE, cwd=project, PYTHONPATH=str(ROOT))
     until(lambda: len(stored(project, "unfinished-*.npz")) > 1 or process.poll(), "an epoch of both")
     process.send_signal(number)
-    _, message = process.communicate(timeout=60)
+    message, _ = process.communicate(timeout=60)
     assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number), message
     assert ("jobs: interrupted. Run the same command again." in message) == (number != signal.SIGKILL)
-    until(lambda: processes_below(project) == [], "the end of the workers", 5)
+    until_none_works_below(project, 5)
     trainings = Trainings()
     assert all(trainings.open_store(job).load(1000).path for job in (ENDLESS, ENDLESS._replace(seed=1)))
 

@@ -1,7 +1,5 @@
 """Each stage refuses other versions than the committed ones, which name every library that decides a result."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from stages.common import LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES, InputError, check_libraries, read_libraries
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run
 from tests.imports import reached
 from tests.test_dependencies import imported
 
@@ -36,11 +34,9 @@ def test_stage_refuses_another_version_before_it_does_anything(
         (project / file).symlink_to(ROOT / file)
     module, *arguments = stage.split()
     command = [sys.executable, "-m", f"stages.{module}", *arguments]
-    environment = os.environ | {"PYTHONPATH": str(info.parent)}
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    (line,) = run(*command, cwd=project, status=1, PYTHONPATH=str(info.parent)).splitlines()
     version = read_libraries(ROOT / path)[name]
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-    assert done.stderr.startswith(f"{module}: {path}: {name}: expected {version}, got 9.8.7. Results depend on these")
+    assert line.startswith(f"{module}: {path}: {name}: expected {version}, got 9.8.7. Results depend on these")
     assert {file.name for file in project.iterdir()} == {"stages", "params.yaml"}
 
 

@@ -1,13 +1,11 @@
 """Output and files are UTF-8 in every locale."""
 
 import ast
-import os
-import subprocess
 import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run
 from tests.imports import sources
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # Python's own remedies are off
@@ -16,10 +14,7 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # Python
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_output_is_utf_8_and_no_character_ends_a_run(stream: str) -> None:
     code = rf"import sys, stages; print('\u2581\u2588 f\u00fcr \udcff', file=sys.{stream})"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | ASCII, capture_output=True, check=True
-    )
-    assert getattr(done, stream) == "▁█ für \\udcff\n".encode()
+    assert run(sys.executable, "-c", code, cwd=ROOT, status=0, **ASCII) == "▁█ für \\udcff\n"
 
 
 def test_files_and_processes_are_read_and_written_in_a_named_encoding() -> None:

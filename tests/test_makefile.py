@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ENVIRONMENT, ROOT, documented, ran_stages, run
+from tests.conftest import ENVIRONMENT, ROOT, clone, documented, ran_stages, run
 
 
 def test_help_fits_80_columns(fresh: Path) -> None:
@@ -117,12 +117,13 @@ def test_packages_come_from_the_index_of_pip_unless_uv_has_one(bare: Path, way: 
     assert f"{index}/six/" in run("env", *clean, *alone, "make", "setup", cwd=bare, status=2)
 
 
-@pytest.mark.parametrize("command", ["make --silent quick QUICK=--none", f"'{sys.executable}' -m tools.quick --none"])
+@pytest.mark.parametrize(
+    "command", ["make --silent quick QUICK='-S data.sauce=x'", f"'{sys.executable}' -m tools.quick -S data.sauce=x"]
+)
 def test_alias_of_git_in_a_linked_worktree_changes_no_repository(fresh: Path, tmp_path: Path, command: str) -> None:
-    """Git exports GIT_DIR there, and every Git that is started below obeys it."""
-    clone, tree = tmp_path / "clone", tmp_path / "tree"
-    run("git", "clone", "--quiet", str(fresh), str(clone), cwd=tmp_path)
-    run("git", "worktree", "add", "--quiet", str(tree), cwd=clone)
+    """Git exports GIT_DIR there, and every Git that is started below obeys it. DVC refuses the option."""
+    tree = tmp_path / "tree"
+    run("git", "worktree", "add", "--quiet", str(tree), cwd=clone(fresh, tmp_path / "clone"))
     (tree / ".venv").symlink_to(fresh / ".venv")
 
     def state() -> list[str]:
@@ -130,7 +131,8 @@ def test_alias_of_git_in_a_linked_worktree_changes_no_repository(fresh: Path, tm
 
     before = state()
     output = run("git", "-c", f"alias.q=!{command}", "q", cwd=tree, status=1 if "tools" in command else 2)
-    assert "quick: dvc exp run --single-item --none fetch" in output
+    assert "quick: dvc exp run --single-item -S data.sauce=x fetch" in output
+    assert "Could not override 'data.sauce'" in output
     assert state() == before
     assert (tree / ".dvc/tmp/quick/.git").is_dir()
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -78,10 +77,9 @@ def test_study_key_never_reaches_a_shell(small: Path, key: str) -> None:
     assert not (small / "x").exists()
 
 
-def test_garbage_collection_of_dvc_removes_no_training(fresh: Path, tmp_path: Path) -> None:
-    project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
-    stored = project / STORE / "training/epoch-1.npz"
+def test_garbage_collection_of_dvc_removes_no_training(copied: Path) -> None:
+    stored = copied / STORE / "training/epoch-1.npz"
     stored.parent.mkdir(parents=True)
     stored.touch()
-    run("dvc", "gc", "--workspace", "--force", cwd=project)
+    run("dvc", "gc", "--workspace", "--force", cwd=copied)
     assert stored.exists()

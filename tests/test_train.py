@@ -20,7 +20,7 @@ import pytest
 
 from stages.train import main
 from stages.training.results import write_outputs
-from tests.conftest import ENVIRONMENT, MODELS, contents, made_once, run, training
+from tests.conftest import MODELS, contents, made_once, run, start, training
 from tests.in_process import called
 from tests.processes import bare_project, stored, until
 
@@ -159,10 +159,10 @@ def test_second_training_of_the_same_waits_and_uses_the_first_ones_epochs(projec
     """Two `dvc exp run` do this, one for the study's architecture and one for the same architecture as baseline."""
     params = project / "params.yaml"
     params.write_text(params.read_text().replace("  - 8\n  - 16\n", "  - 2\n  - 4\n", 1))
-    first = subprocess.Popen(training("w2-4"), cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    first = start(*training("w2-4"), cwd=project)
     until(lambda: stored(project, "unfinished-1*.npz"), "the first epoch")
     first.send_signal(signal.SIGSTOP)
-    second = subprocess.Popen(training("width"), cwd=project, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    second = start(*training("width"), cwd=project)
     assert second.stdout
     line = next(line for line in second.stdout if "train.threads" not in line)
     assert line == "width seed 0: waits for another process with the same training\n"
@@ -184,10 +184,7 @@ def test_trainings_killed_on_one_loaded_core_and_resumed_on_two_end_with_the_sam
     for name, how, epochs in (
         (w2_4, signal.SIGKILL, 1), (other, signal.SIGTERM, 0), (w2_4, signal.SIGINT, 2), (other, signal.SIGKILL, 1),
     ):  # fmt: skip
-        process = subprocess.Popen(
-            [sys.executable, "-c", PIN, *training(name)], cwd=project, env=ENVIRONMENT, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+        process = start(sys.executable, "-c", PIN, *training(name), cwd=project)
         assert process.stdout
         for _ in islice((line for line in process.stdout if ": epoch " in line), epochs):
             pass

@@ -1,8 +1,6 @@
 """No key of params.yaml that a stage does not list changes a byte of it; test_aggregate.py tries `aggregate`."""
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,26 +8,30 @@ from typing import Any
 import pytest
 
 from stages.common import read_yaml, yaml_text
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run
 
-ARCHITECTURE = {"filters": [2, 4], "blocks": 1, "pooling": "max", "dense_units": 8, "activation": "sigmoid"}
-PARAMS: dict[str, Any] = {
-    "data": {"source": "sample", "validation": 100, "seed": 0},
-    "train": {"epochs": 1, "batch_size": 128, "learning_rate": 0.001, "threads": 2, "seeds": [0]},
-    "width": ARCHITECTURE,
-    "depth": ARCHITECTURE,
-    "study": {"width": {"w2-4": [2, 4]}, "depth": [1]},
-}
-OTHER_ARCHITECTURE = {"filters": [3, 5], "blocks": 2, "kernel_size": 3, "pooling": "average", "pool_stride": 2}
-OTHER_ARCHITECTURE |= {"head": "global_average", "dense_units": None, "activation": "relu", "normalization": "batch"}
-OTHER: dict[str, Any] = {
-    "data": {"source": "another", "validation": 200, "seed": 1},
-    "train": {"epochs": 3, "batch_size": 64, "learning_rate": 0.01, "threads": 1, "ema_momentum": 0.5, "seeds": [5, 6]},
-    "width": OTHER_ARCHITECTURE | {"dropout": 0.5},
-    "depth": OTHER_ARCHITECTURE | {"dropout": 0.5},
-    "study": {"width": {"w9-9": [9, 9]}, "depth": [1, 2], "custom": {"mine": ARCHITECTURE}},
-    "search": read_yaml((ROOT / "params.yaml").read_text(), "params.yaml")["search"],
-}
+PARAMS: dict[str, Any] = read_yaml(
+    """
+data: {source: sample, validation: 100, seed: 0}
+train: {epochs: 1, batch_size: 128, learning_rate: 0.001, threads: 2, seeds: [0]}
+width: &architecture {filters: [2, 4], blocks: 1, pooling: max, dense_units: 8, activation: sigmoid}
+depth: *architecture
+study: {width: {w2-4: [2, 4]}, depth: [1]}
+""",
+    "params.yaml",
+)
+OTHER: dict[str, Any] = read_yaml(
+    """
+data: {source: another, validation: 200, seed: 1}
+train: {epochs: 3, batch_size: 64, learning_rate: 0.01, threads: 1, ema_momentum: 0.5, seeds: [5, 6]}
+width: &architecture {filters: [3, 5], blocks: 2, kernel_size: 3, pooling: average, pool_stride: 2,
+  head: global_average, dense_units: null, activation: relu, normalization: batch, dropout: 0.5}
+depth: *architecture
+study: {width: {w9-9: [9, 9]}, depth: [1, 2], custom: {mine: *architecture}}
+""",
+    "params.yaml",
+)
+OTHER["search"] = read_yaml((ROOT / "params.yaml").read_text(), "params.yaml")["search"]
 
 
 def listed_alone(params: list[str]) -> dict[str, Any]:
@@ -52,10 +54,7 @@ def run_stages(place: Path, params: list[dict[str, Any]]) -> None:
         shutil.copytree(ROOT / "tests/sample", place / source)
     for command, content in zip(("stages.fetch", "stages.prepare", "stages.train width"), params, strict=True):
         (place / "params.yaml").write_text(yaml_text(content))
-        done = subprocess.run(
-            [sys.executable, "-m", *command.split()], cwd=place, env=os.environ, capture_output=True, check=False
-        )
-        assert done.returncode == 0, done.stderr.decode()
+        run(sys.executable, "-m", *command.split(), cwd=place)
 
 
 @pytest.mark.slow

@@ -22,20 +22,19 @@ MAKE_IMAGES = "".join(WALK.splitlines(keepends=True)[:2])
 
 
 @pytest.fixture
-def project(fresh: Path, tmp_path: Path) -> Path:
+def project(copied: Path) -> Path:
     """A clone with a study of one architecture a family, one epoch each, and an unpacked package of fewer emoji."""
-    project = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
-    params = project / "params.yaml"
+    params = copied / "params.yaml"
     params.write_text(with_a_smaller_study(params.read_text()).replace("epochs: 20", "epochs: 1"))
-    run("git", "commit", "--quiet", "--all", "--message", "A small study", cwd=project)
+    run("git", "commit", "--quiet", "--all", "--message", "A small study", cwd=copied)
     pictures = sorted((ROOT / "tests/emoji").glob("*/*.png"))
-    (project / "package/img/google/64").mkdir(parents=True)
+    (copied / "package/img/google/64").mkdir(parents=True)
     for path in pictures:
-        shutil.copy(path, project / "package/img/google/64")
+        shutil.copy(path, copied / "package/img/google/64")
     listed = [{"category": path.parent.name, "image": path.name} for path in pictures]
-    (project / "package/emoji.json").write_text(json.dumps([{"category": "Component"}, *listed]))
-    (project / "sort.py").write_text(SORT)
-    return project
+    (copied / "package/emoji.json").write_text(json.dumps([{"category": "Component"}, *listed]))
+    (copied / "sort.py").write_text(SORT)
+    return copied
 
 
 def go(commands: str, folder: Path) -> str:

@@ -11,20 +11,21 @@ from stages.params import BASELINES, Family
 
 def runs(
     label: str,
-    accuracies: list[float],
+    accuracies: float | list[float],
     *,
     failed: int = 0,
     diverged: int = 0,
     cost: int = 1,
     parameters: int = 1,
     family: Family = "width",
-    validation: list[float] | None = None,
+    validation: float | list[float] | None = None,
     notebooks_kind: bool = True,
 ) -> Compared:
     """Return an architecture with these test accuracies, `failed` runs at 10 % that never learned, and diverged ones.
 
-    Validation accuracies are the test accuracies unless they are given.
+    A mean stands for five accuracies around it. Validation accuracies are the test accuracies unless they are given.
     """
+    accuracies = each(accuracies)
     overall = accuracies + [0.1] * failed
     return Compared(
         label=label,
@@ -35,7 +36,7 @@ def runs(
         learned=len(accuracies),
         accuracies=accuracies,
         overall=overall,
-        validation=overall if validation is None else validation,
+        validation=overall if validation is None else each(validation),
         correct=np.arange(1000) < 1000 * accuracies[0] if accuracies else None,
         notebooks_kind=notebooks_kind,
     )
@@ -44,6 +45,10 @@ def runs(
 def around(mean: float, count: int = 5, spread: float = 0.002) -> list[float]:
     """Return values evenly from `mean` - `spread` to `mean` + `spread`."""
     return [float(value) for value in np.linspace(mean - spread, mean + spread, count)]
+
+
+def each(accuracies: float | list[float]) -> list[float]:
+    return accuracies if isinstance(accuracies, list) else around(accuracies)
 
 
 def verdicts(

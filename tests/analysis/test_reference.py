@@ -7,6 +7,7 @@ import pytest
 
 from stages.analysis import reference
 from stages.analysis.reference import REFERENCE, is_fashion_mnist, is_of_the_notebooks_kind, reference_accuracy
+from stages.data.idx import as_idx
 from stages.training.architecture import Architecture, Train
 from stages.training.dataset import Split
 
@@ -51,9 +52,8 @@ def test_each_architecture_has_its_own_number_and_any_other_none() -> None:
 
 def test_data_are_known_by_their_test_images_and_labels_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     test = Split(np.arange(12, dtype=np.uint8).reshape(2, 3, 2), np.array([3, 1], dtype=np.uint8))
-    files = (bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 2, *range(12)]), bytes([0, 0, 8, 1, 0, 0, 0, 2, 3, 1]))
     assert not is_fashion_mnist(test)
-    monkeypatch.setattr(reference, "TEST_SHA256", tuple(hashlib.sha256(file).hexdigest() for file in files))
+    monkeypatch.setattr(reference, "TEST_SHA256", tuple(hashlib.sha256(as_idx(part)).hexdigest() for part in test))
     assert is_fashion_mnist(test)
     assert not is_fashion_mnist(test._replace(labels=np.array([3, 2], dtype=np.uint8)))
     assert not is_fashion_mnist(test._replace(images=test.images[::-1]))

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,25 @@ from stages.analysis.verdicts import Verdict
 from stages.common import InputError, read_yaml, yaml_text
 from stages.params import Params, read_params
 from tests.conftest import ROOT
+from tests.test_params import MINE, changed
 
 UNDECIDED = {claim: Verdict(claim, "undecided", "one run each gives no interval") for claim in ABOUT}
 HERE = UNDECIDED | {"best_for_its_cost": Verdict("best", "(10, 20)", "of one seed")}
 WIDTH = {"more_filters_raise_accuracy", "wide_networks_fail_to_learn", "width_has_an_optimum"}
 TOGETHER = "together_beats_either_alone"  # which the record leaves open
+KNOWN = set(ABOUT) - {TOGETHER}
 DEPTH = {"more_blocks_lower_accuracy", "depth_has_an_optimum"}
 
 
 @pytest.fixture(autouse=True)
-def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def record(folder: Path) -> None:
     """Copy the study on record, of five seeds, into a folder to change it in."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / "records/study", "records/study")
+    shutil.copytree(ROOT / "records/study", folder / "records/study")
 
 
-def committed(change: Callable[[dict[str, Any]], None] = lambda _: None) -> Params:
-    """Return the committed parameters, changed."""
-    content = read_yaml((ROOT / "params.yaml").read_text(), "params.yaml")
-    change(content)
-    return read_params(yaml_text(content))
+def committed(**changes: Any) -> Params:
+    """Return the committed parameters, changed; `width__filters` is the key width.filters."""
+    return read_params(yaml_text(changed(**changes)))
 
 
 def test_one_seed_of_the_very_study_has_all_that_five_have_decided_otherwise() -> None:
@@ -52,70 +50,51 @@ def test_what_is_decided_the_same_here_or_open_on_record_is_not_said_again() -> 
     on_record["depth_has_an_optimum"]["verdict"] = "undecided"
     on_record["width_has_an_optimum"]["verdict"] = "not tested"
     VERDICTS.write_text(json.dumps(on_record))
-    known = set(ABOUT) - {TOGETHER, "depth_has_an_optimum", "width_has_an_optimum"}
+    known = KNOWN - {"depth_has_an_optimum", "width_has_an_optimum"}
     assert set(reference_verdicts(committed(), HERE).verdicts) == known
 
 
 @pytest.mark.parametrize(
-    ("section", "key", "value"),
+    ("changes", "left"),
     [
-        ("data", "validation", 100),
-        ("train", "epochs", 21),
-        ("train", "learning_rate", 0.01),
-        ("train", "seeds", [0, 1, 2, 3, 4]),
-        ("train", "seeds", [5, 6, 7, 8, 9, 10]),
+        ({"data__validation": 100}, set()),
+        ({"train__epochs": 21}, set()),
+        ({"train__learning_rate": 0.01}, set()),
+        ({"train__seeds": [0, 1, 2, 3, 4]}, set()),
+        ({"train__seeds": [5, 6, 7, 8, 9, 10]}, set()),
+        ({"train__seeds": [3], "train__threads": 1}, KNOWN),
+        ({"train__seeds": [0, 1, 2, 3]}, KNOWN),
+        ({"width__activation": "relu"}, DEPTH),
+        ({"study__width": {"w12-24": [12, 24]}}, DEPTH),
+        ({"study__width": {}}, DEPTH),
+        ({"width__filters": [4, 8]}, DEPTH),
+        ({"study__depth": [1, 2, 3]}, WIDTH),
+        ({"depth__filters": [6, 7]}, WIDTH),
+        ({"width__filters": [10, 20]}, KNOWN),
+        ({"depth__blocks": 3}, KNOWN),
+        ({"study__custom": {"mine": MINE}}, WIDTH | DEPTH),
     ],
 )
-def test_other_data_another_training_or_as_many_seeds_have_no_use_for_the_record(
-    section: str, key: str, value: object
+def test_a_claim_is_known_from_more_seeds_of_the_same_training_of_the_same_architectures(
+    changes: dict[str, Any], left: set[str]
 ) -> None:
-    assert reference_verdicts(
-        committed(lambda params: params[section].update({key: value})), HERE
-    ) == ReferenceVerdicts(5, {})
-
-
-@pytest.mark.parametrize("seeds", [[3], [0, 1, 2, 3]])
-def test_fewer_seeds_and_other_threads_have(seeds: list[int]) -> None:
-    params = committed(lambda params: params["train"].update(seeds=seeds, threads=1))
-    assert set(reference_verdicts(params, HERE).verdicts) == set(ABOUT) - {TOGETHER}
-
-
-@pytest.mark.parametrize(
-    ("change", "left"),
-    [
-        (lambda params: params["width"].update(activation="relu"), DEPTH),
-        (lambda params: params["study"]["width"].update({"w12-24": [12, 24]}), DEPTH),
-        (lambda params: params["study"]["width"].pop("w2-4"), DEPTH),
-        (lambda params: params["width"].update(filters=[4, 8]), DEPTH),
-        (lambda params: params["study"]["depth"].remove(4), WIDTH),
-        (lambda params: params["depth"].update(filters=[6, 7]), WIDTH),
-        (lambda params: params["width"].update(filters=[10, 20]), set(ABOUT) - {TOGETHER}),
-        (lambda params: params["depth"].update(blocks=3), set(ABOUT) - {TOGETHER}),
-        (lambda params: params["study"]["custom"].update(mine=params["width"]), WIDTH | DEPTH),
-    ],
-)
-def test_a_claim_is_known_where_its_families_are_the_very_architectures(
-    change: Callable[[dict[str, Any]], None], left: set[str]
-) -> None:
-    """Another pick that the study holds changes no claim; one that it does not hold is one more architecture."""
-    assert set(reference_verdicts(committed(change), HERE).verdicts) == left
+    """Another baseline that the study has changes no claim; one that it lacks is one more architecture."""
+    known = reference_verdicts(committed(**changes), HERE)
+    assert (known.seeds, set(known.verdicts)) == (5, left)
 
 
 @pytest.mark.parametrize("key", ["ema_momentum", "learning_rate"])
 def test_custom_architectures_are_the_record_s_with_the_same_settings_in_any_order(key: str) -> None:
-    def custom(**values: float) -> Callable[[dict[str, Any]], None]:
-        """Return a change to architectures, in this order, that differ in `key` alone."""
-        return lambda params: params["study"].update(
-            custom={name: params["depth"] | {key: value} for name, value in values.items()}
-        )
+    def custom(**values: float) -> dict[str, Any]:
+        return {name: MINE | {key: value} for name, value in values.items()}
 
     theirs = read_yaml(PARAMS.read_text(), str(PARAMS))
-    custom(one=0.5, two=0.9)(theirs)
+    theirs["study"]["custom"] = custom(one=0.5, two=0.9)
     PARAMS.write_text(yaml_text(theirs))
-    for names in ({"one": 0.5, "two": 0.9}, {"two": 0.9, "one": 0.5}):
-        assert set(reference_verdicts(committed(custom(**names)), HERE).verdicts) == set(ABOUT) - {TOGETHER}
-    for names in ({"one": 0.5, "two": 0.8}, {"one": 0.5}, {}):
-        assert set(reference_verdicts(committed(custom(**names)), HERE).verdicts) == WIDTH | DEPTH
+    for same in (custom(one=0.5, two=0.9), custom(two=0.9, one=0.5)):
+        assert set(reference_verdicts(committed(study__custom=same), HERE).verdicts) == KNOWN
+    for other in (custom(one=0.5, two=0.8), custom(one=0.5), {}):
+        assert set(reference_verdicts(committed(study__custom=other), HERE).verdicts) == WIDTH | DEPTH
 
 
 def test_record_of_another_schema_decides_nothing_and_damaged_verdicts_are_told() -> None:

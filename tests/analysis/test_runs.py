@@ -30,10 +30,9 @@ from tests.made_up_study import CUSTOM, PARAMETERS, SEEDS, dataset, probabilitie
 
 
 @pytest.fixture
-def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Training]:
+def trainings(folder: Path) -> dict[str, Training]:
     """The made-up study's trainings by name, in its folder."""
-    monkeypatch.chdir(tmp_path)
-    write_study(tmp_path, custom=CUSTOM)
+    write_study(folder, custom=CUSTOM)
     return {training.described.name: training for training in load_results(load_params())}
 
 
@@ -75,21 +74,11 @@ def test_statistics_are_given_the_runs_that_learned_and_all_runs(trainings: dict
     assert (diverged.learned, diverged.accuracies, diverged.overall, diverged.validation) == (4, [], [], [])
 
 
-@pytest.mark.parametrize(
-    ("name", "overrides", "expected"),
-    [
-        ("plain", {}, True),
-        ("plain", {"ema_momentum": 0.9}, False),
-        ("plain", {"learning_rate": 0.01}, False),
-        ("deep", {"ema_momentum": 0}, False),
-    ],
-)
-def test_kind_of_an_architecture_follows_from_its_layers_and_its_own_settings(
-    trainings: dict[str, Training], name: str, overrides: dict[str, float], expected: bool
-) -> None:
-    training = trainings[name]
-    training = training._replace(described=training.described._replace(overrides=overrides))
-    assert summarize_runs(training, dataset(), load_params()).notebooks_kind is expected
+def test_kind_of_an_architecture_follows_from_its_layers_and_its_own_settings(trainings: dict[str, Training]) -> None:
+    plain, deep = trainings["plain"], trainings["deep"]
+    other = plain._replace(described=plain.described._replace(overrides={"learning_rate": 0.01}))
+    compared = [summarize_runs(training, dataset(), load_params()) for training in (plain, other, deep)]
+    assert [one.notebooks_kind for one in compared] == [True, False, False]
 
 
 def best_of(*trainings: Training) -> BestRun | None:

@@ -32,12 +32,15 @@ def test_proportion_interval_is_the_published_one(successes: int, trials: int, l
     assert proportion_interval(successes, trials) == pytest.approx((low, high), abs=1e-4)
 
 
+def moments(mean: float, deviation: float, count: int) -> list[float]:
+    """Return values of just that mean and standard deviation."""
+    values = np.random.default_rng(0).standard_normal(count)
+    return list(mean + deviation * (values - values.mean()) / values.std(ddof=1))
+
+
 def test_mean_interval_is_that_of_a_worked_example() -> None:
     # NIST/SEMATECH e-Handbook, 1.3.5.2, by its summary of ZARR13.DAT: mean 9.261460, s 0.022789, n 195
-    rng = np.random.default_rng(0)
-    values = rng.standard_normal(195)
-    values = 9.261460 + 0.022789 * (values - values.mean()) / values.std(ddof=1)
-    assert mean_interval(list(values)) == pytest.approx((9.258242, 9.264679), abs=1e-5)
+    assert mean_interval(moments(9.261460, 0.022789, 195)) == pytest.approx((9.258242, 9.264679), abs=1e-5)
 
 
 def test_one_value_gives_no_interval_and_no_difference() -> None:
@@ -111,12 +114,6 @@ def test_side_that_is_constant_is_compared_without_a_warning() -> None:
     between = difference([0.1] * 5, [0.90, 0.91, 0.89])
     assert between is not None
     assert between.estimate == pytest.approx(0.8)
-
-
-def moments(mean: float, deviation: float, count: int) -> list[float]:
-    """Values of just that mean and standard deviation."""
-    values = np.random.default_rng(0).standard_normal(count)
-    return list(mean + deviation * (values - values.mean()) / values.std(ddof=1))
 
 
 def test_equivalence_is_that_of_a_worked_example() -> None:

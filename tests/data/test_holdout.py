@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common import InputError
@@ -83,7 +83,6 @@ def test_counts_are_rounded_by_largest_remainder_and_first_classes_first() -> No
     assert np.bincount(train.labels[held_out(train, 4, 0)], minlength=6).tolist() == [1, 1, 0, 1, 0, 1]
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8), data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_any_count_is_held_out_exactly_or_refused(sizes: list[int], data: st.DataObject, seed: int) -> None:
     train = numbered(sizes)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common import InputError
@@ -66,9 +66,6 @@ def test_a_refusal_has_its_reason(tmp_path: Path, content: bytes, dimensions: in
     assert reason in refusal(tmp_path / "file", dimensions)
 
 
-@settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 @given(data=st.data(), dimensions=st.sampled_from([1, 3, 4]))
 def test_a_file_is_read_exactly_if_it_is_valid(tmp_path: Path, data: st.DataObject, dimensions: int) -> None:
     sizes = data.draw(st.lists(st.integers(1, 4), min_size=dimensions, max_size=dimensions))[:3] + [3] * (

@@ -9,6 +9,7 @@ import pytest
 
 from stages.report import charts
 from stages.report.charts import EPOCHS_DRAWN, HEIGHT, LINE, MEANS, ROW, Chart
+from tests.conftest import table
 
 
 def drawn(chart: Chart, kind: str, role: str | None = None) -> list[Any]:
@@ -18,22 +19,21 @@ def drawn(chart: Chart, kind: str, role: str | None = None) -> list[Any]:
     return [(*place, mark.text) if np.ndim(mark.x) == 0 else place for place, mark in zip(places, marks, strict=True)]
 
 
-RUNS = pd.DataFrame(
-    [
-        ("a", 0, 0.80, True), ("a", 1, 0.90, True), ("b", 0, 0.10, False), ("b", 1, math.nan, False),
-        ("c", 0, 0.70, True), ("c", 1, 0.11, False), ("c", 0, 0.70, True), ("c", 1, 0.11, False),
-    ],
-    columns=["architecture", "seed", "test_accuracy", "learned"],
-)  # fmt: skip
-NUMBERS = pd.DataFrame(
-    [
-        ("width", 2, 2, 0.86, 0.85, 0.78, 0.92),
-        ("width", 0, 2, 0.10, *[math.nan] * 3),
-        ("depth", 1, 2, math.nan, 0.70, math.nan, math.nan),
-    ],
-    columns=["family", "learned", "seeds", "reference", *MEANS],
-    index=["a", "b", "c"],
-)
+RUNS = table("""architecture, seed, test_accuracy, learned
+a, 0, 0.80, True
+a, 1, 0.90, True
+b, 0, 0.10, False
+b, 1, , False
+c, 0, 0.70, True
+c, 1, 0.11, False
+c, 0, 0.70, True
+c, 1, 0.11, False
+""")
+NUMBERS = table(f"""family, learned, seeds, reference, {", ".join(MEANS)}
+width, 2, 2, 0.86, 0.85, 0.78, 0.92
+width, 0, 2, 0.10, , ,
+depth, 1, 2, , 0.70, ,
+""").set_axis(["a", "b", "c"])
 
 
 def upper(percent: float) -> Any:
@@ -74,11 +74,16 @@ def test_axis_is_whole_if_all_runs_are_alike() -> None:
     assert not drawn(learned, "gap") + drawn(failed, "gap")
 
 
-CURVES = pd.DataFrame(
-    [("a", 0, 1, 2.0), ("a", 0, 3, 1.0), ("a", 1, 1, 1.0), ("a", 1, 3, 0.8), ("b", 0, 1, 2.0), ("b", 0, 3, 1.0),
-     ("c", 0, 1, 0.4), ("c", 0, 3, 0.89)],
-    columns=["network", "seed", "epoch", "loss"],
-)  # fmt: skip
+CURVES = table("""network, seed, epoch, loss
+a, 0, 1, 2.0
+a, 0, 3, 1.0
+a, 1, 1, 1.0
+a, 1, 3, 0.8
+b, 0, 1, 2.0
+b, 0, 3, 1.0
+c, 0, 1, 0.4
+c, 0, 3, 0.89
+""")
 
 
 def test_a_line_is_the_mean_over_the_seeds_in_a_band_from_the_lowest_to_the_highest() -> None:
@@ -136,11 +141,13 @@ def test_gradients_of_the_best_run_and_of_one_that_failed_share_an_axis_and_vani
 
 
 def test_cost_has_a_front_whose_networks_are_named_and_failed_ones_lie_at_the_edge() -> None:
-    numbers = pd.DataFrame(
-        {"family": "width", "learned": [1, 1, 1, 0], "validation_accuracy": [0.9, 0.8, 0.85, 0.1],
-         "flops": [1e5, 1e3, 1e4, 1e3]}, index=["a", "b", "c", "d"],
-    )  # fmt: skip
-    chart = charts.cost_chart(numbers.assign(flops=numbers["flops"].astype(int)), "flops", "FLOPs")
+    numbers = table("""name, family, learned, validation_accuracy, flops
+a, width, 1, 0.90, 100000
+b, width, 1, 0.80, 1000
+c, width, 1, 0.85, 10000
+d, width, 0, 0.10, 1000
+""").set_index("name")
+    chart = charts.cost_chart(numbers, "flops", "FLOPs")
     a, b, c, d = drawn(chart, "dot")
     assert [place[0] for place in (a, b, c, d)] == pytest.approx([100 * x / 2.7 for x in (2.5, 0.5, 1.5, 0.5)])
     assert [place[1] for place in (a, b, c, d)] == pytest.approx([HEIGHT * y / 12 for y in (1, 11, 6, 12)])

@@ -11,9 +11,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-browser_wanted = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on the PATH; Debian has a package of that name"
-)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH; Debian has a package of that name")
+both_studies = pytest.mark.parametrize("study", ["reproduced", "compared"], ids=["one seed", "several"])
 
 OVERLAPS = """() => {
   const texts = [...document.querySelectorAll("main *")].filter((element) => element.checkVisibility()
@@ -47,29 +46,26 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def opened(browser: Browser, path: Path, width: int, scheme: str = "light") -> tuple[Page, list[str]]:
+def opened(browser: Browser, project: Path, width: int, scheme: str = "light") -> tuple[Page, list[str]]:
     """The page, drawn; and a list of all it complains of or asks the network for."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     page, complaints = context.new_page(), []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: complaints.append(request.url) if request.url.startswith("http") else None)
-    page.goto(path.as_uri())
+    page.goto((project / "plots/report.html").as_uri())
     return page, complaints
 
 
-@browser_wanted
-@pytest.mark.parametrize("study", ["reproduced", "compared"], ids=["one seed", "several"])
-@pytest.mark.parametrize(
-    ("name", "width", "scheme"), [("wide", 1440, "light"), ("phone", 375, "light"), ("dark", 1440, "dark")]
-)
+@both_studies
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (375, "light"), (1440, "dark")])
 def test_page_is_drawn_without_network_complaints_or_overlaps(
-    browser: Browser, request: pytest.FixtureRequest, tmp_path: Path, study: str, name: str, width: int, scheme: str
+    browser: Browser, request: pytest.FixtureRequest, tmp_path: Path, study: str, width: int, scheme: str
 ) -> None:
     """To look at the pages: pytest -o tmp_path_retention_policy=all, which keeps the screenshots."""
-    page, complaints = opened(browser, request.getfixturevalue(study) / "plots/report.html", width, scheme)
+    page, complaints = opened(browser, request.getfixturevalue(study), width, scheme)
     page.evaluate("document.querySelectorAll('details').forEach((folded) => { folded.open = true })")
-    page.screenshot(path=tmp_path / f"{study}-{name}.png", full_page=True)
+    page.screenshot(path=tmp_path / f"{study}-{width}-{scheme}.png", full_page=True)
     assert complaints == []
     assert page.evaluate(OVERLAPS) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
@@ -80,30 +76,27 @@ def test_page_is_drawn_without_network_complaints_or_overlaps(
     assert (sum(map(int, re.findall(r"\d+", ink))) > sum(map(int, re.findall(r"\d+", paper)))) == (scheme == "dark")
 
 
-@browser_wanted
-@pytest.mark.parametrize("study", ["reproduced", "compared"], ids=["one seed", "several"])
+@both_studies
 @pytest.mark.parametrize(("width", "media"), [(1440, "screen"), (718, "print")], ids=["desktop", "A4"])
 def test_table_shows_all_its_columns_with_every_interval(
     browser: Browser, request: pytest.FixtureRequest, study: str, width: int, media: Literal["screen", "print"]
 ) -> None:
-    page, _ = opened(browser, request.getfixturevalue(study) / "plots/report.html", width)
+    page, _ = opened(browser, request.getfixturevalue(study), width)
     page.emulate_media(media=media)
     table = page.locator(".scroll:has(.sortable)")
     assert table.evaluate("box => box.scrollWidth") <= table.evaluate("box => box.clientWidth")
 
 
-@browser_wanted
 def test_first_screen_of_a_phone_has_the_headline_and_the_tiles(browser: Browser, reproduced: Path) -> None:
-    page, _ = opened(browser, reproduced / "plots/report.html", 375)
+    page, _ = opened(browser, reproduced, 375)
     box = page.locator(".tiles").bounding_box()
     assert box
     assert box["x"] + box["width"] < 375
     assert box["y"] + box["height"] < 900
 
 
-@browser_wanted
 def test_headings_sort_the_table_with_the_keyboard(browser: Browser, reproduced: Path) -> None:
-    page, _ = opened(browser, reproduced / "plots/report.html", 1440)
+    page, _ = opened(browser, reproduced, 1440)
     heading = page.locator(".sortable thead th", has_text="parameters")
 
     place = 1 + page.locator(".sortable thead th button").all_text_contents().index("parameters")
@@ -121,9 +114,8 @@ def test_headings_sort_the_table_with_the_keyboard(browser: Browser, reproduced:
     assert heading.get_attribute("aria-sort") == "descending"
 
 
-@browser_wanted
 def test_every_seed_is_shown_on_a_click_and_details_are_printed(browser: Browser, compared: Path) -> None:
-    page, _ = opened(browser, compared / "plots/report.html", 1440)
+    page, _ = opened(browser, compared, 1440)
     seed, details = page.locator(".seed").first, page.locator("details p").first
     assert not seed.is_visible()
     page.get_by_label("Show every seed").focus()
@@ -134,9 +126,8 @@ def test_every_seed_is_shown_on_a_click_and_details_are_printed(browser: Browser
     assert details.is_visible()
 
 
-@browser_wanted
 def test_every_chart_tells_a_screen_reader_what_it_shows(browser: Browser, reproduced: Path) -> None:
-    page, _ = opened(browser, reproduced / "plots/report.html", 1440)
+    page, _ = opened(browser, reproduced, 1440)
     names = page.evaluate("[...document.querySelectorAll('.chart > svg')].map((svg) => svg.getAttribute('aria-label'))")
     assert len(names) >= 9
     assert all(names)

@@ -1,4 +1,4 @@
-"""The headline and table at the end of a run, on made-up numbers and on the committed study."""
+"""The headline and table at the end of a run, on made-up numbers."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stages.params import FAMILIES, Params, load_params, read_params
+from stages.params import FAMILIES, Params, read_params
 from stages.report.summary import PAGE, STUDY, SUMMARY, VERDICTS, accuracy_csv, main, read_numbers, summarize_run
 from stages.training.architecture import CustomArchitecture
 from tests.conftest import ROOT
@@ -34,10 +34,9 @@ def params_of(widths: dict[str, list[int]], blocks: list[int], custom: tuple[str
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("metrics").mkdir()
-    Path("plots").mkdir()
+def folders(folder: Path) -> None:
+    (folder / "metrics").mkdir()
+    (folder / "plots").mkdir()
 
 
 def write(study: dict[str, Any], best: str = "(2, 4)", notebook: dict[str, Any] = NOTEBOOK) -> None:
@@ -71,12 +70,12 @@ def test_table_has_learned_and_failed_runs_intervals_the_notebook_and_the_best_m
     assert text.startswith(
         "Five sigmoid CNNs on fashion-mnist\n1 block has the highest mean accuracy of five networks, "
     )
-    assert table_of(text)[1:] == [
-        ["(2,", "4)", "*", "156,026", "2", "of", "3", "88.80", "87.59", "90.01", "88.80"],
-        ["(5,", "10)", "1,000", "1", "of", "3", "90.00", "-", "-", "90.20"],
-        ["(15,", "30)", "1,174,160", "0", "of", "3", "10.00", "-", "-", "10.00"],
-        ["1", "block", "1,000", "3", "of", "3", "88.00", "-", "-", "89.03"],
-        ["3", "blocks", "1,000", "0", "of", "3", "-", "-", "-", "84.24"],
+    assert [" ".join(row) for row in table_of(text)[1:]] == [
+        "(2, 4) * 156,026 2 of 3 88.80 87.59 90.01 88.80",
+        "(5, 10) 1,000 1 of 3 90.00 - - 90.20",
+        "(15, 30) 1,174,160 0 of 3 10.00 - - 10.00",
+        "1 block 1,000 3 of 3 88.00 - - 89.03",
+        "3 blocks 1,000 0 of 3 - - - 84.24",
     ]
 
 
@@ -158,11 +157,3 @@ def test_metrics_that_are_behind_or_damaged_end_in_one_line(monkeypatch: pytest.
     monkeypatch.setattr("sys.argv", ["summary"])
     with pytest.raises(SystemExit, match=r"^summary: metrics: written by other code .* Run `make repro`\.$"):
         main()
-
-
-def test_committed_study_ends_in_one_screen_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    text = summarize_run(load_params())
-    assert len(text.splitlines()) <= 25
-    assert max(map(len, text.splitlines())) <= 80
-    assert len(table_of(text)) == 1 + 9

@@ -10,7 +10,7 @@ import pytest
 from stages.common import InputError
 from stages.params import load_params
 from stages.training.dataset import as_arrays, write_dataset
-from tests.conftest import commit, run
+from tests.conftest import make_repository, run
 from tools.benchmark import machine, measure, read_images, summarize
 
 PARAMS = load_params()
@@ -36,8 +36,8 @@ def test_way_that_fails_is_named() -> None:
         measure(impossible, read_images(100, COLOUR), 1, PARAMS.train, ["ours"])
 
 
-def test_images_are_the_first_of_the_data_set_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("folder")
+def test_images_are_the_first_of_the_data_set_file() -> None:
     Path("data").mkdir()
     whole = read_images(1200, COLOUR)
     write_dataset(Path("data/fashion_mnist.npz"), whole)
@@ -65,16 +65,12 @@ def test_table_has_medians_of_the_rounds_and_the_geometric_mean_of_ratios() -> N
     ]
 
 
-def test_revision_names_changed_files_that_a_measurement_depends_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run("git", "init", "--quiet", cwd=tmp_path)
+def test_revision_names_changed_files_that_a_measurement_depends_on(folder: Path) -> None:
     revisions = {"dvc.lock": "", "params.yaml": ", with another params.yaml"}
     for name in revisions:
-        (tmp_path / name).write_text("")
-    commit(tmp_path, "All")
-    committed = run("git", "rev-parse", "--short", "HEAD", cwd=tmp_path).strip()
-    monkeypatch.chdir(tmp_path)
+        (folder / name).write_text("")
+    make_repository(folder)
+    committed = run("git", "rev-parse", "--short", "HEAD", cwd=folder).strip()
     for changed, suffix in revisions.items():
-        (tmp_path / changed).write_text("changed")
+        (folder / changed).write_text("changed")
         assert machine().endswith(f"\n- revision: {committed}{suffix}")

@@ -7,19 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import MODELS, documented, edit_params, give_environment, run
+from tests.conftest import MODELS, documented, edit_params, run
 from tests.in_process import called
 from tools.check import main
 
 PASSED = "check: the results are up to date\n"
 TRAININGS = "train@depth, train@width, train_depth@1, train_width@w2-4"
-
-
-@pytest.fixture
-def project(reproduced: Path, tmp_path: Path) -> Path:
-    run("git", "clone", "--quiet", str(reproduced), str(tmp_path / "clone"), cwd=tmp_path)
-    give_environment(tmp_path / "clone")
-    return tmp_path / "clone"
 
 
 def refused(project: Path) -> str:
@@ -28,21 +21,21 @@ def refused(project: Path) -> str:
     return line
 
 
-def test_committed_results_pass_and_those_of_other_parameters_do_not(project: Path) -> None:
-    assert run(*documented("make check"), cwd=project) == PASSED
-    edit_params(project, "blocks: 1\n  kernel_size: 5\n", "blocks: 2\n  kernel_size: 5\n")
-    assert refused(project).startswith("check: out of date: aggregate, train@depth. ")
+def test_committed_results_pass_and_those_of_other_parameters_do_not(cloned: Path) -> None:
+    assert run(*documented("make check"), cwd=cloned) == PASSED
+    edit_params(cloned, "blocks: 1\n  kernel_size: 5\n", "blocks: 2\n  kernel_size: 5\n")
+    assert refused(cloned).startswith("check: out of date: aggregate, train@depth. ")
 
 
-def test_some_models_may_be_missing_but_no_file_of_a_model(project: Path, reproduced: Path) -> None:
+def test_some_models_may_be_missing_but_no_file_of_a_model(cloned: Path, reproduced: Path) -> None:
     """A refused experiment leaves an empty folder where there was none, and `dvc repro -s` one that lacks the rest."""
-    models = project / MODELS
+    models = cloned / MODELS
     models.mkdir(parents=True)
-    assert called(main, project) == PASSED
+    assert called(main, cloned) == PASSED
     shutil.copytree(reproduced / MODELS / "w2-4", models / "w2-4")
-    assert called(main, project) == PASSED
+    assert called(main, cloned) == PASSED
     (models / "w2-4/history.csv").unlink()
-    assert refused(project).startswith("check: out of date: train_width@w2-4. ")
+    assert refused(cloned).startswith("check: out of date: train_width@w2-4. ")
 
 
 def append_line(path: Path) -> None:
@@ -66,10 +59,10 @@ def another_numpy(path: Path) -> None:
     ],
 )
 def test_changed_or_missing_file_that_git_tracks_makes_its_stages_stale_and_no_other(
-    project: Path, name: str, change: Callable[[Path], None], stale: str
+    cloned: Path, name: str, change: Callable[[Path], None], stale: str
 ) -> None:
-    change(project / name)
-    assert refused(project).startswith(f"check: out of date: {stale}. ")
+    change(cloned / name)
+    assert refused(cloned).startswith(f"check: out of date: {stale}. ")
 
 
 @pytest.mark.parametrize(
@@ -80,6 +73,6 @@ def test_changed_or_missing_file_that_git_tracks_makes_its_stages_stale_and_no_o
         ("requirements.lock", "keras==9.8.7\nnumpy==1\n", "requirements.lock: "),
     ],
 )
-def test_file_that_cannot_be_used_is_refused_in_a_line(project: Path, name: str, content: str, line: str) -> None:
-    (project / name).write_text(content)
-    assert refused(project).startswith(f"check: {line}")
+def test_file_that_cannot_be_used_is_refused_in_a_line(cloned: Path, name: str, content: str, line: str) -> None:
+    (cloned / name).write_text(content)
+    assert refused(cloned).startswith(f"check: {line}")

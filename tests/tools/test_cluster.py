@@ -13,15 +13,13 @@ import pytest
 
 from stages.checkpoints import CheckpointStore
 from stages.common import InputError
-from stages.jobs import Job, Report
+from stages.jobs import Report
 from stages.runner import JobFailedError, SlotLostError
-from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, run, training
-from tests.kinds import SETTINGS, SMALL
-from tests.processes import bare_project, processes_below, until
+from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, run, start, training
+from tests.processes import bare_project, processes_below, until, until_none_works_below
 from tests.test_checkpoints import output, state
+from tests.test_jobs import JOB
 from tools.cluster import Cluster, DaskSlot, describe, install, read_project_files
-
-JOB = Job("small", SMALL, SETTINGS, 0, tested=True)
 
 
 class MadeUpClient:
@@ -211,7 +209,7 @@ class RealCluster:
     def kill(self, name: str) -> None:
         self.workers[name].kill()
         self.workers.pop(name).wait()
-        until(lambda: processes_below(self.folder / name) == [], "the end of the worker's trainings", 10)
+        until_none_works_below(self.folder / name, 10)
 
 
 @pytest.fixture
@@ -221,7 +219,7 @@ def real(tmp_path: Path) -> Iterator[RealCluster]:
     for process in (*cluster.workers.values(), cluster.scheduler):
         process.terminate()
         process.wait()
-    until(lambda: processes_below(tmp_path) == [], "the end of the processes of the cluster", 10)
+    until_none_works_below(tmp_path, 10)
 
 
 UNFINISHED = "unfinished-*.npz"
@@ -239,10 +237,7 @@ runpy.run_module("tools.cluster", run_name="__main__", alter_sys=True)
 
 def drive(project: Path, scheduler: str, **variables: str) -> "subprocess.Popen[str]":
     variables |= {"PYTHONPATH": str(ROOT)}  # after stages/ of the project, in which it starts
-    return subprocess.Popen(
-        [sys.executable, "-c", DRIVE, scheduler], cwd=project, env=ENVIRONMENT | variables,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    return start(sys.executable, "-c", DRIVE, scheduler, cwd=project, **variables)
 
 
 def flip(path: Path) -> None:
@@ -309,4 +304,4 @@ def test_cluster_on_this_machine_and_its_end(project: Path) -> None:
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    until(lambda: processes_below(scratch) == [], "the end of its trainings", 10)
+    until_none_works_below(scratch, 10)

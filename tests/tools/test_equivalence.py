@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.common import read_yaml
-from tests.conftest import MODELS, STORE, commit, edit_params, give_environment, made_once, run
+from tests.conftest import MODELS, STORE, commit, edit_params, made_once, run
 from tests.in_process import called
 from tools.equivalence import RUNS, main
 from tools.prune import stored
@@ -35,14 +35,6 @@ def compared(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture
 def project(compared: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(compared, tmp_path / "project", symlinks=True))
-
-
-@pytest.fixture
-def cloned(reproduced: Path, tmp_path: Path) -> Path:
-    """A clone in which nothing was compared."""
-    run("git", "clone", "--quiet", str(reproduced), "cloned", cwd=tmp_path)
-    give_environment(tmp_path / "cloned")
-    return tmp_path / "cloned"
 
 
 def replace(project: Path, file: str, old: str, new: str) -> None:

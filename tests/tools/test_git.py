@@ -29,12 +29,9 @@ def test_file_that_a_partial_clone_lacks_is_not_fetched(
     assert git("show", "HEAD:./file") == "other\n"
 
 
-def test_missing_repository_and_missing_git_come_with_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_missing_repository_and_missing_git_come_with_the_remedy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"not a git repository.*\. Run `git init`"):
         git("status")
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(folder))
     with pytest.raises(InputError, match=r"^git: not on PATH\. Install Git\.$"):
         git("status")

@@ -45,8 +45,8 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def make(source: Path, to: str = "own", **options: Any) -> tuple[Split, Split]:
     """Make the folder and read both parts of it, as the pipeline does."""
-    words = [f"FROM={source}", f"TO={to}", *(f"{name}={value}" for name, value in options.items())]
-    images.make_folder(images.read_options(words))
+    options = {"FROM": source, "TO": to} | options
+    images.make_folder(images.read_options([f"{name}={value}" for name, value in options.items()]))
     return read_split(Path(to), TRAIN_IMAGES, TRAIN_LABELS), read_split(Path(to), TEST_IMAGES, TEST_LABELS)
 
 
@@ -336,31 +336,22 @@ def test_arrays_and_tables_that_do_not_fit_are_refused(mine: Path, given: Any, e
 
 
 @pytest.mark.parametrize(
-    ("words", "error"),
+    "word",
     [
-        ({"SIZE": "64x"}, "SIZE"),
-        ({"SIZE": 0}, "SIZE"),
-        ({"FIT": "stretch"}, "FIT"),
-        ({"BACKGROUND": "blu"}, "BACKGROUND"),
-        ({"TEST": "nan"}, "TEST"),
-        ({"TEST": 0.01}, "TEST"),
-        ({"COLOUR": 1}, "COLOUR"),
-        ({"LABELS": "fine"}, "LABELS: expected the archive of CIFAR-100"),
-        ({"to": "../outside"}, "TO: expected a folder inside the project"),
-        ({"to": "data/own"}, "TO: expected a folder inside the project"),
-        ({"to": "it's"}, "TO: expected a folder inside the project"),
+        "SIZE=64x", "SIZE=0", "FIT=stretch", "BACKGROUND=blu", "TEST=nan", "TEST=0.01", "COLOUR=1", "LABELS=fine",
+        "TO=../outside", "TO=data/own", "TO=it's",
     ],
-)
-def test_options_that_do_not_fit_are_refused(mine: Path, words: dict[str, Any], error: str) -> None:
-    assert refusal(fill(mine, "a", "b"), **words).startswith(error)
+)  # fmt: skip
+def test_options_that_do_not_fit_are_refused_by_name(mine: Path, word: str) -> None:
+    name, _, value = word.partition("=")
+    assert refusal(fill(mine, "a", "b"), **{name: value}).startswith(name)
 
 
-def test_make_passes_every_option_on(mine: Path, fresh: Path, tmp_path: Path) -> None:
-    project = shutil.copytree(fresh, tmp_path / "clone", symlinks=True)
-    fill(project / "my 'own' pictures", "a", "b")
-    (project / "my 'own' pictures/a/x.png").touch()
+def test_make_passes_every_option_on(copied: Path) -> None:
+    fill(copied / "my 'own' pictures", "a", "b")
+    (copied / "my 'own' pictures/a/x.png").touch()
     words = ("SIZE=64x48", "FIT=pad", "BACKGROUND=black", "GREY=1", "SKIP=1", "SEED=3", "TEST=0.5", "LABELS=")
-    output = run("make", "images", "FROM=my 'own' pictures", f"TO={project}/own", *words, cwd=project)
+    output = run("make", "images", "FROM=my 'own' pictures", f"TO={copied}/own", *words, cwd=copied)
     assert "images: 4 training and 4 test images of 64 x 48 pixels, in grey\n" in output
     assert "images: dvc exp run -S data.source=own -S data.validation=0 -S train.batch_size=16\n" in output
 

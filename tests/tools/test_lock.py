@@ -12,13 +12,12 @@ from tools.lock import FILES, LOCK, main, out_of_step
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(folder: Path) -> Path:
     """A folder with only the files that the tool reads."""
-    (tmp_path / "stages/libraries").mkdir(parents=True)
+    (folder / "stages/libraries").mkdir(parents=True)
     for path in (LOCK, *FILES):
-        shutil.copyfile(ROOT / path, tmp_path / path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+        shutil.copyfile(ROOT / path, folder / path)
+    return folder
 
 
 def test_committed_versions_agree_and_a_changed_one_is_copied_alone(project: Path) -> None:

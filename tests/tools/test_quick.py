@@ -8,17 +8,11 @@ from pathlib import Path
 import pytest
 
 from stages.common import read_yaml
-from tests.conftest import commit, documented, quick_copy, run
+from tests.conftest import documented, make_repository, quick_copy, run
 from tools.quick import COPY
 
 FETCH = ["-S", "data.source=tests/sample", "-S", "train.epochs=2"]
 MAKE_COPY = f"from tools.quick import *; leave_callers_repository(); make_copy(COPY.resolve(), {FETCH})"
-
-
-@pytest.fixture
-def project(fresh: Path, tmp_path: Path) -> Path:
-    """The repository in a folder with a space and a letter outside ASCII in its name."""
-    return Path(shutil.copytree(fresh, tmp_path / "für später", symlinks=True))
 
 
 def copy_of(project: Path) -> Path:
@@ -26,46 +20,39 @@ def copy_of(project: Path) -> Path:
     return project / COPY
 
 
-def test_copy_has_uncommitted_changes_and_replaces_the_one_before(project: Path) -> None:
-    (project / "README.md").write_text("Other words\n")
-    (project / "tools/new one.py").write_text("new\n")
-    (project / "CHANGELOG.md").unlink()
-    for ignored in (project / "data/mine", project / COPY / "left"):
+def test_copy_has_uncommitted_changes_and_replaces_the_one_before(copied: Path) -> None:
+    (copied / "README.md").write_text("Other words\n")
+    (copied / "tools/new one.py").write_text("new\n")
+    (copied / "CHANGELOG.md").unlink()
+    for ignored in (copied / "data/mine", copied / COPY / "left"):
         ignored.parent.mkdir(parents=True, exist_ok=True)
         ignored.touch()
-    before = run("git", "status", "--porcelain", cwd=project)
-    copy = copy_of(project)
+    before = run("git", "status", "--porcelain", cwd=copied)
+    copy = copy_of(copied)
     assert (copy / "README.md").read_text() == "Other words\n"
     assert (copy / "tools/new one.py").read_text() == "new\n"
     assert not any((copy / name).exists() for name in ("CHANGELOG.md", "data/mine", "left"))
     assert read_yaml((copy / "params.yaml").read_text(), "params.yaml")["train"]["epochs"] == 2
     assert (copy / "data/raw/classes.txt").exists()
-    assert run("git", "status", "--porcelain", cwd=project) == before
+    assert run("git", "status", "--porcelain", cwd=copied) == before
 
 
-def test_project_in_a_subfolder_of_a_repository_is_copied_alone(project: Path) -> None:
-    shutil.rmtree(project / ".git")
-    (project.parent / "other.txt").write_text("of the outer repository\n")
-    run("git", "init", "--quiet", cwd=project.parent)
-    commit(project, "All")
-    copy = copy_of(project)
+def test_project_in_a_subfolder_of_a_repository_is_copied_alone(copied: Path) -> None:
+    shutil.rmtree(copied / ".git")
+    (copied.parent / "other.txt").write_text("of the outer repository\n")
+    make_repository(copied.parent)
+    copy = copy_of(copied)
     assert (copy / "dvc.yaml").exists()
     assert not list(copy.rglob("other.txt"))
 
 
-def test_option_that_dvc_refuses_is_reported_in_its_own_words(project: Path) -> None:
-    output = run(sys.executable, "-m", "tools.quick", "-S", "data.sauce=x", cwd=project, status=1)
-    assert "Could not override 'data.sauce'" in output
-    assert re.search(rf"^quick: dvc exp run .* failed in .*{COPY}", output, flags=re.MULTILINE)
-
-
 @pytest.mark.slow
 @pytest.mark.longest
-def test_make_quick_shows_the_study_in_small_and_ends_with_it(project: Path) -> None:
+def test_make_quick_shows_the_study_in_small_and_ends_with_it(copied: Path) -> None:
     """Fifteen epochs of nine architectures: only so many leave the chance level, or stay there."""
-    output = run(*documented("make quick"), cwd=project)
-    assert quick_copy(output) == project / COPY
-    assert (project / COPY / "plots/report.html").exists()
+    output = run(*documented("make quick"), cwd=copied)
+    assert quick_copy(output) == copied / COPY
+    assert (copied / COPY / "plots/report.html").exists()
     rows = re.findall(r"^(.+?)(?: \*)? +[\d,]+ +(\d) of 1 +([\d.]+)$", output, flags=re.MULTILINE)
     accuracy = {label: float(percent) for label, _, percent in rows}  # `aggregate` prints the table, too
     learned = {label: count == "1" for label, count, _ in rows}

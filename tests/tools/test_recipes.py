@@ -73,11 +73,6 @@ def test_slurm_recipe_submits_a_job_whose_script_starts_a_worker(elsewhere: Path
     with recipe(str(RECIPES / "slurm.py"), "1", cwd=elsewhere, PATH=path) as scheduler:
         assert threads_of_a_worker(scheduler) == 8
         lines = (tmp_path / "job").read_text().splitlines()
-        assert lines[0] == "#!/usr/bin/env bash"
-        assert [line for line in lines if line.startswith("#SBATCH")] == [
-            "#SBATCH -J width-and-depth", "#SBATCH -n 1", "#SBATCH --cpus-per-task=8", "#SBATCH --mem=15G",
-            "#SBATCH -t 04:00:00",
-        ]  # fmt: skip
         assert ' --local-directory "$TMPDIR"' in lines[-1]
         worker = shlex.split(lines[-1])
         python = str(elsewhere / ".venv/bin/python")

@@ -2,15 +2,14 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from stages.params import read_params
-from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, edit_params, ran_stages, run
-from tests.processes import processes_below, until
+from tests.conftest import ENVIRONMENT, MODELS, ROOT, STORE, contents, edit_params, ran_stages, run, start
+from tests.processes import until, until_none_works_below
 from tools.repro import list_study_jobs, run_dvc
 
 REPRO = [sys.executable, "-m", "tools.repro"]
@@ -43,12 +42,11 @@ def test_interrupted_run_ends_dvc_and_its_stages_and_skipped_stages_are_not_list
     (tmp_path / "dvc").write_text(DVC)
     (tmp_path / "dvc").chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{ENVIRONMENT['PATH']}"
-    variables = {"PATH": path, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-c", INTERRUPTED], cwd=tmp_path, env=ENVIRONMENT | variables)
+    process = start(sys.executable, "-c", INTERRUPTED, cwd=tmp_path, PATH=path, PYTHONPATH=str(ROOT))
     until((tmp_path / "started").exists, "DVC's start")
     process.terminate()
     assert process.wait(20) == 128 + 15
-    until(lambda: processes_below(tmp_path) == [], "the end of the processes of DVC", 5)
+    until_none_works_below(tmp_path, 5)
     monkeypatch.setenv("PATH", path)
     skipped = "Stage 'fetch' didn't change, skipping"
     (tmp_path / "dvc").write_text(f'#!/bin/sh\n[ $1 = repro ] || exit 9\necho "{skipped}"; echo ran\nexit 3\n')
@@ -62,16 +60,15 @@ def test_trainings_side_by_side_leave_nothing_to_do_and_have_a_serial_runs_bytes
     shutil.rmtree(small / "data/models")
     shutil.rmtree(small / ".dvc/cache")
     (small / "dvc.lock").unlink()
-    two_jobs = ["env", "JOBS=2", *REPRO]
-    process = subprocess.Popen(two_jobs, cwd=small, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    process = start(*REPRO, cwd=small, JOBS="2")
     assert process.stdout
     begun = next(line for line in process.stdout if "trainings" in line)
     assert begun == "3 trainings, 2 at a time; their output: data/logs/\n"
     until(lambda: list((small / STORE).glob("*/*.npz")), "an epoch")
     process.send_signal(1)
     assert process.wait(60) == 129
-    until(lambda: processes_below(small) == [], "the end of all processes", 5)
-    output = run(*two_jobs, cwd=small)
+    until_none_works_below(small, 5)
+    output = run(*REPRO, cwd=small, JOBS="2")
     assert set(ran_stages(output)) >= {"train@width", "aggregate"}
     for name in ("width", "depth", "w2-4", "depth-1"):
         assert contents(small / MODELS / name) == contents(reproduced / MODELS / name)

@@ -5,20 +5,13 @@ from pathlib import Path
 import pytest
 
 from stages.common import read_yaml
-from tests.conftest import documented, edit_params, give_environment, ran_stages, run
+from tests.conftest import clone, documented, edit_params, ran_stages, run
 
 REMOTES = [
     documented("dvc remote add --default team s3://bucket/project"),
     documented("dvc remote add --default team ssh://server/srv/project"),
     documented("dvc remote add --default team /srv/project"),
 ]
-
-
-def clone_of(project: Path, name: str) -> Path:
-    clone = project.parent / name
-    run("git", "clone", "--quiet", str(project), str(clone), cwd=project.parent)
-    give_environment(clone)
-    return clone
 
 
 def data(project: Path) -> dict[str, bytes]:
@@ -44,7 +37,7 @@ def test_others_pull_the_same_bytes_and_train_nothing_again(small: Path, tmp_pat
     run("make", "undo", cwd=small)
     run(*documented("dvc push --run-cache"), cwd=small)
 
-    second = clone_of(tmp_path / "origin", "second")
+    second = clone(tmp_path / "origin", tmp_path / "second")
     run(*documented("dvc pull"), cwd=second)
     assert len(committed) > 20
     assert data(second) == committed
@@ -52,7 +45,7 @@ def test_others_pull_the_same_bytes_and_train_nothing_again(small: Path, tmp_pat
     run("dvc", "exp", "apply", "deeper", cwd=second)
     assert (second / "data/models/depth-2/results.json").read_bytes() == deeper
 
-    third = clone_of(tmp_path / "origin", "third")
+    third = clone(tmp_path / "origin", tmp_path / "third")
     edit_params(third, "  depth:\n  - 1\n", "  depth:\n  - 1\n  - 2\n")
     assert ran_stages(run(*documented("dvc repro --pull"), cwd=third)) == ["aggregate"]
     assert (third / "data/models/depth-2/results.json").read_bytes() == deeper

@@ -5,16 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.training.dataset import REPAIR, Dataset, Split, read_dataset, write_dataset
 from stages.training.files import InputError
 
 Arrays = dict[str, Any]
-MANY = settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
 def labelled(labels: list[int]) -> Split:
@@ -134,7 +131,6 @@ def test_missing_cut_or_compressed_files_are_refused(tmp_path: Path, content: by
         refusal(path)
 
 
-@MANY
 @given(changes=st.lists(st.tuples(st.integers(0), st.integers(0, 255)), min_size=1, max_size=4))
 def test_changed_bytes_are_refused_or_change_nothing(
     tmp_path: Path, content: bytes, changes: list[tuple[int, int]]

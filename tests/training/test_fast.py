@@ -38,6 +38,12 @@ def output_and_gradients(layer: keras.Layer, images: tf.Tensor, numbers: Numbers
     return [array.numpy() for array in (output, *gradients)]
 
 
+def assert_close(results: list[list[np.ndarray]], rtol: float = 0, atol: float = 0) -> None:
+    """Compare the arrays of the first result with those of the second one."""
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=atol)
+
+
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("filters", [1, 5, 8, 16])
 @pytest.mark.parametrize("channels", [1, 7, 8, 20])
@@ -53,8 +59,7 @@ def test_convolution_is_the_stock_layers(
             layer.build(images.shape)
             layer.set_weights(weights[: 1 + use_bias])
             results.append(output_and_gradients(layer, images, small_integers))
-        for expected, ours in zip(*results, strict=True):
-            np.testing.assert_array_equal(ours, expected)
+        assert_close(results)
 
 
 @pytest.mark.parametrize("numbers", [random, small_integers])
@@ -69,8 +74,7 @@ def test_pooling_is_the_stock_layers_with_ties(
         results = [
             output_and_gradients(getattr(kinds, name)(**pooling), images, numbers) for kinds in (fast, keras.layers)
         ]
-        for ours, expected in zip(*results, strict=True):
-            np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
+        assert_close(results, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("channels", CHANNELS)
@@ -83,8 +87,7 @@ def test_normalization_is_the_stock_layers_in_training_and_after_it(size: tuple[
         layer.set_weights([random(channels, seed=seed) ** 2 for seed in (2, 3, 4, 5)])
         trained = output_and_gradients(layer, images, random, training=True)
         results.append([*trained, *layer.get_weights(), np.asarray(layer(images))])
-    for ours, expected in zip(*results, strict=True):
-        np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-4)
+    assert_close(results, rtol=1e-3, atol=1e-4)
 
 
 def test_normalization_by_given_statistics_calls_no_operation_that_processors_approximate() -> None:
@@ -120,14 +123,13 @@ def test_fused_normalization_is_used_for_multiples_of_four_channels(channels: in
 @pytest.mark.parametrize("averages", [{}, {"use_ema": True, "ema_momentum": 0.9}], ids=["plain", "averages"])
 def test_fused_adam_takes_the_stock_optimizers_steps(averages: dict[str, Any]) -> None:
     paths = []
-    for optimizer in (keras.optimizers.Adam(0.01, **averages), FusedAdam(0.01, **averages)):
+    for optimizer in (FusedAdam(0.01, **averages), keras.optimizers.Adam(0.01, **averages)):
         variable = keras.Variable(random(7, 3))
         optimizer.build([variable])
         for step in range(20):
             optimizer.apply([random(7, 3, seed=step)], [variable])
         paths.append([np.asarray(value) for value in (variable, *optimizer.variables)])
-    for expected, value in zip(*paths, strict=True):
-        np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+    assert_close(paths, rtol=1e-5, atol=1e-6)
 
 
 MODELS = [STUDIED["w2-4"], STUDIED["depth-3"], KINDS["blocks"], KINDS["normalization"], KINDS["stride-average"]]
@@ -150,7 +152,7 @@ def test_model_starts_from_the_same_weights_and_learns_the_same(architecture: Ar
         drawn, labels = model.get_weights(), tf.one_hot(np.arange(32) % 10, 10)
         results.append((drawn, [float(model.train_on_batch(random(32, *IMAGE), labels)[0]) for _ in range(5)]))
     (ours, losses), (theirs, expected) = results
-    assert all((one == other).all() for one, other in zip(ours, theirs, strict=True))
+    assert_close([ours, theirs])
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
 
@@ -174,8 +176,7 @@ def test_shards_of_a_batch_have_the_output_loss_and_step_of_the_whole_batch(shar
     for called in ("test_on_batch", "train_on_batch"):
         ours, theirs = (getattr(model, called)(batch, labels, return_dict=True) for model in (sharded, stock))
         assert ours == pytest.approx(theirs, rel=1e-5)
-    for weights, expected in zip(sharded.get_weights(), stock.get_weights(), strict=True):
-        np.testing.assert_allclose(weights, expected, rtol=1e-3, atol=1e-5)
+    assert_close([sharded.get_weights(), stock.get_weights()], rtol=1e-3, atol=1e-5)
 
 
 def test_dropped_units_follow_from_seed_and_step_whatever_the_shards() -> None:
@@ -185,8 +186,7 @@ def test_dropped_units_follow_from_seed_and_step_whatever_the_shards() -> None:
         for _ in range(3):
             model.train_on_batch(random(7, *IMAGE), tf.one_hot(np.arange(7), 10))
         results.append(model.get_weights())
-    for whole, sharded in zip(*results[:2], strict=True):
-        np.testing.assert_allclose(sharded, whole, rtol=1e-3, atol=1e-5)
+    assert_close([results[1], results[0]], rtol=1e-3, atol=1e-5)
     assert any((whole != other).any() for whole, other in zip(results[0], results[2], strict=True))
 
 

@@ -53,15 +53,18 @@ def output(losses: list[float], *, diverged: int | None = None) -> SeedOutput:
     return SeedOutput(result, 77, 3, history, np.array(layers) if losses else np.empty((0, 0, 3)), model, probabilities)
 
 
+HISTORY = """\
+seed,epoch,loss,accuracy,val_loss,val_accuracy
+5,1,1.500000,0.100000,11.000000,0.010000
+5,2,1.250000,0.200000,12.000000,0.020000
+0,1,0.125000,0.100000,11.000000,0.010000
+"""
+
+
 def test_files_have_every_epoch_of_every_seed_and_the_layers_before_training(tmp_path: Path) -> None:
     outputs = {5: output([1.5, 1.25]), 0: output([0.125], diverged=2), 8: output([], diverged=1)}
     write_outputs(tmp_path, SMALL, {seed: SeedOutput.from_arrays(one.to_arrays()) for seed, one in outputs.items()})
-    assert (tmp_path / "history.csv").read_text().splitlines() == [
-        "seed,epoch,loss,accuracy,val_loss,val_accuracy",
-        "5,1,1.500000,0.100000,11.000000,0.010000",
-        "5,2,1.250000,0.200000,12.000000,0.020000",
-        "0,1,0.125000,0.100000,11.000000,0.010000",
-    ]
+    assert (tmp_path / "history.csv").read_text() == HISTORY
     assert (tmp_path / "layers.csv").read_text().splitlines() == [
         "seed,epoch,layer,mean_activation,saturated,gradient_norm",
         *(

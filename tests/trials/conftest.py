@@ -11,13 +11,16 @@ from stages.common import read_yaml, yaml_text
 from tests.conftest import STORE, commit, documented, made_once, run
 
 OUTPUTS = ("metrics/search.json", "plots/search_front.png", "plots/search_progress.png", "plots/search_trials.csv")
-SEARCH: dict[str, Any] = {
-    "trials": 4,
-    "trials_per_round": 2,
-    "rungs": [2, 3],
-    "budgets": {"small": 3000, "large": 400_000},
-}
-SPACE = {"filters": {"low": 4, "high": 12}, "blocks": [1, 2], "dense_units": [16], "normalization": ["none", "batch"]}
+SEARCH: dict[str, Any] = read_yaml(
+    """
+trials: 4
+trials_per_round: 2
+rungs: [2, 3]
+budgets: {small: 3000, large: 400_000}
+space: {filters: {low: 4, high: 12}, blocks: [1, 2], dense_units: [16], normalization: [none, batch]}
+""",
+    "search",
+)
 
 
 def write_params(project: Path, **search: Any) -> None:
@@ -26,7 +29,7 @@ def write_params(project: Path, **search: Any) -> None:
     content = read_yaml(path.read_text(), "params.yaml")
     content["data"] |= {"source": "tests/sample", "validation": 100}
     content["train"] |= {"batch_size": 20, "threads": 1, "epochs": 3}
-    content["search"] |= SEARCH | {"space": content["search"]["space"] | SPACE} | search
+    content["search"] |= SEARCH | {"space": content["search"]["space"] | SEARCH["space"]} | search
     path.write_text(yaml_text(content))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from stages.common import read_yaml
 from stages.flops import parameter_count
 from stages.jobs import Job
 from stages.params import Search
@@ -15,37 +16,35 @@ from stages.training.results import State
 from stages.trials.rounds import run_rounds
 from stages.trials.trial import Rung, Trial
 
-SPACE: dict[str, Any] = {
-    "filters": {"low": 2, "high": 64},
-    "blocks": {"low": 1, "high": 4},
-    "kernel_size": [3, 5],
-    "pooling": ["max", "average"],
-    "pool_stride": [1, 2],
-    "head": ["dense", "global_average"],
-    "dense_units": {"low": 8, "high": 128},
-    "activation": ["relu", "sigmoid"],
-    "dropout": {"low": 0, "high": 0.3, "step": 0.1},
-    "learning_rate": {"low": 0.001, "high": 0.016},
-    "ema_momentum": [0, 0.998],
-}
-SMALL_SPACE: dict[str, Any] = {
-    "filters": [4, 8],
-    "blocks": [1],
-    "pooling": ["max"],
-    "dense_units": [16],
-    "activation": ["relu"],
-}
-SEARCH: dict[str, Any] = {
-    "trials": 16,
-    "trials_per_round": 4,
-    "rungs": [1, 2, 4],
-    "reduction_factor": 2,
-    "seed": 0,
-    "sampler": "tpe",
-    "max_training_flops": 41_000_000,
-    "budgets": {"small": 16_000, "large": 400_000},
-    "space": SPACE,
-}
+SEARCH: dict[str, Any] = read_yaml(
+    """
+trials: 16
+trials_per_round: 4
+rungs: [1, 2, 4]
+reduction_factor: 2
+seed: 0
+sampler: tpe
+max_training_flops: 41_000_000
+budgets: {small: 16_000, large: 400_000}
+space:
+  filters: {low: 2, high: 64}
+  blocks: {low: 1, high: 4}
+  kernel_size: [3, 5]
+  pooling: [max, average]
+  pool_stride: [1, 2]
+  head: [dense, global_average]
+  dense_units: {low: 8, high: 128}
+  activation: [relu, sigmoid]
+  dropout: {low: 0, high: 0.3, step: 0.1}
+  learning_rate: {low: 0.001, high: 0.016}
+  ema_momentum: [0, 0.998]
+""",
+    "search",
+)
+SPACE: dict[str, Any] = SEARCH["space"]
+SMALL_SPACE: dict[str, Any] = read_yaml(
+    "{filters: [4, 8], blocks: [1], pooling: [max], dense_units: [16], activation: [relu]}", "space"
+)
 SETTINGS = Train(epochs=20, batch_size=128, learning_rate=0.001, threads=2, seeds=[7, 8])
 
 

@@ -10,7 +10,7 @@ import optuna
 import pytest
 from pydantic import ValidationError
 
-from stages.common import TRIALS, InputError
+from stages.common import TRIALS, InputError, read_yaml
 from stages.jobs import Job
 from stages.params import Search, Space, load_params
 from stages.training.architecture import OVERRIDES, Architecture, CustomArchitecture
@@ -196,18 +196,18 @@ def test_a_key_that_is_left_out_has_the_value_of_the_notebook() -> None:
 @pytest.mark.parametrize(
     ("space", "key"),
     [
-        ({"kernel_size": {"low": 3, "high": 5}}, "kernel_size"),
-        ({"filters": {"low": 2, "high": 7, "step": 2}}, "filters"),
-        ({"filters": [{"low": 2, "high": 4}, {"low": 0, "high": 4}]}, "filters"),
-        ({"filters": [{"low": 2, "high": 4}, 8]}, "filters.1"),
-        ({"blocks": [{"low": 1, "high": 2}]}, "blocks"),
-        ({"dropout": {"low": 0, "high": 1}}, "dropout"),
-        ({"dense_units": None}, ""),  # a dense head needs them
-        ({"colour": ["grey"]}, "colour"),
+        ("kernel_size: {low: 3, high: 5}", "kernel_size"),
+        ("filters: {low: 2, high: 7, step: 2}", "filters"),
+        ("filters: [{low: 2, high: 4}, {low: 0, high: 4}]", "filters"),
+        ("filters: [{low: 2, high: 4}, 8]", "filters.1"),
+        ("blocks: [{low: 1, high: 2}]", "blocks"),
+        ("dropout: {low: 0, high: 1}", "dropout"),
+        ("dense_units: null", ""),  # a dense head needs them
+        ("colour: [grey]", "colour"),
     ],
 )
-def test_what_is_no_space_is_refused_at_its_key(space: dict[str, Any], key: str) -> None:
+def test_what_is_no_space_is_refused_at_its_key(space: str, key: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        Search.model_validate(SEARCH | {"space": SPACE | space})
+        Search.model_validate(SEARCH | {"space": SPACE | read_yaml(space, "space")})
     (error,) = refused.value.errors()
     assert ".".join(str(part) for part in error["loc"][1:]).startswith(key)

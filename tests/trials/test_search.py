@@ -14,7 +14,7 @@ from stages.search import main
 from stages.training.dataset import read_dataset, write_dataset
 from tests.conftest import ENVIRONMENT, STORE, documented, ran_stages, run
 from tests.in_process import called
-from tests.processes import processes_below, stored, until
+from tests.processes import stored, until, until_none_works_below
 from tests.trials.conftest import OUTPUTS, checkpoints, rows, written
 
 SEARCH = [sys.executable, "-m", "stages.search"]
@@ -47,7 +47,7 @@ def test_other_workers_a_kill_and_other_test_labels_give_the_same_bytes(searched
         until(partial(stored, project, reached), reached, 600)
         driver.kill()
         assert driver.wait() == -9, "it ended before it was killed"
-        until(lambda: not processes_below(project), "no training continues without the search", 60)
+        until_none_works_below(project, 60)
     assert not any((project / name).exists() for name in OUTPUTS)
     run("env", "JOBS=1", *SEARCH, cwd=project)
     assert written(project) == written(searched)

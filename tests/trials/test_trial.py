@@ -1,10 +1,10 @@
 """The best of many trials, their table, and the lines of a search, against trials for which wrong ones differ."""
 
-import csv
-import io
+import re
 from math import log
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from stages.common import InputError
@@ -20,6 +20,7 @@ from stages.trials.trial import (
     read_trials,
     summarize,
 )
+from tests.conftest import table
 from tests.trials.made_up import made_architecture, made_search, made_trial
 
 SEARCH = made_search(budgets={"large": 10_000, "small": 1000})
@@ -59,20 +60,22 @@ def test_the_metrics_are_the_best_under_each_budget_the_area_under_the_front_and
     assert compute_metrics(TRIALS[3:4], SEARCH, 10)["validation_accuracy"] == {"large": 0.95}
 
 
+ROWS = table("""trial, rung, epochs, learned, promoted, validation_accuracy
+7, 0, 0, False, False,
+0, 1, 1, True, True, 0.5
+5, 1, 1, False, False, 0.2
+0, 2, 2, True, False, 0.7
+8, 1, 1, False, False,
+9, 1, 1, True, False, 0.4
+""")
+
+
 def test_a_row_is_a_trial_and_rung_in_the_order_of_training_and_is_read_back(tmp_path: Path) -> None:
     trials = [TRIALS[0], TRIALS[5], TOO_COSTLY, made_trial(9, 400, 0.4, round=1), DIVERGED]
     trials.sort(key=lambda trial: trial.number)
     path = tmp_path / "trials.csv"
     path.write_text(format_trials(trials))
-    keys = ("trial", "rung", "epochs", "learned", "promoted", "validation_accuracy")
-    assert [tuple(row[key] for key in keys) for row in csv.DictReader(io.StringIO(path.read_text()))] == [
-        ("7", "0", "0", "False", "False", ""),
-        ("0", "1", "1", "True", "True", "0.500000"),
-        ("5", "1", "1", "False", "False", "0.200000"),
-        ("0", "2", "2", "True", "False", "0.700000"),
-        ("8", "1", "1", "False", "False", ""),
-        ("9", "1", "1", "True", "False", "0.400000"),
-    ]
+    pd.testing.assert_frame_equal(pd.read_csv(path)[list(ROWS)], ROWS)
     trials[2].unfit = 1.0  # by how much is not in the table
     assert read_trials(path) == trials
 
@@ -109,10 +112,10 @@ def test_the_lines_of_a_round_and_of_the_end_show_the_best_once_the_front_and_th
     line = describe_round(TRIALS, SEARCH, seconds_left=150.0)
     assert line == "trials 7/16, epochs 10: small 80.00, large 95.00 %; 2 min left"
     lines = summarize(TRIALS[:3] + TRIALS[4:], SEARCH).splitlines()
-    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[3:6]] == [
-        ["0", "500", "0.0", "2", "70.00", ""],
-        ["1", "1,000", "0.0", "1", "80.00", "small, large"],
-        ["4", "20,000", "0.0", "1", "96.00", ""],
+    assert [re.sub(" +", " ", line) for line in lines[3:6]] == [
+        "| 0 | 500 | 0.0 | 2 | 70.00 | |",
+        "| 1 | 1,000 | 0.0 | 1 | 80.00 | small, large |",
+        "| 4 | 20,000 | 0.0 | 1 | 96.00 | |",
     ]
     assert "exhausted" in lines[6]
     assert lines[8].startswith("small, large: filters 4 2, blocks 1")
