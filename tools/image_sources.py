@@ -21,11 +21,9 @@ from stages.common import InputError
 from stages.data.class_names import CLASS_NAMES
 from stages.training.files import read_npz
 
-Image.init()
 warnings.filterwarnings("ignore", module="PIL")  # about pictures that it can read
-KNOWN = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")  # none can run code
-FORMATS = tuple(name for name in KNOWN if name in Image.OPEN)
-SUFFIXES = {suffix for suffix, name in Image.EXTENSION.items() if name in FORMATS}
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")  # none can run code
+SUFFIXES = {suffix for suffix, name in Image.registered_extensions().items() if name in (*FORMATS, "MPO")}
 DRAFT = 3  # a JPEG file is decoded at an eighth, a quarter or a half, if that is at least three times the final size
 MOST_SIDE = 1024  # pixels; a larger picture is not decoded unless it is scaled
 MOST_THREADS = 8  # each needs 300 MB for a photo of 24 megapixels, or 700 MB with 16 bits per colour
@@ -55,13 +53,13 @@ def read_source(source: Path, labels: str | None) -> tuple[pd.DataFrame, list[st
     Returns one row per image with COLUMNS, the classes, and the path of a file with their names if they are numbers.
     That file need not exist. A file outside the folders of the classes has the label None.
     """
-    folder, files = (source, [*source.iterdir()]) if source.is_dir() else (source.parent, [source])
-    files.sort(key=lambda path: (is_test(path), path.name))
+    folder, files = (source, source.iterdir()) if source.is_dir() else (source.parent, [source])
+    files = sorted(files, key=lambda path: (is_test(path), path.name))
     arrays, bins, tables = ([path for path in files if path.suffix.lower() == end] for end in (".npz", ".bin", ".csv"))
     hundred, names_file = folder / "train.bin" in bins, folder / CLASS_NAMES
     if labels and not hundred:
         raise InputError(f"LABELS: expected the archive of CIFAR-100, got {source}. Leave LABELS out.")
-    if source.is_dir() and list_folders(source):
+    if list_folders(source):
         return *read_folders(source), names_file
     if bins:
         names_file = folder / (f"{labels or 'fine'}_label_names.txt" if hundred else "batches.meta.txt")
@@ -198,9 +196,7 @@ class Options(BaseModel):
 
     FROM: str
     TO: str
-    SIZE: Annotated[tuple[Side, Side] | None, BeforeValidator(split_size)] = (
-        None  # width, height; or each picture's own
-    )
+    SIZE: Annotated[tuple[Side, Side] | None, BeforeValidator(split_size)] = None  # width, height; or each one's own
     FIT: Literal["crop", "pad"] = "crop"
     BACKGROUND: Annotated[str, AfterValidator(check_colour)] = "white"  # of transparent pixels and of borders
     GREY: bool = False

@@ -10,8 +10,10 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.serialize import to_single_stage_lockfile
+from dvc.utils.flatten import flatten
 
 from stages.common import InputError
+from stages.params import PARAMS_FILE
 from tools.git import with_what_is_needed
 
 STUDY, SEARCH, LOCK = "dvc.yaml", "search/dvc.yaml", "dvc.lock"
@@ -83,6 +85,11 @@ def is_code(path: str) -> bool:
 def code_of(entry: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     """Return a stage's command, and the MD5 of every file and folder of its code, from its entry in dvc.lock."""
     return entry["cmd"], {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if is_code(dep["path"])}
+
+
+def params_of(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a stage's parameters by dotted key, from its entry in dvc.lock."""
+    return dict(flatten(entry.get("params", {}).get(str(PARAMS_FILE), {})))
 
 
 def entries_of(project: Path, write: Sequence[str] = ()) -> Lock:

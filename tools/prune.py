@@ -25,10 +25,6 @@ def stored(root: Path) -> dict[Path, dict[str, Any]]:
     return {file.parent: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
-def count_days_unused(folder: Path) -> float:
-    return (time.time() - (folder / "fingerprint.json").stat().st_mtime) / 86_400
-
-
 def row(folder: Path, fingerprint: dict[str, Any], params: Params) -> dict[str, Any]:
     """Return a training's cells by column; its architecture by its names in params.yaml, or else by its values."""
     architecture = Architecture(**fingerprint["architecture"])
@@ -39,7 +35,7 @@ def row(folder: Path, fingerprint: dict[str, Any], params: Params) -> dict[str, 
         "seed": fingerprint["seed"],
         "epochs": ", ".join(map(str, sorted(epochs))),
         "MB": sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
-        "days unused": count_days_unused(folder),
+        "days unused": (time.time() - (folder / "fingerprint.json").stat().st_mtime) / 86_400,
     }
 
 
@@ -52,12 +48,14 @@ def main() -> None:
         root, params, days = store_root(), load_params(), sys.argv[1:]
         if days and not days[0].isdecimal():
             raise InputError(f"PRUNE: expected a number of days, got {days[0]!r}")
-        for folder in stored(root):
-            if days and count_days_unused(folder) >= int(days[0]):
+        rows = {folder: row(folder, fingerprint, params) for folder, fingerprint in stored(root).items()}
+        for folder in list(rows):
+            if days and rows[folder]["days unused"] >= int(days[0]):
                 with suppress(BlockingIOError), locked(folder / "lock", skip_running):
                     shutil.rmtree(folder)
-        rows = [row(folder, fingerprint, params) for folder, fingerprint in stored(root).items()]
-        print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".1f"), f"{len(rows)} trainings in {root}", sep="\n")
+                    del rows[folder]
+        print(pd.DataFrame(rows.values()).to_markdown(index=False, floatfmt=".1f"))
+        print(f"{len(rows)} trainings in {root}")
 
 
 if __name__ == "__main__":
