@@ -65,13 +65,11 @@ def stages_behind(pipeline: str = STUDY) -> list[str]:
     with opened(pipeline) as (repo, graph):
         for stage in graph:
             needed = list(graph.successors(stage))
-            absent = [out.fs_path for one in needed for out in one.outs if not out.exists]
+            absent = [Path(out.fs_path) for one in needed for out in one.outs if not out.exists]
             lost = [one for one in (*stage.deps, *stage.outs) if one.status() and not repo.scm.is_ignored(one.fs_path)]
             changed = [out for out in stage.outs if out.exists and out.workspace_status()]  # even if it is in no cache
             # Skip a folder that lacks the output of another stage: that stage compares its outputs
-            stage.deps = [
-                dep for dep in stage.deps if not any(Path(dep.fs_path) in Path(out).parents for out in absent)
-            ]
+            stage.deps = [dep for dep in stage.deps if not any(Path(dep.fs_path) in path.parents for path in absent)]
             if lost or changed or stage.changed(allow_missing=True, upstream=needed):
                 behind.append(stage.addressing)
     return sorted(behind)

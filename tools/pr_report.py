@@ -93,13 +93,9 @@ def architectures(before: Side, after: Side) -> str:
 
 def _runs(accuracy: str, curves: str) -> Side:
     """Return the runs of a family by architecture. Raises KeyError if a column is missing."""
-    runs, epochs = (
-        pd.read_csv(StringIO(text), na_values=DIVERGED, keep_default_na=False)[columns.split()]
-        for text, columns in (
-            (accuracy, "architecture parameters test_accuracy learned"),
-            (curves, "architecture epoch loss"),
-        )
-    )
+    read: Any = partial(pd.read_csv, na_values=DIVERGED, keep_default_na=False)
+    runs = read(StringIO(accuracy))[["architecture", "parameters", "test_accuracy", "learned"]]
+    epochs = read(StringIO(curves))[["architecture", "epoch", "loss"]]
     losses = epochs.groupby(["architecture", "epoch"])["loss"].mean()
     return {
         str(name): {
