@@ -21,8 +21,7 @@ from stages.training.architecture import Architecture
 
 def stored(root: Path) -> dict[Path, dict[str, Any]]:
     """Return the fingerprint of every training in the store, by its folder."""
-    files = sorted(root.glob("*/fingerprint.json"))
-    return {file.parent: json.loads(file.read_text(encoding="utf-8")) for file in files}
+    return {file.parent: json.loads(file.read_text("utf-8")) for file in sorted(root.glob("*/fingerprint.json"))}
 
 
 def row(folder: Path, fingerprint: dict[str, Any], params: Params) -> dict[str, Any]:
@@ -49,11 +48,10 @@ def main() -> None:
         if days and not days[0].isdecimal():
             raise InputError(f"PRUNE: expected a number of days, got {days[0]!r}")
         rows = {folder: row(folder, fingerprint, params) for folder, fingerprint in stored(root).items()}
-        for folder in list(rows):
-            if days and rows[folder]["days unused"] >= int(days[0]):
-                with suppress(BlockingIOError), locked(folder / "lock", skip_running):
-                    shutil.rmtree(folder)
-                    del rows[folder]
+        for folder in [folder for folder, one in rows.items() if days and one["days unused"] >= int(days[0])]:
+            with suppress(BlockingIOError), locked(folder / "lock", skip_running):
+                shutil.rmtree(folder)
+                del rows[folder]
         print(pd.DataFrame(rows.values()).to_markdown(index=False, floatfmt=".1f"))
         print(f"{len(rows)} trainings in {root}")
 
