@@ -10,9 +10,9 @@ must be up to date with params.yaml and the code.
 from collections.abc import Sequence
 from typing import Any
 
-from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
+from dvc.utils.serialize import parse_yaml_for_update
 
-from stages.common import TRIALS, InputError, reported_in_one_line
+from stages.common import TRIALS, InputError, reported_in_one_line, yaml_text
 from stages.params import PARAMS_FILE, Search, load_params, read_params
 from stages.search import checked_search
 from stages.training.architecture import CustomArchitecture
@@ -37,7 +37,7 @@ def replace_adopted(text: str, search: Search, chosen: dict[str, CustomArchitect
     others = {name: architecture for name, architecture in custom.items() if name not in search.budgets}
     adopted = {name: one.architecture.model_dump() | one.overrides for name, one in chosen.items()}
     content["study"]["custom"] = others | adopted
-    return str(dumps_yaml(content))
+    return yaml_text(content)
 
 
 def main() -> None:

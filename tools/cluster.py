@@ -49,9 +49,8 @@ def describe(libraries: list[str]) -> dict[str, str]:
 
 
 def read_project_files() -> dict[str, bytes]:
-    """Return the files that a worker needs by path: stages/, without byte code, and the data set file."""
-    code = sorted(path for path in Path("stages").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {str(path): path.read_bytes() for path in [*code, DATASET_FILE]}
+    """Return the files that a worker needs by path: the code, the versions in its fingerprint, the data set file."""
+    return {str(path): path.read_bytes() for path in [*sorted(Path("stages").rglob("*.py")), LIBRARIES, DATASET_FILE]}
 
 
 def install(key: str, files: Mapping[str, bytes], dask_worker: Any = None) -> None:
@@ -79,20 +78,20 @@ def train_segment(key: str, slot: int, request: dict[str, Any], files: dict[str,
     for file, content in files.items():
         (store / file).write_bytes(content)
     request |= {"arguments": [*request["arguments"], str(store.parent)]}
-    process = worker.__dict__.setdefault("training_processes", defaultdict(WorkerProcess))[slot]
+    process: WorkerProcess = worker.__dict__.setdefault("training_processes", defaultdict(WorkerProcess))[slot]
     answer = process.ask(folder, request, lambda _event: None)
-    new = [path for path in map(Path, answer.get("files", [])) if path.name not in files]
-    return {**answer, "files": {path.name: path.read_bytes() for path in new}}
+    paths = map(Path, answer.get("files", []))
+    return answer | {"files": {path.name: path.read_bytes() for path in paths if path.name not in files}}
 
 
 class DaskSlot:
     """A place for one job on a Dask worker."""
 
     kind: tuple[int, bool] | None = None
+    future: Any = None
 
     def __init__(self, cluster: "Cluster", address: str, number: int, worker: str) -> None:
         self.cluster, self.address, self.number, self.name = cluster, address, number, f"worker {worker}"
-        self.future: Any = None
 
     def run(self, job: Job, report: Report) -> None:
         """Run the job segment by segment; import its checkpoint after each. Raises JobFailedError, SlotLostError."""
@@ -147,8 +146,7 @@ class Cluster:
         self.client, self.threads, self.kind, self.files = client, threads, kind, read_project_files()
         self.required = describe([]) | read_libraries(LIBRARIES)
         self.key = hashlib.sha256(pickle.dumps(self.files)).hexdigest()[:16]
-        self.known: set[str] = set()
-        self.refused: dict[str, str] = {}
+        self.known, self.refused = set[str](), dict[str, str]()
 
     def list_workers(self) -> dict[str, Any]:
         """Return Dask's description of the workers by address. Raises InputError if the scheduler is gone."""
@@ -171,10 +169,8 @@ class Cluster:
         try:
             found = self.client.run(describe, list(self.required), workers=[address])[address]
             expected = self.required | {"processor": self.kind or found["processor"]}
-            others = [
-                f"{key}: expected {expected[key]}, got {found[key]}" for key in found if found[key] != expected[key]
-            ]
-            reason = "; ".join(others)
+            others = [key for key in found if found[key] != expected[key]]
+            reason = "; ".join(f"{key}: expected {expected[key]}, got {found[key]}" for key in others)
             if not reason:
                 self.kind = found["processor"]
                 self.trainings = Trainings(kind=self.kind)

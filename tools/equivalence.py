@@ -13,16 +13,13 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from dvc.utils.flatten import flatten
 
 from stages.checkpoints import FOLDER, CheckpointStore, code_fingerprint, store_root
 from stages.common import DATA, InputError, read_yaml, reported_in_one_line, yaml_text
 from stages.params import PARAMS_FILE
 from stages.runner import ended_by_exception, tell
 from tools.git import git, leave_callers_repository
-from tools.pipeline import LOCK, Lock, code_of, entries_of
+from tools.pipeline import LOCK, Lock, code_of, entries_of, params_of
 from tools.prune import stored
 from tools.quick import copy_working_tree, run_in
 
@@ -83,19 +80,13 @@ def copy_checkpoints(commit: str) -> int:
     root = store_root()
     old, new = (code_fingerprint(RUNS / version / "stages/training") for version in (commit, "here"))
     compared = [(one["architecture"], one["train"]) for one in stored(RUNS / "here/.dvc/cache" / FOLDER).values()]
-    known = {folder: one for folder, one in stored(root).items() if one["code"] == old != new}
-    known = {folder: one for folder, one in known.items() if (one["architecture"], one["train"]) in compared}
-    for folder, one in known.items():
-        store = CheckpointStore(one | {"code": new}, root)
-        for path in folder.glob("*.npz"):
-            store.import_files({path.name: path.read_bytes()})
-    return len(known)
-
-
-def values_of(entries: Lock) -> dict[str, Any]:
-    """Return the parameters of all stages by dotted key."""
-    sections = (entry.get("params", {}).get(str(PARAMS_FILE), {}) for entry in entries.values())
-    return {key: value for section in sections for key, value in flatten(section).items()}
+    count = 0
+    for folder, one in stored(root).items():
+        if one["code"] == old != new and (one["architecture"], one["train"]) in compared:
+            files = {path.name: path.read_bytes() for path in folder.glob("*.npz")}
+            CheckpointStore(one | {"code": new}, root).import_files(files)
+            count += 1
+    return count
 
 
 def main() -> None:
@@ -114,8 +105,8 @@ def main() -> None:
         if all(code_of(old[name]) == code_of(here[name]) for name in old):
             tell(f"equivalence: {len(old)} stages have the results and the code of {commit}")
             return
-        values = values_of(here)
-        if keys := [key for key, value in values_of(old).items() if values.get(key) != value]:
+        before, after = ({k: v for one in lock.values() for k, v in params_of(one).items()} for lock in (old, here))
+        if keys := [key for key, value in before.items() if after.get(key) != value]:
             raise InputError(f"{PARAMS_FILE}: {', '.join(keys)}: other values than at {commit}. Run `make repro`.")
         outputs = compare(commit, old, here)
         entries_of(Path.cwd(), write=list(old))

@@ -1,7 +1,6 @@
 """Read images in common forms: folders of pictures, .npz files, CSV tables, CIFAR's archives."""
 
 import math
-import os
 import re
 import sys
 import unicodedata
@@ -14,18 +13,17 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageColor, ImageOps
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, NonNegativeInt
 from tqdm.contrib.concurrent import thread_map
 
 from stages.common import InputError
 from stages.data.class_names import CLASS_NAMES
+from stages.jobs import count_usable_cores
 from stages.training.files import read_npz
 
-Image.init()
 warnings.filterwarnings("ignore", module="PIL")  # about pictures that it can read
-KNOWN = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")  # none can run code
-FORMATS = tuple(name for name in KNOWN if name in Image.OPEN)
-SUFFIXES = {suffix for suffix, name in Image.EXTENSION.items() if name in FORMATS}
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")  # none can run code
+SUFFIXES = {suffix for suffix, name in Image.registered_extensions().items() if name in (*FORMATS, "MPO")}
 DRAFT = 3  # a JPEG file is decoded at an eighth, a quarter or a half, if that is at least three times the final size
 MOST_SIDE = 1024  # pixels; a larger picture is not decoded unless it is scaled
 MOST_THREADS = 8  # each needs 300 MB for a photo of 24 megapixels, or 700 MB with 16 bits per colour
@@ -55,13 +53,13 @@ def read_source(source: Path, labels: str | None) -> tuple[pd.DataFrame, list[st
     Returns one row per image with COLUMNS, the classes, and the path of a file with their names if they are numbers.
     That file need not exist. A file outside the folders of the classes has the label None.
     """
-    folder, files = (source, [*source.iterdir()]) if source.is_dir() else (source.parent, [source])
-    files.sort(key=lambda path: (is_test(path), path.name))
+    folder, files = (source, source.iterdir()) if source.is_dir() else (source.parent, [source])
+    files = sorted(files, key=lambda path: (is_test(path), path.name))
     arrays, bins, tables = ([path for path in files if path.suffix.lower() == end] for end in (".npz", ".bin", ".csv"))
     hundred, names_file = folder / "train.bin" in bins, folder / CLASS_NAMES
     if labels and not hundred:
         raise InputError(f"LABELS: expected the archive of CIFAR-100, got {source}. Leave LABELS out.")
-    if source.is_dir() and list_folders(source):
+    if list_folders(source):
         return *read_folders(source), names_file
     if bins:
         names_file = folder / (f"{labels or 'fine'}_label_names.txt" if hundred else "batches.meta.txt")
@@ -178,11 +176,6 @@ def make_part(where: str, x: np.ndarray, y: np.ndarray, *, test: bool) -> pd.Dat
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def split_size(text: str) -> list[str]:
-    """Read `28`, a square's side, or `64x48`, width and height."""
-    return text.split("x") if "x" in text else [text, text]
-
-
 def check_colour(name: str) -> str:
     try:
         ImageColor.getrgb(name)
@@ -191,16 +184,13 @@ def check_colour(name: str) -> str:
     return name
 
 
-class Options(BaseModel):
+class Options(BaseModel, extra="forbid"):
     """The options of `make images`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     FROM: str
     TO: str
-    SIZE: Annotated[tuple[Side, Side] | None, BeforeValidator(split_size)] = (
-        None  # width, height; or each picture's own
-    )
+    # Width and height, such as 64x48; or the side of a square; or each picture's own
+    SIZE: Annotated[tuple[Side, Side] | None, BeforeValidator(lambda text: (text.split("x", 1) * 2)[:2])] = None
     FIT: Literal["crop", "pad"] = "crop"
     BACKGROUND: Annotated[str, AfterValidator(check_colour)] = "white"  # of transparent pixels and of borders
     GREY: bool = False
@@ -215,11 +205,12 @@ def read_pictures(items: Sequence[Item], options: Options) -> list[Any]:
 
     Pictures with over 8 bits are decoded twice: their common range becomes 0 to 255. Shows the time left.
     """
-    threads = min(os.cpu_count() or 1, MOST_THREADS)
+    threads = min(count_usable_cores(), MOST_THREADS)
     side_by_side = partial(thread_map, max_workers=threads, desc="images", leave=False, delay=1, mininterval=1)
     read = side_by_side(partial(read_item, options), items)
-    if deep := {index: picture for index, picture in enumerate(read) if isinstance(picture, tuple)}:
-        span = min(low for low, _ in deep.values()), max(high for _, high in deep.values())
+    if deep := [index for index, picture in enumerate(read) if isinstance(picture, tuple)]:
+        lows, highs = zip(*(read[index] for index in deep), strict=True)
+        span = min(lows), max(highs)
         again = side_by_side(partial(read_item, options, span=span), [items[index] for index in deep])
         for index, picture in zip(deep, again, strict=True):
             read[index] = picture
@@ -235,7 +226,7 @@ def read_item(options: Options, item: Item, span: Span | None = None) -> np.ndar
     if isinstance(item, np.ndarray):
         return fit(options, Image.fromarray(item))
     has_suffix = item.suffix.lower() in SUFFIXES
-    if item.name.startswith(".") or not (has_suffix or item.is_file()):
+    if item.name.startswith("."):
         return None
     try:
         with Image.open(item, formats=FORMATS) as image:
@@ -274,8 +265,8 @@ def lower_bytes(path: Path) -> np.ndarray:
     with Image.open(path, formats=FORMATS) as image:
         for index, tile in enumerate(image.tile):
             order, *rest = tile.args if isinstance(tile.args, tuple) else (tile.args,)
-            order = order[:-1] + ("L" if order[-1] == "B" else "B")
-            image.tile[index] = tile._replace(args=(order, *rest))
+            other = order[:-1] + {"B": "L"}.get(order[-1], "B")
+            image.tile[index] = tile._replace(args=(other, *rest))
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 

@@ -61,21 +61,16 @@ def make_folder(options: Options) -> None:
 
     images = np.stack(table["picture"].tolist())
     images = images if (images != images[..., :1]).any() else images[..., 0]
-    labels, in_test = table["label"].map(classes.index).to_numpy(np.uint8), table["test"].to_numpy(bool)
-    if in_test.any():
-        report_copies(table)
-    else:
-        in_test = draw_test_part(Split(images, labels), options)
-    train, test = (Split(images[part], labels[part]) for part in (~in_test, in_test))
+    whole = Split(images, table["label"].map(classes.index).to_numpy(np.uint8))
+    in_test = choose_test_part(table, whole, options)
+    train, test = (Split(*(array[part] for array in whole)) for part in (~in_test, in_test))
     write_folder(place, train, test, names)
 
     height, width, *channels = images.shape[1:]
-    print(
-        f"images: {len(train.labels)} training and {len(test.labels)} test images of {width} x {height} pixels, "
-        f"in {'colour' if channels else 'grey'}"
-    )
+    pixels = f"{width} x {height} pixels, in {'colour' if channels else 'grey'}"
+    print(f"images: {len(train.labels)} training and {len(test.labels)} test images of {pixels}")
     print(f"images: {len(names)} classes: {shorten(names)}")
-    batches = " -S train.batch_size=16" if len(labels) < FEW else ""
+    batches = " -S train.batch_size=16" if len(images) < FEW else ""
     print(f"images: dvc exp run -S data.source={place} -S data.validation={len(train.labels) // 10}{batches}")
 
 
@@ -109,7 +104,7 @@ def select_usable(table: pd.DataFrame, options: Options) -> pd.DataFrame:
         note(f"{title}: damaged: {reason}")
     if len(damaged) and not options.SKIP:
         raise InputError(f"damaged pictures: {len(damaged)}, listed above. Repair them, or leave them out by SKIP=1.")
-    table = table[~outside & (kind == "ndarray")].reset_index(drop=True)
+    table = table[~outside & (kind == "ndarray")]
     sizes = {picture.shape[1::-1]: title for title, picture in zip(table["title"], table["picture"], strict=True)}
     if len(sizes) > 1:
         shown = shorten([f"{title} has {width} x {height}" for (width, height), title in sizes.items()])
@@ -133,8 +128,18 @@ def check_counts(source: Path, table: pd.DataFrame, classes: list[str]) -> None:
         note(f"no test picture of class {shorten(absent)}, so it is trained but not tested. {cure}")
 
 
-def draw_test_part(whole: Split, options: Options) -> np.ndarray:
-    """Draw the fraction TEST of every class by SEED, without images that occur twice: bool `[N]`."""
+def choose_test_part(table: pd.DataFrame, whole: Split, options: Options) -> np.ndarray:
+    """Return which images are for tests, bool `[N]`: those of `table`, after printing which are also for training.
+
+    If there are none, draw the fraction TEST of every class by SEED, without images that occur twice.
+    """
+    if table["test"].any():
+        key = table["picture"].map(lambda picture: hash(picture.tobytes()))
+        rows = table.assign(key=key).drop_duplicates(["key", "test"])
+        pairs = rows[rows.duplicated("key", keep=False)].groupby("key", sort=False)["title"].agg(" = ".join).tolist()
+        if pairs:
+            note(f"pictures in both parts, so tests are too easy: {len(pairs)}. Remove one of each: {shorten(pairs)}")
+        return table["test"].to_numpy(bool)
     count = round(options.TEST * len(whole.labels))
     try:
         return np.isin(np.arange(len(whole.labels)), held_out(whole, count or 1 << 32, options.SEED))
@@ -143,15 +148,6 @@ def draw_test_part(whole: Split, options: Options) -> np.ndarray:
             f"TEST: expected a fraction that draws at least one image and leaves each class one, got {options.TEST:g} "
             f"of {len(whole.labels)} images. An image that occurs more than once is never drawn."
         ) from None
-
-
-def report_copies(table: pd.DataFrame) -> None:
-    """Print the pictures that are in both parts."""
-    keyed = table.assign(key=[hash(picture.tobytes()) for picture in table["picture"]])
-    keyed = keyed.drop_duplicates(["key", "test"])
-    pairs = keyed[keyed.duplicated("key", keep=False)].groupby("key", sort=False)["title"].agg(" = ".join)
-    if len(pairs):
-        note(f"pictures in both parts, so tests are too easy: {len(pairs)}. Remove one of each: {shorten([*pairs])}")
 
 
 def write_folder(place: Path, train: Split, test: Split, names: Sequence[str]) -> None:

@@ -10,8 +10,10 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.serialize import to_single_stage_lockfile
+from dvc.utils.flatten import flatten
 
 from stages.common import InputError
+from stages.params import PARAMS_FILE
 from tools.git import with_what_is_needed
 
 STUDY, SEARCH, LOCK = "dvc.yaml", "search/dvc.yaml", "dvc.lock"
@@ -63,13 +65,11 @@ def stages_behind(pipeline: str = STUDY) -> list[str]:
     with opened(pipeline) as (repo, graph):
         for stage in graph:
             needed = list(graph.successors(stage))
-            absent = [out.fs_path for one in needed for out in one.outs if not out.exists]
+            absent = [Path(out.fs_path) for one in needed for out in one.outs if not out.exists]
             lost = [one for one in (*stage.deps, *stage.outs) if one.status() and not repo.scm.is_ignored(one.fs_path)]
             changed = [out for out in stage.outs if out.exists and out.workspace_status()]  # even if it is in no cache
             # Skip a folder that lacks the output of another stage: that stage compares its outputs
-            stage.deps = [
-                dep for dep in stage.deps if not any(Path(dep.fs_path) in Path(out).parents for out in absent)
-            ]
+            stage.deps = [dep for dep in stage.deps if not any(Path(dep.fs_path) in path.parents for path in absent)]
             if lost or changed or stage.changed(allow_missing=True, upstream=needed):
                 behind.append(stage.addressing)
     return sorted(behind)
@@ -83,6 +83,11 @@ def is_code(path: str) -> bool:
 def code_of(entry: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     """Return a stage's command, and the MD5 of every file and folder of its code, from its entry in dvc.lock."""
     return entry["cmd"], {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if is_code(dep["path"])}
+
+
+def params_of(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a stage's parameters by dotted key, from its entry in dvc.lock."""
+    return dict(flatten(entry.get("params", {}).get(str(PARAMS_FILE), {})))
 
 
 def entries_of(project: Path, write: Sequence[str] = ()) -> Lock:

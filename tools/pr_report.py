@@ -9,6 +9,7 @@ Lists files that it cannot compare, and exits with status 0 even then.
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from stages.analysis.statistics import SIGNIFICANT, difference, holm
 from stages.common import METRICS, PLOTS, InputError, read_yaml
 from stages.params import FAMILIES, PARAMS_FILE
 from tools.git import git
+from tools.pipeline import LOCK, params_of
 
 CELL, LISTED = 500, 4  # characters of a name or value; names in a cell
 ARCHITECTURES, CHANGES, STAGES = 50, 8, 5  # rows of each table; with the study's eleven networks, 40 lines in all
@@ -33,64 +35,56 @@ DIVERGED = {"test_accuracy": [""], "loss": [""]}  # empty cells; an architecture
 Side = dict[str, Any]  # by names: an architecture's runs, verdicts, parameters or stages in one commit
 
 
-class Comparison:
-    """Two commits, and Markdown notes on files that could not be compared."""
+def _read(commits: Sequence[str], notes: list[str], parse: Callable[..., Side], *paths: Path) -> list[Side]:
+    """Return the parsed files of each commit; empty ones and a new Markdown note if a file cannot be read.
 
-    def __init__(self, base: str) -> None:
-        """Find the commit at which HEAD left `base`. Raises InputError."""
-        self.base = git("merge-base", "--end-of-options", base, "HEAD").strip()
-        self.branch = git("rev-parse", "HEAD").strip()
-        self.notes: list[str] = []
-
-    def read(self, parse: Callable[..., Side], *paths: Path) -> list[Side]:
-        """Return the parsed files of both commits; two empty ones and a note if a file cannot be read.
-
-        Raises InputError in a partial clone.
-        """
-        try:
-            return [
-                parse(*(git("show", f"{commit}:./{path}") for path in paths)) for commit in (self.base, self.branch)
-            ]
-        except Exception as error:  # a file of another form can make a parser raise anything
-            if "promisor" in str(error):
-                raise
-            self.notes.append(f"{_listed(paths)}: {code(error)}")
-            return [{}, {}]
+    Raises InputError in a partial clone.
+    """
+    try:
+        return [parse(*(git("show", f"{commit}:./{path}") for path in paths)) for commit in commits]
+    except Exception as error:  # a file of another form can make a parser raise anything
+        if "promisor" in str(error):
+            raise
+        notes.append(f"{_listed(paths)}: {code(error)}")
+        return [{} for _ in commits]
 
 
 def report(base: str = "origin/main") -> str:
     """Return the report, or one line with the reason why there is none."""
+    notes: list[str] = []
     try:
-        pair = Comparison(base)
-        sections = [*filter(None, [architectures(pair), changes(pair), stages(pair)])]
-        if uncommitted := git("diff", "--name-only", "--relative", "HEAD").split("\n")[:-1]:
-            pair.notes.append(f"changes that are not committed: {_listed(uncommitted)}")
+        commits = git("merge-base", "--end-of-options", base, "HEAD").strip(), git("rev-parse", "HEAD").strip()
+        read, before, after = partial(_read, commits, notes), Side(), Side()
+        for family in FAMILIES:
+            old, new = read(_runs, PLOTS / f"{family}_accuracy.csv", PLOTS / f"{family}_curves.csv")
+            before |= old
+            after |= new
+        verdicts = read(_verdicts_and_parameters, METRICS / "verdicts.json", PARAMS_FILE)
+        lock = read(lambda text: dict(read_yaml(text, LOCK)["stages"]), Path(LOCK))
+        sections = [*filter(None, [architectures(before, after), changes(*verdicts), stages(*lock)])]
+        if uncommitted := git("diff", "--name-only", "--relative", "HEAD").splitlines():
+            notes.append(f"changes that are not committed: {_listed(uncommitted)}")
     except InputError as error:
         return f"Nothing was compared: {code(error)}\n"
-    old, new = pair.base[:7], pair.branch[:7]
-    page = [f"{'Changes' if sections else 'No changes'} from {code(base)} ({old}) to this branch ({new}).", *sections]
-    if pair.notes:
-        page.append("\n".join(["Not compared:\n", *(f"- {note}" for note in pair.notes)]))
+    start, end = (commit[:7] for commit in commits)
+    page = [f"{'Changes' if sections else 'No changes'} from {code(base)} ({start}) to this branch ({end}).", *sections]
+    if notes:
+        page.append("\n".join(["Not compared:\n", *(f"- {note}" for note in notes)]))
     if sections:
-        page.append(
-            f"More: `dvc metrics diff {old} {new} --targets {METRICS}/study.json`, `dvc plots diff {old} {new}`."
-        )
+        metrics = f"dvc metrics diff {start} {end} --targets {METRICS}/study.json"
+        page.append(f"More: `{metrics}`, `dvc plots diff {start} {end}`.")
     return "\n\n".join(page) + "\n"
 
 
-def architectures(pair: Comparison) -> str:
+def architectures(before: Side, after: Side) -> str:
     """Return a row per architecture whose runs or whose name differ."""
-    before, after = Side(), Side()
-    for family in FAMILIES:
-        old, new = pair.read(_runs, PLOTS / f"{family}_accuracy.csv", PLOTS / f"{family}_curves.csv")
-        before, after = before | old, after | new
     renamed = {new: old for new in after.keys() - before for old in before.keys() - after if before[old] == after[new]}
-    rows: list[Side] = [
-        {"architecture": _steps(code(renamed.get(name, name)), code(name))}
-        | _cells(before.get(renamed.get(name, name), {}), after.get(name, {}))
-        for name in _changed(before, after)
-        if name not in renamed.values()
-    ]
+    rows: list[Side] = []
+    for name in _changed(before, after):
+        was = renamed.get(name, name)
+        if name not in renamed.values():
+            name_cell = {"architecture": _steps(code(was), code(name))}
+            rows.append(name_cell | _cells(before.get(was, {}), after.get(name, {})))
     tested = [row for row in rows if isinstance(row["noise"], float)]
     for row, p in zip(tested, holm([row["noise"] for row in tested]), strict=True):
         row["noise"] = f"{'more than ' * (p < SIGNIFICANT)}noise, p = {p:.3f}"
@@ -99,13 +93,9 @@ def architectures(pair: Comparison) -> str:
 
 def _runs(accuracy: str, curves: str) -> Side:
     """Return the runs of a family by architecture. Raises KeyError if a column is missing."""
-    runs, epochs = (
-        pd.read_csv(StringIO(text), na_values=DIVERGED, keep_default_na=False)[columns.split()]
-        for text, columns in (
-            (accuracy, "architecture parameters test_accuracy learned"),
-            (curves, "architecture epoch loss"),
-        )
-    )
+    read: Any = partial(pd.read_csv, na_values=DIVERGED, keep_default_na=False)
+    runs = read(StringIO(accuracy))[["architecture", "parameters", "test_accuracy", "learned"]]
+    epochs = read(StringIO(curves))[["architecture", "epoch", "loss"]]
     losses = epochs.groupby(["architecture", "epoch"])["loss"].mean()
     return {
         str(name): {
@@ -142,9 +132,8 @@ def _steps(*cells: str) -> str:
     return " → ".join(dict.fromkeys(cells))
 
 
-def changes(pair: Comparison) -> str:
+def changes(before: Side, after: Side) -> str:
     """Return a row per claim whose verdict differs, and per key of params.yaml that differs."""
-    before, after = pair.read(_verdicts_and_parameters, METRICS / "verdicts.json", PARAMS_FILE)
     rows = [
         {"verdict or parameter": code(key), "before": code(before.get(key, "-")), "after": code(after.get(key, "-"))}
         for key in _changed(before, after)
@@ -161,9 +150,8 @@ def _changed(before: Side, after: Side) -> list[str]:
     return [key for key in {**after, **before} if before.get(key) != after.get(key)]
 
 
-def stages(pair: Comparison) -> str:
+def stages(before: Side, after: Side) -> str:
     """Return a row per set of inputs that changed in dvc.lock, with the stages that depend on them."""
-    before, after = pair.read(lambda lock: dict(read_yaml(lock, "dvc.lock")["stages"]), Path("dvc.lock"))
     groups: dict[tuple[str, str], list[str]] = {}
     for stage in _changed(before, after):
         was, now = before.get(stage), after.get(stage)
@@ -177,9 +165,9 @@ def stages(pair: Comparison) -> str:
 
 
 def _inputs(stage: Side) -> Side:
-    """Return the command, the parameters and the hashes of dependencies of an entry in dvc.lock, by name."""
+    """Return the command, the hashes of dependencies and the parameters of an entry in dvc.lock, by name."""
     files = {one["path"]: one.get("md5") for one in stage.get("deps", [])}
-    return {"cmd": stage["cmd"], **files, **flatten(stage.get("params", {}).get(str(PARAMS_FILE), {}))}
+    return {"cmd": stage["cmd"]} | files | params_of(stage)
 
 
 def _table(rows: list[Side], most: int) -> str:

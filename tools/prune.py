@@ -21,12 +21,7 @@ from stages.training.architecture import Architecture
 
 def stored(root: Path) -> dict[Path, dict[str, Any]]:
     """Return the fingerprint of every training in the store, by its folder."""
-    files = sorted(root.glob("*/fingerprint.json"))
-    return {file.parent: json.loads(file.read_text(encoding="utf-8")) for file in files}
-
-
-def count_days_unused(folder: Path) -> float:
-    return (time.time() - (folder / "fingerprint.json").stat().st_mtime) / 86_400
+    return {file.parent: json.loads(file.read_text("utf-8")) for file in sorted(root.glob("*/fingerprint.json"))}
 
 
 def row(folder: Path, fingerprint: dict[str, Any], params: Params) -> dict[str, Any]:
@@ -39,7 +34,7 @@ def row(folder: Path, fingerprint: dict[str, Any], params: Params) -> dict[str, 
         "seed": fingerprint["seed"],
         "epochs": ", ".join(map(str, sorted(epochs))),
         "MB": sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
-        "days unused": count_days_unused(folder),
+        "days unused": (time.time() - (folder / "fingerprint.json").stat().st_mtime) / 86_400,
     }
 
 
@@ -52,12 +47,13 @@ def main() -> None:
         root, params, days = store_root(), load_params(), sys.argv[1:]
         if days and not days[0].isdecimal():
             raise InputError(f"PRUNE: expected a number of days, got {days[0]!r}")
-        for folder in stored(root):
-            if days and count_days_unused(folder) >= int(days[0]):
-                with suppress(BlockingIOError), locked(folder / "lock", skip_running):
-                    shutil.rmtree(folder)
-        rows = [row(folder, fingerprint, params) for folder, fingerprint in stored(root).items()]
-        print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".1f"), f"{len(rows)} trainings in {root}", sep="\n")
+        rows = {folder: row(folder, fingerprint, params) for folder, fingerprint in stored(root).items()}
+        for folder in [folder for folder, one in rows.items() if days and one["days unused"] >= int(days[0])]:
+            with suppress(BlockingIOError), locked(folder / "lock", skip_running):
+                shutil.rmtree(folder)
+                del rows[folder]
+        print(pd.DataFrame(rows.values()).to_markdown(index=False, floatfmt=".1f"))
+        print(f"{len(rows)} trainings in {root}")
 
 
 if __name__ == "__main__":

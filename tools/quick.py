@@ -6,13 +6,10 @@ The options are those of `dvc exp run`, such as `-S train.epochs=2`; the Makefil
 files that Git does not ignore, with uncommitted changes, and is a repository of its own. The next run replaces it.
 """
 
-import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 from stages.checkpoints import locked
@@ -20,6 +17,7 @@ from stages.common import InputError, reported_in_one_line
 from stages.jobs import LOGS
 from stages.runner import ended_by_exception, tell
 from tools.git import git, leave_callers_repository
+from tools.repro import running
 
 COPY = Path(".dvc/tmp/quick")
 LOG_END = 1000  # characters of a failed command's log that are shown
@@ -43,18 +41,10 @@ def copy_working_tree(folder: Path) -> None:
 
 
 def run_in(folder: Path, command: Sequence[str], log: Path | None = None) -> None:
-    """Run a command in another folder, with its output in `log` if given. Raises InputError if the command fails.
-
-    A signal ends the command and all processes that it started.
-    """
-    with log.open("wb") if log else nullcontext() as output:
-        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
-        try:
-            status = process.wait()
-        except SystemExit:  # from a signal
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
-            raise
+    """Run a command in another folder, with its output in `log` if given. Raises InputError if the command fails."""
+    with ExitStack() as stack:
+        output = log and stack.enter_context(log.open("wb"))
+        status = stack.enter_context(running(command, cwd=folder, stdout=output, stderr=output)).wait()
     if status:
         end = f". The end of {log}: {log.read_text(encoding='utf-8', errors='replace')[-LOG_END:]}" if log else "."
         raise InputError(f"{' '.join(command)}: failed in {folder}{end}")

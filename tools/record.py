@@ -13,6 +13,9 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from stages.common import DATA, METRICS, MODELS, TRIALS, InputError, read_yaml, reported_in_one_line, scratch_folder
 from stages.params import PARAMS_FILE, load_params
@@ -21,18 +24,44 @@ from stages.training.architecture import NAME
 from stages.training.files import write_text
 from stages.trials.trial import read_trials, summarize
 from tools.benchmark import machine
-from tools.document_tables import markdown, numbers_of, study_of
 from tools.pipeline import SEARCH, STUDY, stages_behind
 
 RECORDS = Path("records")
 
 
+def read_study(place: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return metrics/study.json of a project or record by family and name, with today's names of its keys."""
+    text = (place / "metrics/study.json").read_text(encoding="utf-8")
+    for old, new in (("started_share", "learned_fraction"), ("started", "learned"), ('"found"', '"custom"')):
+        text = text.replace(old, new)
+    families = json.loads(text).items()
+    return {(family, name): numbers for family, networks in families for name, numbers in networks.items()}
+
+
+def markdown(rows: list[dict[str, str]] | pd.DataFrame) -> str:
+    """Return the rows as a Markdown table."""
+    return str(pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True))
+
+
+def percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.2f}"
+
+
+def describe(numbers: dict[str, Any]) -> dict[str, str]:
+    """Return an architecture's parameters, runs that learned, and their mean test accuracy with its 95 % interval."""
+    mean, low, high = (percent(numbers.get(f"test_accuracy_learned{end}")) for end in ("", "_low", "_high"))
+    return {
+        "parameters": f"{numbers['parameters']:,}",
+        "learned": f"{numbers['learned']} of {numbers['seeds']}",
+        "test accuracy, %": mean if low == "-" else f"{mean} ({low} to {high})",
+    }
+
+
 def describe_study() -> str:
     """Return the study's numbers and verdicts as Markdown."""
     rows = [
-        {"family": family, "filters or blocks": key} | numbers_of(numbers)
-        for family, architectures in study_of(".").items()
-        for key, numbers in architectures.items()
+        {"family": family, "filters or blocks": key} | describe(numbers)
+        for (family, key), numbers in read_study(Path()).items()
     ]
     verdicts = json.loads((METRICS / "verdicts.json").read_text(encoding="utf-8")).values()
     claims = "\n".join(

@@ -11,9 +11,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from stages.common import SUMMARY_FOLLOWS, reported_in_one_line
 from stages.jobs import Job, Trainings, count_usable_cores
@@ -33,23 +35,29 @@ def list_study_jobs(params: Params, stages: Collection[str]) -> list[Job]:
     return jobs
 
 
-def run_dvc(*arguments: str) -> int:
-    """Run DVC and return its exit status, without the lines on stages that DVC skips.
+@contextmanager
+def running(command: Sequence[str], **options: Any) -> Iterator[Any]:
+    """Start a command and yield its Popen object.
 
-    An exception, such as of `ended_by_exception`, ends DVC and its stages.
+    An exception in the block, such as of `ended_by_exception`, ends the command and all processes that it started.
     """
-    command = partial(subprocess.Popen, text=True, errors="replace", stdout=subprocess.PIPE, start_new_session=True)
-    with ThreadPoolExecutor(1) as pool:  # a signal that arrives while DVC starts is handled here, not in that thread
-        started = pool.submit(command, ["dvc", *arguments])
+    with ThreadPoolExecutor(1) as pool:  # a signal that arrives during the start is handled here, not in that thread
+        started = pool.submit(partial(subprocess.Popen, command, start_new_session=True, **options))
         try:
-            for line in started.result().stdout or []:
-                if not line.endswith(" didn't change, skipping\n"):
-                    print(line, end="", flush=True)
-            return started.result().wait()
+            yield started.result()
         except BaseException:
             os.killpg(started.result().pid, signal.SIGTERM)
             started.result().wait()
             raise
+
+
+def run_dvc(*arguments: str) -> int:
+    """Run DVC and return its exit status, without the lines on stages that DVC skips."""
+    with running(["dvc", *arguments], text=True, errors="replace", stdout=subprocess.PIPE) as process:
+        for line in process.stdout:
+            if not line.endswith(" didn't change, skipping\n"):
+                print(line, end="", flush=True)
+        return int(process.wait())
 
 
 def find_missing_jobs(params: Params) -> list[Job]:
