@@ -59,7 +59,7 @@ quick: setup  ## run the pipeline on 1,200 images, in a copy
 report: setup  ## restore the page plots/report.html
 	@$(ACTIVATE) if dvc checkout --quiet plots/report.html 2>/dev/null || dvc pull --quiet plots/report.html; \
 	  then echo "report: $$PWD/plots/report.html"; \
-	  else echo 'report: plots/report.html: in no cache and no remote. Run `make repro`'; fi
+	  else echo 'report: plots/report.html: in no cache and no remote. Run `make repro`' >&2; exit 1; fi
 
 ##@ Experiment
 

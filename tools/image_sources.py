@@ -176,6 +176,11 @@ def make_part(where: str, x: np.ndarray, y: np.ndarray, *, test: bool) -> pd.Dat
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def split_size(text: str) -> list[str]:
+    """Read `28`, a square's side, or `64x48`, width and height."""
+    return text.split("x") if "x" in text else [text, text]
+
+
 def check_colour(name: str) -> str:
     try:
         ImageColor.getrgb(name)
@@ -189,8 +194,7 @@ class Options(BaseModel, extra="forbid"):
 
     FROM: str
     TO: str
-    # Width and height, such as 64x48; or the side of a square; or each picture's own
-    SIZE: Annotated[tuple[Side, Side] | None, BeforeValidator(lambda text: (text.split("x", 1) * 2)[:2])] = None
+    SIZE: Annotated[tuple[Side, Side] | None, BeforeValidator(split_size)] = None  # None: each picture's own
     FIT: Literal["crop", "pad"] = "crop"
     BACKGROUND: Annotated[str, AfterValidator(check_colour)] = "white"  # of transparent pixels and of borders
     GREY: bool = False
@@ -226,7 +230,7 @@ def read_item(options: Options, item: Item, span: Span | None = None) -> np.ndar
     if isinstance(item, np.ndarray):
         return fit(options, Image.fromarray(item))
     has_suffix = item.suffix.lower() in SUFFIXES
-    if item.name.startswith("."):
+    if item.name.startswith(".") or not (has_suffix or item.is_file()):
         return None
     try:
         with Image.open(item, formats=FORMATS) as image:

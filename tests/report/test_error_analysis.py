@@ -11,10 +11,10 @@ from stages.report.page import IMAGES_SHOWN, PAIRS_SHOWN, THUMBNAIL, analyze_err
 from stages.training.dataset import Split
 
 PAIRS = """\
-images,fraction,truth,predicted
-2,0.6667,a,b
-1,0.2500,c,a
-1,0.2500,c,b
+truth,predicted,images,fraction
+a,b,2,0.6667
+c,a,1,0.2500
+c,b,1,0.2500
 """
 
 
