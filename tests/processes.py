@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from stages.common import DATASET_FILE
@@ -54,4 +55,8 @@ def stored(project: Path, pattern: str) -> dict[str, bytes]:
 
 
 def stored_below(store: Path, pattern: str = "*.npz") -> dict[str, bytes]:
-    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.glob(f"*/{pattern}"))}
+    found = {}
+    for path in sorted(store.glob(f"*/{pattern}")):
+        with suppress(FileNotFoundError):  # a running training replaces its checkpoint
+            found[str(path.relative_to(store))] = path.read_bytes()
+    return found
