@@ -22,8 +22,9 @@ MAKE_IMAGES = "".join(WALK.splitlines(keepends=True)[:2])
 
 
 @pytest.fixture
-def project(copied: Path) -> Path:
+def project(fresh: Path, tmp_path: Path) -> Path:
     """A clone with a study of one architecture a family, one epoch each, and an unpacked package of fewer emoji."""
+    copied = Path(shutil.copytree(fresh, tmp_path / "project", symlinks=True))
     params = copied / "params.yaml"
     params.write_text(with_a_smaller_study(params.read_text()).replace("epochs: 20", "epochs: 1"))
     run("git", "commit", "--quiet", "--all", "--message", "A small study", cwd=copied)
