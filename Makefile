@@ -18,7 +18,7 @@ help:  ## list these targets
 
 # .venv is a link to .venvs/CHECKSUM-OF-THE-LOCK, so a running training keeps its environment and each branch has its
 # own. A .venv of another tool is never changed; it is used if its file `ready` equals requirements.lock. uv uses pip's
-# index-url and its own configuration: https://docs.astral.sh/uv/configuration. ALONE: of two set-ups, the second waits.
+# index-url and its own configuration: https://docs.astral.sh/uv/configuration. ALONE makes a second set-up wait.
 setup: $(if $(shell cmp .venv/ready requirements.lock 2>&1),.venv/ready)  ## install requirements.lock into .venv
 ENVIRONMENT := .venvs/$(shell cksum <requirements.lock | tr ' ' -)
 UV := .venvs/uv-$(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
