@@ -65,9 +65,9 @@ report: setup  ## restore the page plots/report.html
 
 undo: setup  ## restore the committed params.yaml and results
 	@git diff HEAD --stat -- params.yaml dvc.lock search/dvc.lock metrics plots
-	@if ! git show HEAD:./params.yaml | cmp -s - params.yaml; then cp -p params.yaml params.yaml.undone; \
-	  echo 'undo: your params.yaml is now params.yaml.undone'; fi
-	@rm -f params.yaml  # else Git may overlook an edit of the same second and length
+	@if test -e params.yaml && ! git show HEAD:./params.yaml | cmp -s - params.yaml; then copy=params.yaml.undone; \
+	  while test -e $$copy; do n=$$((n + 1)) && copy=params.yaml.undone.$$n; done; mv params.yaml $$copy && \
+	  echo "undo: your params.yaml is now $$copy"; fi
 	@$(ACTIVATE) git checkout --quiet HEAD -- params.yaml dvc.lock search/dvc.lock metrics plots && \
 	  for model in data/models/*; do grep -q " $$model$$" dvc.lock || rm -rf "$$model"; done && \
 	  dvc checkout --allow-missing && \

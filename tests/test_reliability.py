@@ -66,6 +66,9 @@ def test_undo_of_a_refused_run_restores_the_results_and_keeps_the_edit(small: Pa
     assert (small / "params.yaml.undone").read_bytes() == edited
     assert contents(small / MODELS / "w2-4") == before
     assert run("git", "status", "--porcelain", cwd=small) == ""
+    params.write_text("other")
+    assert "params.yaml.undone.1" in run("make", "undo", cwd=small)
+    assert (small / "params.yaml.undone").read_bytes() == edited
 
 
 @pytest.mark.parametrize("key", ["w1; touch x", "w1\\ntouch x", "$(touch x)"])
