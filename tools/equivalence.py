@@ -109,6 +109,9 @@ def main() -> None:
         if keys := [key for key, value in before.items() if after.get(key) != value]:
             raise InputError(f"{PARAMS_FILE}: {', '.join(keys)}: other values than at {commit}. Run `make repro`.")
         outputs = compare(commit, old, here)
+        now = entries_of(Path.cwd())
+        if any(now.get(name) != entry for name, entry in here.items()):
+            raise InputError("code or parameters: changed during the comparison. Run the same command again.")
         entries_of(Path.cwd(), write=list(old))
         tell(f"equivalence: {LOCK} is up to date; copied {copy_checkpoints(commit)} stored trainings of the old code")
         tell(f"No result changes: {outputs} outputs are byte-identical to those of {commit} (`make equivalence`).")

@@ -99,6 +99,14 @@ def test_other_parameters_are_refused_by_name_and_new_results_are_not_compared(c
     assert last.startswith("equivalence: 0 stages have the results and the code of ")
 
 
+def test_code_that_changes_during_the_comparison_is_refused(cloned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace(cloned, LOOP, "import numpy as np\n", "import numpy as np  # arrays\n")
+    monkeypatch.setattr("tools.equivalence.compare", lambda *_: replace(cloned, LOOP, "# arrays", "# numbers"))
+    before = (cloned / "dvc.lock").read_bytes()
+    assert "changed during the comparison" in called(main, cloned, status=1)
+    assert (cloned / "dvc.lock").read_bytes() == before
+
+
 def test_committed_lock_that_is_stale_vouches_for_no_code(cloned: Path) -> None:
     replace(cloned, LOOP, "import numpy as np\n", "import numpy as np  # arrays\n")
     with (cloned / "dvc.lock").open("a") as file:
