@@ -85,7 +85,7 @@ def read_folders(source: Path) -> tuple[pd.DataFrame, list[str]]:
     places = [source]
     if train and (test or list_folders(train)):
         places = [train, test] if test else [train]
-        if others := [str(path) for path in inner.values() if path not in places]:
+        if others := [str(path) for path in list_folders(source) if path not in places]:
             fix = "Move" if test else "Name it test, or move"
             raise InputError(
                 f"{shorten(others)}: expected only folders called train and test. {fix} its pictures into {train}: the "
@@ -163,11 +163,14 @@ def make_part(where: str, x: np.ndarray, y: np.ndarray, *, test: bool) -> pd.Dat
         raise InputError(f"{where}: expected images [N, H, W] or [N, H, W, 3], got {x.dtype}{list(x.shape)}.")
     if not 0 <= x.min() <= x.max() <= 255:  # refuses NaN, too
         raise InputError(f"{where}: expected values from 0 to 255, or to 1, got {x.min():g} to {x.max():g}.")
-    if y.ndim == 2 and (np.sort(y) == np.eye(y.shape[1])[-1]).all():  # one 1 per row
+    if (
+        y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "buif" and (np.sort(y) == np.eye(y.shape[1])[-1]).all()
+    ):  # one 1 per row
         y = y.argmax(axis=1)
     if y.shape not in ((len(x),), (len(x), 1)):
         raise InputError(f"{where}: expected {len(x)} labels or one-hot rows, got {y.dtype}{list(y.shape)}.")
-    labels = [re.sub(r"^(-?\d+)\.0*$", r"\1", label.strip()) for label in y.ravel().astype(str).tolist()]
+    y = np.char.decode(y, errors="backslashreplace") if y.dtype.kind == "S" else y.astype(str)
+    labels = [re.sub(r"^(-?\d+)\.0*$", r"\1", label.strip()) for label in y.ravel().tolist()]
     scale = 255.0 if x.max() <= 1 else 1.0
     rows = [
         (np.rint(image * scale).astype(np.uint8), f"{where}: image {number}", label, test)
@@ -230,14 +233,15 @@ def read_item(options: Options, item: Item, span: Span | None = None) -> np.ndar
     if isinstance(item, np.ndarray):
         return fit(options, Image.fromarray(item))
     has_suffix = item.suffix.lower() in SUFFIXES
-    if item.name.startswith(".") or not (has_suffix or item.is_file()):
+    if item.name.startswith(".") or not (item.is_file() or (has_suffix and not item.exists())):
         return None
     try:
         with Image.open(item, formats=FORMATS) as image:
             if not options.SIZE and max(image.size) > MOST_SIDE:
                 return f"larger than {MOST_SIDE} pixels a side; SIZE=28 scales all"
             deep, tags = re.search(r"'(\w+);16[BLN]'", str(image.tile)), getattr(image, "tag_v2", {})
-            if (deep and deep[1] not in ("I", "RGB", "RGBA")) or (16 in tags.get(258, ()) and tags.get(284) == 2):
+            foreign = deep and (deep[1] not in ("I", "RGB", "RGBA") or "transparency" in image.info)
+            if foreign or (16 in tags.get(258, ()) and tags.get(284) == 2):
                 return "16 bits per channel in a form that Pillow does not read. Save it with 8 bits"
             if options.SIZE:
                 image.draft(None, (DRAFT * max(options.SIZE),) * 2)

@@ -19,7 +19,17 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from stages.common import DATA, ENDINGS, InputError, problems, read_text, reported_in_one_line, scratch_folder
+from stages.common import (
+    DATA,
+    ENDINGS,
+    METRICS,
+    PLOTS,
+    InputError,
+    problems,
+    read_text,
+    reported_in_one_line,
+    scratch_folder,
+)
 from stages.data.class_names import CLASS_NAMES, check_class_names
 from stages.data.download import SUMS
 from stages.data.holdout import held_out
@@ -28,6 +38,7 @@ from stages.training.dataset import Split
 from stages.training.files import sha256, write_text
 from tools.image_sources import Options, note, read_pictures, read_source, shorten
 
+CURE = "Add pictures, or remove the class."
 FEW = 6_400  # fewer images make fewer than 50 batches of 128 per epoch, and sigmoid networks learn late or never
 
 
@@ -47,6 +58,9 @@ def make_folder(options: Options) -> None:
     idle = {"FIT": not options.SIZE, **dict.fromkeys(("SEED", "TEST"), table["test"].any())}
     if unused := [name for name in sorted(options.model_fields_set) if idle.get(name)]:
         raise InputError(f"{', '.join(unused)}: no effect, as SIZE is missing or a test part exists. Leave this out.")
+    if (outside := table["label"].isna()).any():
+        note(f"files outside class folders, left out: {outside.sum()} ({shorten(table['title'][outside].tolist())})")
+    table = table[~outside].reset_index(drop=True)
     table["picture"] = pd.Series(read_pictures(table["item"].tolist(), options), dtype=object)
     table = select_usable(table, options)
     check_counts(source, table, classes)
@@ -57,12 +71,13 @@ def make_folder(options: Options) -> None:
             names = [line.strip() for line in read_text(names_file).splitlines() if line.strip()]
     if len(names) != len(classes):
         raise InputError(f"{names_file}: expected a line for each of {len(classes)} classes, got {len(names)}.")
-    check_class_names(names, str(source))
+    check_class_names(names, str(source if names is classes else names_file))
 
     images = np.stack(table["picture"].tolist())
     images = images if (images != images[..., :1]).any() else images[..., 0]
     whole = Split(images, table["label"].map(classes.index).to_numpy(np.uint8))
     in_test = choose_test_part(table, whole, options)
+    note_shortages(table["label"], in_test, classes)
     train, test = (Split(*(array[part] for array in whole)) for part in (~in_test, in_test))
     write_folder(place, train, test, names)
 
@@ -78,33 +93,33 @@ def find_destination(to: str, source: Path) -> Path:
     """Return the path of TO. Raises InputError if TO is in use or cannot be a data.source."""
     place = Path(os.path.relpath(Path(to).resolve()))
     plain = re.fullmatch("[A-Za-z][A-Za-z0-9_./-]*", str(place))  # for Hydra's grammar, which reads -S
-    if not plain or place.is_relative_to(DATA) or place.resolve().is_relative_to(source.resolve()):
+    taken = any(map(place.is_relative_to, (DATA, METRICS, PLOTS)))
+    if not plain or taken or place.resolve().is_relative_to(source.resolve()):
         raise InputError(
-            f"TO: expected a folder inside the project, outside {DATA}/ and FROM, whose name is letters, digits and "
-            f"./_- and starts with a letter, got {to}."
+            "TO: expected a folder inside the project, outside data/, metrics/, plots/ and FROM, whose name is "
+            f"letters, digits and ./_- and starts with a letter, got {to}."
         )
-    ours = {CLASS_NAMES, SUMS} <= {path.name for path in place.glob("*")}
+    ours = {CLASS_NAMES, SUMS} <= {path.name for path in place.glob("*")} and all(map(Path.is_file, place.glob("*")))
     if place.exists() and not (ours and (place / SUMS).read_bytes() == list_checksums(place).encode()):
         raise InputError(f"{to}: exists, but not as `make images` wrote it. Name another folder, or move it away.")
     return place
 
 
 def select_usable(table: pd.DataFrame, options: Options) -> pd.DataFrame:
-    """Return the rows that have a picture and a class. Print the others.
+    """Return the rows that have a picture. Print the others.
 
     Raises InputError if pictures are damaged, unless SKIP, or differ in size.
     """
     kind = table["picture"].map(lambda picture: type(picture).__name__)
-    foreign, outside = kind == "NoneType", table["label"].isna() & (kind != "NoneType")
-    for rows, name in ((foreign, "files in no known picture format"), (outside, "pictures outside class folders")):
-        if rows.any():
-            note(f"{name}, left out: {rows.sum()} ({shorten(table['title'][rows].tolist())})")
-    damaged = table[~outside & (kind == "str")]
+    if (foreign := kind == "NoneType").any():
+        titles = shorten(table["title"][foreign].tolist())
+        note(f"files in no known picture format, left out: {foreign.sum()} ({titles})")
+    damaged = table[kind == "str"]
     for title, reason in zip(damaged["title"], damaged["picture"], strict=True):
         note(f"{title}: damaged: {reason}")
     if len(damaged) and not options.SKIP:
         raise InputError(f"damaged pictures: {len(damaged)}, listed above. Repair them, or leave them out by SKIP=1.")
-    table = table[~outside & (kind == "ndarray")]
+    table = table[kind == "ndarray"]
     sizes = {picture.shape[1::-1]: title for title, picture in zip(table["title"], table["picture"], strict=True)}
     if len(sizes) > 1:
         shown = shorten([f"{title} has {width} x {height}" for (width, height), title in sizes.items()])
@@ -113,19 +128,22 @@ def select_usable(table: pd.DataFrame, options: Options) -> pd.DataFrame:
 
 
 def check_counts(source: Path, table: pd.DataFrame, classes: list[str]) -> None:
-    """Raise InputError for fewer than two classes, or too few pictures of a class. Print other shortages."""
+    """Raise InputError for fewer than two classes, or too few training pictures of a class."""
     if len(classes) < 2:
         raise InputError(f"{source}: expected at least two classes, got {shorten(classes) or 'none'}.")
-    counts = pd.crosstab(table["label"], table["test"]).reindex(index=classes, columns=[False, True], fill_value=0)
-    trained, tested = counts[False], counts[True]
-    needed, cure = 1 if tested.any() else 2, "Add pictures, or remove the class."
-    few, single, absent = (counts.index[rows].tolist() for rows in (trained < needed, trained == 1, tested == 0))
-    if few:
-        raise InputError(f"{source}: class {shorten(few)}: expected at least {needed} training pictures. {cure}")
-    if single:
-        note(f"one training picture of class {shorten(single)}, so none can be held out for validation. {cure}")
-    if absent and tested.any():
-        note(f"no test picture of class {shorten(absent)}, so it is trained but not tested. {cure}")
+    in_test = table["test"].to_numpy(bool)
+    counts, needed = table["label"][~in_test].value_counts().reindex(classes, fill_value=0), 1 if in_test.any() else 2
+    if few := counts.index[counts < needed].tolist():
+        raise InputError(f"{source}: class {shorten(few)}: expected at least {needed} training pictures. {CURE}")
+
+
+def note_shortages(labels: pd.Series, in_test: np.ndarray, classes: list[str]) -> None:
+    """Print the classes with one training picture and those without a test picture."""
+    train, test = (labels[part].value_counts().reindex(classes, fill_value=0) for part in (~in_test, in_test))
+    if single := train.index[train == 1].tolist():
+        note(f"one training picture of class {shorten(single)}, so none can be held out for validation. {CURE}")
+    if absent := test.index[test == 0].tolist():
+        note(f"no test picture of class {shorten(absent)}, so it is trained but not tested. {CURE}")
 
 
 def choose_test_part(table: pd.DataFrame, whole: Split, options: Options) -> np.ndarray:

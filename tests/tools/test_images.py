@@ -104,7 +104,7 @@ def test_emoji_become_a_folder_in_colour(mine: Path, capfd: pytest.CaptureFixtur
         "images: 9 classes: Activities, Animals & Nature, Flags, Food & Drink, Objects and 4 more",
         "images: dvc exp run -S data.source=own -S data.validation=27 -S train.batch_size=16",
     ]
-    assert notes == f"images: files in no known picture format, left out: 1 ({EMOJI}/SOURCE.md)\n"
+    assert notes == f"images: files outside class folders, left out: 1 ({EMOJI}/SOURCE.md)\n"
     make(EMOJI, "again", TEST=0.25, SEED=0)
     make(EMOJI, "other", TEST=0.25, SEED=1)
     assert content("own") == content("again")
@@ -185,6 +185,7 @@ def test_sixteen_bits_become_eight_by_the_range_that_all_use(
     values = RANDOM.integers(300, 4096, (8, 6, 8, *channels), dtype=np.uint16)
     values[0, 0, 0], values[7, 1, 1] = 300, 4095
     fill(mine / "test", "0", "1")
+    save(np.full((6, 8), 65535, np.uint16), mine / "loose.png")
     for number, pixels in enumerate(values):
         (mine / f"train/{number // 4}").mkdir(parents=True, exist_ok=True)
         write(pixels, mine / f"train/{number // 4}/{number}.{('png', 'tif')[number % 2]}")
@@ -221,13 +222,14 @@ def test_damaged_pictures_are_all_named_and_left_out_on_request(mine: Path, capf
     (mine / "b/page.jpg").write_text("<html>")
     (mine / "b/gone.png").symlink_to("nowhere.png")
     save(noise(6, 8, 3), mine / "loose.png")
-    for name in ("Thumbs.db", ".DS_Store", "._0.png", "notes.txt"):
+    for name in ("Thumbs.db", ".DS_Store", "._0.png"):
         (mine / "a" / name).write_bytes(b"P3 no picture")
+    os.mkfifo(mine / "a/pipe.png")
     assert "damaged pictures: 5, listed above" in refusal(mine)
     notes = capfd.readouterr().err.replace(f"{mine}/", "").splitlines()
     assert notes[:2] == [
-        "images: files in no known picture format, left out: 4 (a/.DS_Store, a/._0.png, a/Thumbs.db, a/notes.txt)",
-        "images: pictures outside class folders, left out: 1 (loose.png)",
+        "images: files outside class folders, left out: 1 (loose.png)",
+        "images: files in no known picture format, left out: 4 (a/.DS_Store, a/._0.png, a/Thumbs.db, a/pipe.png)",
     ]
     damaged = ["a/cut.jpg", "a/flipped.png", "a/nan.tif", "b/gone.png", "b/page.jpg"]
     assert [line.split(": ")[1] for line in notes[2:]] == damaged
@@ -243,6 +245,7 @@ def test_damaged_pictures_are_all_named_and_left_out_on_request(mine: Path, capf
         (lambda mine: fill(mine, "a"), "expected at least two classes, got a"),
         (lambda mine: [fill(mine / "train", "a", "b"), fill(mine / "test", "a", "B")], "B: expected at least 1"),
         (lambda mine: [fill(mine / "train", "a", "b"), fill(mine / "val", "a")], "Name it test, or move its pictures"),
+        (lambda mine: [fill(mine / "train", "a", "b"), fill(mine / "Train", "a")], "rain: expected only folders"),
         (lambda mine: fill(mine / "more", "a", "b"), "more/a: a folder inside a class"),
         (lambda mine: halves().save(fill(mine, "a", "b") / "a/x.png"), "b/3.png has 8 x 6, a/x.png has 32 x 16"),
         (lambda mine: Image.new("L", (1025, 9)).save(fill(mine, "a", "b") / "a/x.png"), "damaged pictures: 1"),
@@ -281,6 +284,7 @@ def test_other_forms_give_the_bytes_of_pictures(mine: Path, channels: Colour) ->
     forms: dict[str, dict[str, Any]] = {
         "plain.npz": given,
         "long.npz": given | {"y_train": given["y_train"][:, 0].astype(np.int32)},
+        "bytes.npz": given | {"y_train": given["y_train"].astype("S1")},
         "one-hot.npz": given | {"y_test": np.eye(4)[given["y_test"][:, 0]]},
         "fractions.npz": given | {"x_train": (given["x_train"] / 255).astype(np.float32)},
     }
@@ -309,6 +313,8 @@ def test_other_forms_give_the_bytes_of_pictures(mine: Path, channels: Colour) ->
     for name in [*forms, *(("cifar-10", "fine", "coarse") if channels else ("tables",))]:
         make(mine / name, name, **({"LABELS": "coarse"} if name == "coarse" else {}))
         assert content(name) == content("pictures"), name
+    np.savez(mine / "ones.npz", **given | {"y_test": np.ones((8, 1))})
+    assert set(make(mine / "ones.npz", "ones")[1].labels) == {1}
 
 
 @pytest.mark.parametrize(
@@ -339,7 +345,7 @@ def test_arrays_and_tables_that_do_not_fit_are_refused(mine: Path, given: Any, e
     "word",
     [
         "SIZE=64x", "SIZE=0", "FIT=stretch", "BACKGROUND=blu", "TEST=nan", "TEST=0.01", "COLOUR=1", "LABELS=fine",
-        "TO=../outside", "TO=data/own", "TO=it's",
+        "TO=../outside", "TO=plots/own", "TO=it's",
     ],
 )  # fmt: skip
 def test_options_that_do_not_fit_are_refused_by_name(mine: Path, word: str) -> None:
