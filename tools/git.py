@@ -5,7 +5,7 @@ import subprocess
 
 from stages.common import InputError
 
-ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
+ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 REMEDIES = {  # by words in messages of Git and DVC
     "not a git repository": "Run `git init` to make this folder a repository.",
     "promisor": "This clone is partial. Run `git fetch --refetch --no-filter`.",
