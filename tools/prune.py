@@ -16,24 +16,30 @@ import pandas as pd
 from stages.checkpoints import FILE, locked, store_root
 from stages.common import InputError, reported_in_one_line
 from stages.params import Params, load_params
-from stages.training.architecture import Architecture
 
 
 def stored(root: Path) -> dict[Path, dict[str, Any]]:
-    """Return the fingerprint of every training in the store, by its folder."""
-    return {file.parent: json.loads(file.read_text("utf-8")) for file in sorted(root.glob("*/fingerprint.json"))}
+    """Return the fingerprint of every training in the store, by its folder. Raises InputError if one is damaged."""
+    found = {}
+    for file in sorted(root.glob("*/fingerprint.json")):
+        try:
+            found[file.parent] = json.loads(file.read_text("utf-8"))
+        except ValueError:
+            raise InputError(f"{file}: damaged. Remove its folder.") from None
+    return found
 
 
 def row(folder: Path, fingerprint: dict[str, Any], params: Params) -> dict[str, Any]:
     """Return a training's cells by column; its architecture by its names in params.yaml, or else by its values."""
-    architecture = Architecture(**fingerprint["architecture"])
-    names = [named.name for named in params.architectures() if named.architecture == architecture]
-    epochs = {int(match[2]) for path in folder.iterdir() if (match := FILE.fullmatch(path.name))}
+    architecture = fingerprint["architecture"]
+    known = {one.name: one.architecture.model_dump(exclude_defaults=True) for one in params.architectures()}
+    names = [name for name, values in known.items() if values == architecture]
+    files = {path: match[2] for path in folder.iterdir() if (match := FILE.fullmatch(path.name))}
     return {
-        "architecture": ", ".join(names) or architecture.model_dump_json(exclude_defaults=True),
+        "architecture": ", ".join(names) or json.dumps(architecture),
         "seed": fingerprint["seed"],
-        "epochs": ", ".join(map(str, sorted(epochs))),
-        "MB": sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
+        "epochs": ", ".join(map(str, sorted(map(int, set(files.values()))))),
+        "MB": sum(path.stat().st_size for path in files if path.exists()) / 1e6,
         "days unused": (time.time() - (folder / "fingerprint.json").stat().st_mtime) / 86_400,
     }
 

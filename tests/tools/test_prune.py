@@ -59,3 +59,16 @@ def test_old_trainings_are_removed_and_what_is_used_or_running_stays(project: Pa
 
 def test_another_argument_than_days_is_refused_in_one_line(project: Path) -> None:
     assert called(main, project, "all", status=1) == "checkpoints: PRUNE: expected a number of days, got 'all'\n"
+
+
+def test_training_of_another_schema_is_listed(project: Path) -> None:
+    CheckpointStore({"architecture": {"new": 1}, "seed": 0}, project / STORE)
+    assert listed(project)[0].startswith('| {"new": 1} | 0 |')
+
+
+def test_damaged_fingerprint_or_configuration_is_refused_in_one_line(project: Path) -> None:
+    file = store(project, "w2-4", 0, 1, [20]).folder / "fingerprint.json"
+    file.write_text("")
+    assert called(main, project, status=1) == f"checkpoints: {file}: damaged. Remove its folder.\n"
+    (project / ".dvc/config").write_text("[core")
+    assert "Correct DVC's configuration." in called(main, project, status=1)
