@@ -10,13 +10,14 @@ The nodes need this project's environment under the same path.
 import shlex
 import sys
 from contextlib import suppress
-from signal import SIGTERM, pause, signal
+from signal import SIGTERM, signal
+from time import sleep
 
 from dask_jobqueue import SLURMCluster
 
 
 def main() -> None:
-    if not sys.argv[1:] or not sys.argv[1].isdecimal():
+    if not sys.argv[1:] or not sys.argv[1].lstrip("0").isdecimal():
         sys.exit("slurm: JOBS: expected a number from 1. Usage: python tools/recipes/slurm.py JOBS [--script]")
     with SLURMCluster(
         cores=8,  # a training takes train.threads of them
@@ -31,11 +32,12 @@ def main() -> None:
         if "--script" in sys.argv:
             print(cluster.job_script())
             return
-        cluster.scale(jobs=int(sys.argv[1]))
         print(f"make cluster SCHEDULER={cluster.scheduler_address}", flush=True)
         signal(SIGTERM, lambda *_: sys.exit())
         with suppress(KeyboardInterrupt):
-            pause()
+            while True:  # Dask itself does not replace a job that ended
+                cluster.scale(jobs=int(sys.argv[1]))
+                sleep(60)
 
 
 if __name__ == "__main__":
