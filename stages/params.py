@@ -8,7 +8,6 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, Self, TypeVar, 
 from pydantic import (
     AfterValidator,
     Field,
-    PositiveInt,
     TypeAdapter,
     ValidationError,
     ValidationInfo,
@@ -88,7 +87,7 @@ class Range(Section, Generic[Number]):
 
     low: Number
     high: Number
-    step: Number | None = None
+    step: Annotated[Number, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -138,18 +137,22 @@ class Space(Section):
         return self
 
 
-Count = Annotated[int, Field(ge=1, le=100_000)]
+MOST = 100_000
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Limit = Annotated[int, Field(ge=1, le=2**53)]  # integers up to 2**53 are exact floats
 
 
 class Search(Section):
     trials: Count
     trials_per_round: Count  # proposed together, for any number of workers
     rungs: Annotated[list[Count], Field(min_length=1)]  # epochs of each rung
-    reduction_factor: Annotated[float, Field(ge=1)]  # 1/reduction_factor of a round continue from a rung to the next
+    reduction_factor: Annotated[
+        float, Field(ge=1, le=MOST)
+    ]  # 1/reduction_factor of a round continue from a rung to the next
     seed: Seed
     sampler: Literal["tpe", "random"]
-    max_training_flops: PositiveInt  # per image and training step
-    budgets: Annotated[dict[StudyName, PositiveInt], Field(min_length=1)]  # of parameters
+    max_training_flops: Limit  # per image and training step
+    budgets: Annotated[dict[StudyName, Limit], Field(min_length=1)]  # of parameters
     space: Space
 
     @model_validator(mode="after")
@@ -186,13 +189,13 @@ class StudyArchitecture(NamedTuple):
         return f"({' / '.join(pairs)})"
 
     def check_fits(self, image_shape: tuple[int, int, int]) -> None:
-        """Raise InputError if the image is too small for the blocks."""
+        """Raise InputError if images of this shape are too small for the blocks."""
         height, width, _ = image_shape
         most = self.architecture.most_blocks(height, width)
         if self.architecture.blocks > most:
             raise InputError(
                 f"{PARAMS_FILE}: {self.name}: expected at most {most} blocks for images of {height}x{width} pixels, "
-                f"got {self.architecture.blocks}. Use fewer blocks."
+                f"got {self.architecture.blocks}. Use fewer blocks or larger images."
             )
 
 
@@ -236,6 +239,11 @@ class Params(Section):
     def architectures(self) -> list[StudyArchitecture]:
         """Return the baselines, then the study's architectures."""
         return [*self.baselines(), *self.study_architectures()]
+
+    def check_fits(self, image_shape: tuple[int, int, int]) -> None:
+        """Raise InputError if images of this shape are too small for an architecture."""
+        for one in self.architectures():
+            one.check_fits(image_shape)
 
     def study_architectures(self) -> list[StudyArchitecture]:
         """Return the study's architectures in the order of params.yaml."""

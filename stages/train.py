@@ -49,8 +49,7 @@ def main(arguments: list[str]) -> None:
             names = f"one of {', '.join(known)} ({PARAMS_FILE})"
             raise InputError(f"NAME: expected {names}, got {name!r}. Run `python -m stages.train NAME`.")
         dataset = read_dataset(DATASET_FILE)
-        for one in known.values():
-            one.check_fits(dataset.image_shape)
+        params.check_fits(dataset.image_shape)
         described, settings = known[name], params.settings(known[name])
         jobs = [Job(name, described.architecture, settings, seed, tested=True) for seed in settings.seeds]
         trainings = Trainings()

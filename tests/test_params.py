@@ -125,6 +125,8 @@ def test_wrong_value_is_refused_by_its_key(key: str, value: Any) -> None:
          "search.budgets.depth-3: expected a name other than width, depth, custom and depth-N, which are taken, got "
          "'depth-3'."),
         ({"search__space": {"kernel_size": [3, 7]}}, "search.space.kernel_size.1: expected 3 or 5, got 7."),
+        ({"search__space": {"dropout": {"low": 0, "high": 0.1, "step": 0}}},
+         "search.space.dropout.step: expected greater than 0, got 0."),
     ],
 )  # fmt: skip
 def test_refusal_states_what_is_expected_and_what_is_there(values: dict[str, Any], line: str) -> None:

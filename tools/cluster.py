@@ -31,7 +31,7 @@ from stages.jobs import Job, Report, Trainings, count_usable_cores
 from stages.params import load_params
 from stages.runner import JobFailedError, Runner, Slot, SlotLostError, WorkerProcess, ended_by_exception, tell
 from stages.search import run_search
-from tools.repro import find_missing_jobs, run_dvc
+from tools.repro import find_missing_jobs, prepare_data, run_dvc
 
 CONNECT = 10  # seconds for a scheduler to answer
 SEGMENT = 60  # seconds of training after which a job sends its checkpoint
@@ -166,6 +166,7 @@ class Cluster:
 
     def _slots_of(self, address: str, worker: Mapping[str, Any]) -> list[Slot]:
         name, number = f"worker {worker['name']}", worker["nthreads"] // self.threads
+        self.refused.pop(address, None)  # it may have started again
         try:
             found = self.client.run(describe, list(self.required), workers=[address])[address]
             expected = self.required | {"processor": self.kind or found["processor"]}
@@ -197,7 +198,7 @@ def connected(scheduler: str, threads: int) -> Iterator[Any]:
         options = {"n_workers": 1, "threads_per_worker": cores, "processes": False, "dashboard_address": "localhost:0"}
     try:
         client = Client(**options)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # Dask raises many kinds
         raise InputError(f"SCHEDULER: no Dask scheduler answers at {scheduler!r}: {error}") from None
     with client:
         tell(f"Workers can join at any time. Dashboard: {client.dashboard_link}")
@@ -210,12 +211,15 @@ def main() -> None:
         if command not in ("study", "search"):
             raise InputError("usage: python -m tools.cluster study|search [SCHEDULER [PROCESSOR]]")
         params = load_params()
-        threads, missing = params.train.threads, find_missing_jobs(params)
+        prepare_data()
+        missing = find_missing_jobs(params) if command == "study" else []
         try:
             if missing or command == "search":
                 with (
-                    connected(scheduler, threads) as client,
-                    Runner([], Cluster(client, threads, kind).new_slots, finish_others=True) as dask_runner,
+                    connected(scheduler, params.train.threads) as client,
+                    Runner(
+                        [], Cluster(client, params.train.threads, kind).new_slots, finish_others=True
+                    ) as dask_runner,
                 ):
                     if command == "study":
                         dask_runner.run(missing)

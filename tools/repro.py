@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from stages.common import SUMMARY_FOLLOWS, reported_in_one_line
+from stages.common import DATASET_FILE, SUMMARY_FOLLOWS, check_libraries, reported_in_one_line
 from stages.jobs import Job, Trainings, count_usable_cores
 from stages.params import Params, load_params
 from stages.runner import JobFailedError, LocalSlot, Runner, ended_by_exception, read_job_count, tell
+from stages.training.dataset import read_dataset
 from tools.pipeline import opened, stages_to_run
 
 
@@ -60,15 +61,21 @@ def run_dvc(*arguments: str) -> int:
         return int(process.wait())
 
 
-def find_missing_jobs(params: Params) -> list[Job]:
-    """Prepare the data and return the trainings that stale stages need and that neither DVC nor the store has.
-
-    Exits with the status of `dvc repro prepare` if it fails.
-    """
+def prepare_data() -> None:
+    """Prepare the data. Raises InputError; exits with the status of `dvc repro prepare` if it fails."""
+    check_libraries()
     with opened():  # raises a one-line error if DVC cannot read the project
         pass
     if status := run_dvc("repro", "prepare"):
         sys.exit(status)
+
+
+def find_missing_jobs(params: Params) -> list[Job]:
+    """Return the trainings that stale stages need and that neither DVC nor the store has.
+
+    Raises InputError if an architecture does not fit the images.
+    """
+    params.check_fits(read_dataset(DATASET_FILE).image_shape)
     return Trainings().find_missing(list_study_jobs(params, stages_to_run()))
 
 
@@ -77,6 +84,7 @@ def main() -> None:
         params = load_params()
         os.environ[SUMMARY_FOLLOWS] = "yes"
         count = read_job_count(max(count_usable_cores() // params.train.threads, 1))
+        prepare_data()
         if jobs := find_missing_jobs(params):
             tell(f"{len(jobs)} trainings, {count} at a time; their output: data/logs/")
             try:

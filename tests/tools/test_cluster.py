@@ -76,6 +76,10 @@ def test_run_ends_if_all_workers_are_refused_and_waits_while_there_are_none() ->
     cluster.client.workers["a"] = {}
     with pytest.raises(InputError, match=r"no worker can take part: worker a: processor: expected Other, got K"):
         cluster.new_slots()
+    cluster.client.workers = {}
+    cluster.new_slots()
+    cluster.client.workers["a"] = {"processor": "Other"}
+    assert cluster.new_slots(), "it started again"
 
 
 def test_project_is_installed_once_for_its_bytes(project: Path, tmp_path: Path) -> None:
@@ -229,6 +233,7 @@ from tools import repro
 from stages.jobs import Trainings
 stages = ["train_width@w2-4", "train_width@w5-10"]
 repro.find_missing_jobs = lambda params: Trainings().find_missing(repro.list_study_jobs(params, stages))
+repro.prepare_data = lambda: None
 repro.run_dvc = lambda *_: 0
 sys.argv = ["cluster", "study", sys.argv[1]]
 runpy.run_module("tools.cluster", run_name="__main__", alter_sys=True)

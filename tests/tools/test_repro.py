@@ -54,6 +54,15 @@ def test_interrupted_run_ends_dvc_and_its_stages_and_skipped_stages_are_not_list
     assert capfd.readouterr().out == "ran\n"
 
 
+def test_networks_that_do_not_fit_the_images_and_wrong_class_names_are_refused_before_a_training(small: Path) -> None:
+    shutil.rmtree(small / "data/models")
+    edit_params(small, "depth:\n  - 1", "depth:\n  - 5")
+    assert "params.yaml: depth-5: expected at most 4 blocks for" in run(*REPRO, cwd=small, status=1)
+    with (small / "tests/sample/classes.txt").open("a") as names:
+        names.write("eleventh\n")
+    assert "expected 10 names, one per class, got 11" in run(*REPRO, cwd=small, status=255)
+
+
 @pytest.mark.slow
 def test_trainings_side_by_side_leave_nothing_to_do_and_have_a_serial_runs_bytes(small: Path, reproduced: Path) -> None:
     """A whole run that is hung up on in between; then a second seed costs its own trainings alone."""
