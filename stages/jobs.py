@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from stages.checkpoints import CheckpointStore, code_fingerprint, fingerprint, hash_data, is_last, store_root
-from stages.common import DATA, DATASET_FILE, InputError
+from stages.common import DATA, DATASET_FILE, InputError, check_libraries
 from stages.training.architecture import Architecture, Train
 from stages.training.dataset import Dataset, read_dataset
 from stages.training.results import EPOCH_COLUMNS, State
@@ -109,8 +109,11 @@ def train_job(job: Job, trainings: Trainings, dataset: Dataset, report: Report, 
 
         def after_epoch(state: State) -> None:
             store.save(state, epochs)
-            numbers = dict(zip(EPOCH_COLUMNS, state.history[-1], strict=True)) if state.history else {}
-            report({"epoch": state.epochs, "epochs": epochs, **numbers})
+            if state.diverged_epoch:
+                report({"note": f"the loss of epoch {state.epochs} is NaN or infinite, so training ends"})
+            else:
+                numbers = dict(zip(EPOCH_COLUMNS, state.history[-1], strict=True))
+                report({"epoch": state.epochs, "epochs": epochs, **numbers})
             if time.monotonic() - began > seconds:
                 raise PausedError
 
@@ -132,7 +135,7 @@ def make_printer(job: Job, also: Report = lambda _event: None) -> Report:
         if line is None:
             epoch, epochs = event["epoch"], event["epochs"]
             seconds = (time.monotonic() - began) / next(trained) * (epochs - epoch)
-            numbers = "".join(f"{column} {event[column]:.4f}, " for column in EPOCH_COLUMNS if column in event)
+            numbers = "".join(f"{column} {event[column]:.4f}, " for column in EPOCH_COLUMNS)
             line = f"epoch {epoch}/{epochs}, {numbers}{seconds:.0f} s left"
         print(f"{job.title}: {line}", flush=True)
         also(event)
@@ -166,6 +169,7 @@ def _serve(answers: Any, threads: str, whole_batches: str, *root: str) -> None:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
         try:
+            check_libraries()
             trainings, dataset = trainings or Trainings(*root), dataset or read_dataset(DATASET_FILE)
             if not code == trainings.code == request["code"]:
                 raise InputError("stages/training: changed since this worker started. Run the same command again.")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stages.checkpoints import code_fingerprint
-from stages.common import DATASET_FILE, InputError
+from stages.common import DATASET_FILE, LIBRARIES, InputError
 from stages.jobs import SLURM, Job, Report, Trainings, count_usable_cores, train_job
 from stages.runner import JobFailedError, Runner, SlotLostError, WorkerProcess, ended_by_exception, read_job_count
 from tests.conftest import ROOT, start
@@ -113,6 +113,8 @@ def test_worker_refuses_other_code_and_reports_bad_data_and_a_crash(worker: Work
     assert "failed with exit status 1; the end of" in crashed
     assert "ValueError" in crashed.splitlines()[-1] or "dimension" in crashed
     assert len(crashed.splitlines()) <= 16
+    assert worker.train(JOB._replace(settings=SETTINGS.model_copy(update={"learning_rate": 1e30})))["finished"]
+    assert worker.events == [{"note": "the loss of epoch 1 is NaN or infinite, so training ends"}]
     assert worker.train(JOB)["finished"]
     with (project / "stages/training/loop.py").open("a") as code:
         code.write("# a remark\n")
@@ -120,6 +122,8 @@ def test_worker_refuses_other_code_and_reports_bad_data_and_a_crash(worker: Work
     worker.close()
     (project / DATASET_FILE).write_bytes(b"cheese")
     assert f"{DATASET_FILE}: damaged" in worker.train(JOB)["error"]
+    (project / LIBRARIES).write_text("numpy==1.0\n")
+    assert "numpy: expected 1.0, got" in worker.train(JOB)["error"]
 
 
 def test_killed_worker_names_the_signal_and_its_training_goes_on_from_the_last_epoch(
