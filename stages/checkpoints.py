@@ -26,9 +26,9 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
-from dvc.config import Config
+from dvc.config import Config, ConfigError
 
-from stages.common import DATASET_FILE, LIBRARIES, read_libraries
+from stages.common import DATASET_FILE, LIBRARIES, InputError, read_libraries
 from stages.training.architecture import Architecture, Train
 from stages.training.files import sha256, whole_file
 from stages.training.results import EPOCH_COLUMNS, SeedOutput, State
@@ -92,9 +92,13 @@ def store_root() -> Path:
     """Return the folder of the store, one for all copies of the project that share a DVC cache.
 
     If DVC's `cache.shared` is `group`, the files that this process writes from here on are writable for the group.
+    Raises InputError if DVC's configuration cannot be read.
     """
     root = next((folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / ".dvc").is_dir()), Path.cwd())
-    cache = Config(str(root / ".dvc"), validate=False).get("cache", {})
+    try:
+        cache = Config(str(root / ".dvc"), validate=False).get("cache", {})
+    except ConfigError as error:
+        raise InputError(f"{root / '.dvc'}: {error}. Correct DVC's configuration.") from None
     if cache.get("shared") == "group":
         os.umask(0o002)
     return Path(cache.get("dir") or root / ".dvc/cache") / FOLDER
@@ -103,8 +107,8 @@ def store_root() -> Path:
 @contextmanager
 def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Lock the file for the block; call `waiting` if another process has locked it. Locks end with their process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             try:
@@ -173,19 +177,24 @@ class CheckpointStore:
     def load(self, most: int) -> Checkpoint:
         """Return the longest valid checkpoint of at most `most` epochs, else an empty state.
 
-        A checkpoint of exactly `most` epochs, or of a training that diverged, may be of another kind of processor.
+        A checkpoint of exactly `most` epochs, or of a training that diverged, may be of another kind of processor. It
+        is stored for good, because a longer training removes its own unfinished checkpoints.
         """
         notes, found, files = list[str](), Checkpoint(State(), "", None), self._files("epoch", "unfinished")
         for own, epochs, kind, path in files:
             if epochs > most or (own and found.path):
                 continue
             try:
-                state = to_state(self._arrays(path.read_bytes()))
+                content = path.read_bytes()
+                state = to_state(self._arrays(content))
             except (OSError, ValueError) as error:
                 notes.append(f"{path}: {error}; not used")
                 continue
             if is_last(state, most):
-                return Checkpoint(state, "; ".join(filter(None, [*notes, self._note(kind)])), path)
+                lasting = path.with_name(path.name.replace("unfinished", "epoch"))
+                if lasting != path:
+                    self._store(lasting.name, content)
+                return Checkpoint(state, "; ".join(filter(None, [*notes, self._note(kind)])), lasting)
             if own:
                 found = Checkpoint(state, "", path)
         if found.path:

@@ -6,6 +6,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,20 @@ def test_finished_lengths_stay_and_the_longest_of_an_unfinished_one(store: Check
     ]:  # fmt: skip
         store.save(state(epochs), end)
         assert sorted(path.name for path in store.folder.glob("*.npz")) == stay
+
+
+def test_length_that_was_loaded_stays_after_a_longer_training_goes_on(store: CheckpointStore) -> None:
+    for epochs in (8, 9):
+        store.save(state(epochs), 20)
+        assert store.load(8).path == store.folder / "epoch-8.K.npz"
+
+
+def test_folder_that_is_removed_by_who_has_the_lock_is_made_again(store: CheckpointStore) -> None:
+    other = ExitStack()
+    other.callback(shutil.rmtree, store.folder)
+    other.enter_context(store.lock(lambda: None))
+    with store.lock(other.close):
+        assert store.folder.exists()
 
 
 def test_diverged_training_is_found_for_every_length_from_its_epoch(store: CheckpointStore) -> None:
