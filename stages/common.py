@@ -87,7 +87,8 @@ def reported_in_one_line(stage: str) -> Iterator[None]:
         sys.exit(CONTROL.sub(" ", f"{stage}: {error}"))
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"{stage}: {name}{error.strerror or error}. Correct this and run the same command again.")
+        fix = "Correct this and run the same command again."
+        sys.exit(CONTROL.sub(" ", f"{stage}: {name}{error.strerror or error}. {fix}"))
 
 
 def read_text(path: Path) -> str:

@@ -20,7 +20,8 @@ def class_names(folder: Path, labels: Iterable[int]) -> list[str]:
     path, default = folder / CLASS_NAMES, [f"class {label}" for label in labels]
     names = read_class_names(path) if path.exists() else default
     if len(names) != len(default):
-        raise InputError(f"{path}: expected {len(default)} names, one per class, got {len(names)}")
+        fix = f"Correct {CLASS_NAMES} in data.source."
+        raise InputError(f"{path}: expected {len(default)} names, one per class, got {len(names)}. {fix}")
     return names
 
 
