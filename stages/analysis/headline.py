@@ -120,7 +120,9 @@ def _accuracy_tile(first: pd.DataFrame) -> Tile:
         return Tile("Highest accuracy", "none", "no run learned")
     its: Any = first.iloc[0]
     detail = "one run, no interval"
-    if its["learned"] < its["seeds"]:
+    if len(first) > 1:
+        detail = "equal accuracy"
+    elif its["learned"] < its["seeds"]:
         detail = f"learned in {its['learned']} of {its['seeds']} runs"
     elif its["seeds"] > 1:
         low, high = (percent(its[f"test_accuracy_learned_{end}"], 2) for end in ("low", "high"))

@@ -183,10 +183,7 @@ def network_labels(params: Params) -> dict[str, str]:
     """
     labels: dict[str, str] = {}
     for network in _networks(params):
-        shown = _shown(network)
-        families = {one.family for one in shown}
-        hidden = [f"{one.family} baseline" for one in network if one.family not in families]
-        labels |= dict.fromkeys([one.name for one in network], " = ".join([*(one.label for one in shown), *hidden]))
+        labels |= dict.fromkeys([one.name for one in network], " = ".join(one.label for one in _shown(network)))
     return labels
 
 
@@ -211,6 +208,6 @@ def _networks(params: Params) -> list[list[StudyArchitecture]]:
 
 
 def _shown(network: list[StudyArchitecture]) -> list[StudyArchitecture]:
-    """Return the network without a baseline that is also in its family of the study or in `study.custom`."""
+    """Return the network without a baseline that its family of the study also names."""
     studied = {one.family for one in network if not one.is_baseline}
-    return [one for one in network if not (one.is_baseline and studied & {one.family, "custom"})]
+    return [one for one in network if not (one.is_baseline and one.family in studied)]

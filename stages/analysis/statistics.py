@@ -124,16 +124,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def seeds_to_settle(effect: float, first_deviation: float, second_deviation: float) -> int | None:
-    """Return how many seeds per side would make half of Welch's interval no wider than the effect.
+def seeds_to_settle(effect: float, first_deviation: float, second_deviation: float, tests: int) -> int | None:
+    """Return how many seeds per side would bring Welch's p-value of the effect to 5 %, corrected for `tests` tests.
 
-    The standard deviations are assumed to stay. None if MOST_SEEDS are not enough.
+    The correction is Bonferroni's, so Holm's needs no more. The standard deviations are assumed to stay. None if
+    MOST_SEEDS are not enough.
     """
     counts = np.arange(2, MOST_SEEDS + 1)
     error, freedom = _error_and_freedom([[first_deviation**2], [second_deviation**2]], counts)
-    enough = counts[_t_quantile(freedom) * error <= abs(effect)]
+    enough = counts[_t_quantile(freedom, tests) * error <= abs(effect)]
     return int(enough[0]) if len(enough) else None
 
 
-def _t_quantile(freedom: Any) -> Any:
-    return stdtrit(freedom, 1 - SIGNIFICANT / 2)
+def _t_quantile(freedom: Any, tests: int = 1) -> Any:
+    return stdtrit(freedom, 1 - SIGNIFICANT / tests / 2)

@@ -121,10 +121,15 @@ def _judge_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, want
     if steps["p"].isna().all():
         sentence = "No step has an interval, so seed noise is unknown."
     sides = zip(steps.iterrows(), pairwise(compared), strict=True)
-    return Verdict(claim, verdict, sentence, "; ".join(_describe_step(step, *pair) for (_, step), pair in sides))
+    return Verdict(
+        claim,
+        verdict,
+        sentence,
+        "; ".join(_describe_step(step, *pair, steps["p"].count()) for (_, step), pair in sides),
+    )
 
 
-def _describe_step(step: pd.Series, before: Compared, after: Compared) -> str:
+def _describe_step(step: pd.Series, before: Compared, after: Compared, steps: int) -> str:
     text = f"{step.name}: {points(step['difference'])} points"
     if pd.isna(step["difference"]):
         return f"{step.name}: not compared, as no run of one side learned"
@@ -136,7 +141,8 @@ def _describe_step(step: pd.Series, before: Compared, after: Compared) -> str:
     if step["equivalence_p_holm"] < SIGNIFICANT:
         return f"{text}, less than {percent(MARGIN, 2)} either way ({p_value(step['equivalence_p_holm'])})"
     spreads = (deviation(one.accuracies) or 0 for one in (before, after))
-    more = (seeds_to_settle(step["difference"], *spreads) or 0) - min(len(before.accuracies), len(after.accuracies))
+    needed = seeds_to_settle(step["difference"], *spreads, steps) or 0
+    more = needed - min(len(before.accuracies), len(after.accuracies))
     settled = f"; {counted(more, 'more seed')} would settle a difference of that size" if more > 0 else ""
     return f"{text}, {percent(MARGIN, 2)} not excluded{settled}"
 
@@ -189,7 +195,7 @@ def _best_for_its_cost(families: dict[Family, list[Compared]], held_out: int) ->
     claim = "Which architecture is best for its cost"
     if not held_out:
         return Verdict(claim, "not tested", "data.validation is 0: no images are held out to choose on.")
-    compared = [one for family in FAMILIES for one in families[family]]
+    compared = list({one.label: one for family in FAMILIES for one in families[family]}.values())
     known = _learned_and_validated(compared)
     if not known:
         return Verdict(claim, "undecided", "No run learned.", _diverged(compared))

@@ -139,9 +139,9 @@ def layers_charts(layers: pd.DataFrame, accuracy: pd.DataFrame) -> dict[str, lis
     axis: Axis = [np.floor(layers["power"].min()), np.ceil(layers["power"].max())], [HEIGHT, 0]
     charts = {}
     for outcome, its in sorted(layers.groupby("learned"), reverse=True):
-        gradient = lines_chart(its, "layer", "power", "gradient norm", axis, "1e{:g}".format)
-        before, *_, after = its.pivot_table("power", "epoch", "layer").to_numpy()
-        if len(vanished := after[after < before - VANISHED]):
+        gradient = lines_chart(its, "layer", "power", "gradient norm", axis, powers=True)
+        before, after = its.pivot(index="epoch", columns="layer", values="power").to_numpy()[[0, -1]]
+        if not outcome and len(vanished := after[after < before - VANISHED]):
             text = f"gradient vanished: 1e{vanished.min():.0f}"
             gradient.marks.append(Mark("note", 100, np.interp(vanished.max(), *axis) - 12, text, role="failed"))
         saturated = lines_chart(its, "layer", "saturated", "fraction of saturated units", ([0, 1], [HEIGHT, 0]))
@@ -150,15 +150,13 @@ def layers_charts(layers: pd.DataFrame, accuracy: pd.DataFrame) -> dict[str, lis
     return charts
 
 
-def lines_chart(
-    table: pd.DataFrame, by: str, measure: str, title: str, axis: Axis, text: Callable[[float], str] = "{:g}".format
-) -> Chart:
+def lines_chart(table: pd.DataFrame, by: str, measure: str, title: str, axis: Axis, *, powers: bool = False) -> Chart:
     """Draw a measure against the epoch: the mean over seeds per name, and a band from the lowest to the highest.
 
-    `table`: `by` (names in the order of the ramp), seed, epoch, measure. The page hides the lines of single seeds at
-    first.
+    `table`: `by` (names in the order of the ramp), seed, epoch, measure (its power of ten if `powers`). The page hides
+    the lines of single seeds at first. Labels at the ends are left out if they would overlap.
     """
-    epochs = table["epoch"]
+    epochs, text = table["epoch"], ("1e{:g}" if powers else "{:g}").format
     first, last = epochs.min(), epochs.max()
     x: Axis = [min(first, last - 1), last], [0, 100]
     names = table[by].unique()
@@ -177,13 +175,13 @@ def lines_chart(
         marks.append(Mark("line", across, mean, name, shade, "mean"))
         marks.append(Mark("dot", across[-1], mean[-1], f"{name}: {text(spread['mean'].iloc[-1])}", shade, "end"))
         ends[name] = mean[-1]
-    ordered = pd.Series(ends, dtype=float).sort_values(kind="stable")
-    steps = np.arange(len(ordered)) * min(LINE, HEIGHT / len(names))
+    ordered = pd.Series(ends if len(ends) <= HEIGHT // LINE else {}, dtype=float).sort_values(kind="stable")
+    steps = np.arange(len(ordered)) * LINE
     free = ordered - steps
     middle = (free.cummax() + free[::-1].cummin()[::-1]) / 2  # keeps order and distance
     for name, place in (middle.clip(0, HEIGHT - steps.max(initial=0)) + steps).items():
         marks.append(Mark("label", 100, place, shortened(name, NAME), shades[name]))
-    return Chart(title, f"{title} against epoch", marks, ticks(x, whole=True), ticks(axis, text), "epoch")
+    return Chart(title, f"{title} against epoch", marks, ticks(x, whole=True), ticks(axis, text, powers), "epoch")
 
 
 def cost_chart(numbers: pd.DataFrame, cost: str, title: str) -> Chart:
@@ -195,7 +193,7 @@ def cost_chart(numbers: pd.DataFrame, cost: str, title: str) -> Chart:
     learned = accuracy[numbers["learned"] > 0] if numbers["learned"].any() else accuracy
     apart = np.ptp(power) or 1
     x: Axis = [power.min() - apart / 4, power.max() + apart / 10], [0, 100]
-    y: Axis = [learned.min() - 1, learned.max() + 1], [HEIGHT, 0]
+    y: Axis = [learned.min() - 1, min(learned.max() + 1, 100)], [HEIGHT, 0]
     places = numbers.assign(x=np.interp(power, *x), y=np.interp(accuracy, *y), percent=accuracy)
     front = places[[rank == 0 for rank in ranks(list(zip(power, accuracy, strict=True)))]].sort_values("x")
     marks = [Mark("line", [*front["x"].repeat(2)[1:], 100], front["y"].repeat(2), role="front")]

@@ -10,6 +10,7 @@ import json
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -48,7 +49,12 @@ def read_numbers(params: Params) -> pd.DataFrame:
     shown = in_order(params, {name: known["parameters"] for name, known in numbers.items()})
     rows = [numbers[one.name] | {"architecture": labels[one.name], "family": one.family} for one in shown]
     table = pd.DataFrame(rows).drop_duplicates("architecture").set_index("architecture")
-    runs = pd.concat([pd.read_csv(accuracy_csv(family)) for family in FAMILIES])
+    options: Any = {
+        "dtype": {"architecture": str},
+        "keep_default_na": False,
+        "na_values": [""],
+    }  # one may be called nan
+    runs = pd.concat([pd.read_csv(accuracy_csv(family), **options) for family in FAMILIES])
     of_network = runs.drop_duplicates(["architecture", "seed"]).groupby("architecture")
     table["reference"] = of_network["reference"].first().astype(float)
     table["accuracies"] = of_network["test_accuracy"].agg(lambda known: list(known.dropna()))
@@ -73,7 +79,7 @@ def summarize_run(params: Params, page: Path = PAGE) -> str:
     if is_best.any():
         notes.append("* best for its cost.")
     if more := len(numbers) - len(shown):
-        notes.append(f"{more} more, of lower validation accuracy, are in {STUDY}.")
+        notes.append(f"{more} more are in {STUDY}.")
     parts.append(" ".join(notes))
     if (path := RAW / CLASS_NAMES).exists():
         parts.append(textwrap.shorten(f"Classes: {', '.join(read_class_names(path))}", COLUMNS, placeholder=" ..."))

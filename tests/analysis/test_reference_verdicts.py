@@ -12,7 +12,7 @@ from stages.analysis.verdicts import Verdict
 from stages.common import InputError, read_yaml, yaml_text
 from stages.params import Params, read_params
 from tests.conftest import ROOT
-from tests.test_params import MINE, changed
+from tests.test_params import CONTENT, MINE, changed
 
 UNDECIDED = {claim: Verdict(claim, "undecided", "one run each gives no interval") for claim in ABOUT}
 HERE = UNDECIDED | {"best_for_its_cost": Verdict("best", "(10, 20)", "of one seed")}
@@ -83,18 +83,11 @@ def test_a_claim_is_known_from_more_seeds_of_the_same_training_of_the_same_archi
     assert (known.seeds, set(known.verdicts)) == (5, left)
 
 
-@pytest.mark.parametrize("key", ["ema_momentum", "learning_rate"])
-def test_custom_architectures_are_the_record_s_with_the_same_settings_in_any_order(key: str) -> None:
-    def custom(**values: float) -> dict[str, Any]:
-        return {name: MINE | {key: value} for name, value in values.items()}
-
-    theirs = read_yaml(PARAMS.read_text(), str(PARAMS))
-    theirs["study"]["custom"] = custom(one=0.5, two=0.9)
-    PARAMS.write_text(yaml_text(theirs))
-    for same in (custom(one=0.5, two=0.9), custom(two=0.9, one=0.5)):
-        assert set(reference_verdicts(committed(study__custom=same), HERE).verdicts) == KNOWN
-    for other in (custom(one=0.5, two=0.8), custom(one=0.5), {}):
-        assert set(reference_verdicts(committed(study__custom=other), HERE).verdicts) == WIDTH | DEPTH
+def test_custom_architectures_are_the_record_s_with_the_same_settings_in_any_order() -> None:
+    custom = {"one": MINE | {"learning_rate": 0.5}, "two": MINE | {"ema_momentum": 0.9}}
+    PARAMS.write_text(yaml_text(read_yaml(PARAMS.read_text(), "") | {"study": CONTENT["study"] | {"custom": custom}}))
+    for left, ours in ((KNOWN, dict(reversed(custom.items()))), (WIDTH | DEPTH, custom | {"two": MINE})):
+        assert set(reference_verdicts(committed(study__custom=ours), HERE).verdicts) == left
 
 
 def test_record_of_another_schema_decides_nothing_and_damaged_verdicts_are_told() -> None:

@@ -105,8 +105,9 @@ def test_holm_is_that_of_a_worked_example() -> None:
 def test_seeds_that_settle_are_the_fewest_whose_interval_is_no_wider_than_the_effect(
     effect: float, deviations: tuple[float, float], count: int | None
 ) -> None:
-    assert seeds_to_settle(effect, *deviations) == count
-    assert seeds_to_settle(-effect, *deviations[::-1]) == count
+    assert seeds_to_settle(effect, *deviations, 1) == count
+    assert seeds_to_settle(-effect, *deviations[::-1], 1) == count
+    assert seeds_to_settle(0.0899, 0.01, 0, 2) == 3, "Bonferroni: 25.45 x 0.01 / sqrt(2) is more"
 
 
 @pytest.mark.filterwarnings("error")

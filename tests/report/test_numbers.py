@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 from tests.made_up_study import RUNS, aggregate, write_study
 from tests.report.conftest import elements, section, visible_text
 
-LABELS = ["(2, 4)", "(8, 16)", "(10, 20)", "1 block", "2 blocks", "deep", "plain", "huge"]
+LABELS = ["(2, 4)", "(8, 16)", "(10, 20)", "1 block", "2 blocks", "deep", "plain", "nan"]
 CELL = "t[hd]"
 
 
@@ -20,10 +20,10 @@ def rows_of(markup: str) -> list[list[str]]:
 def test_headline_tiles_and_accuracy_come_before_the_verdicts(text: str) -> None:
     header = text.partition("</header>")[0]
     assert elements(header, "title") == elements(header, "h1")
-    assert "huge has the highest mean accuracy of eight networks, 98.8 %" in visible_text(header)
+    assert "nan has the highest mean accuracy of eight networks, 98.8 %" in visible_text(header)
     runs = [run for name, seeds in RUNS.items() if name != "depth" for run in seeds]  # that baseline is the study's
     learned = sum(run.learned is not None for run in runs)
-    assert elements(header, "dd")[::2] == ["98.75 %", "huge", f"{learned} of {len(runs)}"]
+    assert elements(header, "dd")[::2] == ["98.75 %", "nan", f"{learned} of {len(runs)}"]
     sections = re.findall(r'<section id="(\w+)"', text)
     assert sections[:2] == ["accuracy", "verdicts"]
     assert re.findall(r'<a href="#(\w+)">', text) == sections
@@ -41,7 +41,7 @@ def test_verdicts_have_a_chip_of_their_own_and_statistics_are_folded(text: str, 
         assert verdict["statistics"] in visible_text(folded)
     chips = dict(re.findall(r'<span class="chip (\w+)">.*?</span> ([\w ]+)</span>', "".join(rows)))
     assert chips == {
-        "open": "undecided", "yes": "confirmed", "pick": "huge", "mixed": "contradicted in part",
+        "open": "undecided", "yes": "confirmed", "pick": "nan", "mixed": "contradicted in part",
     }  # fmt: skip
     assert "Verdict from 5 recorded seeds: ◑ contradicted in part" in visible_text(rows[3])
     assert "made up, of five seeds" in visible_text(rows[3].partition("<details>")[2])
@@ -92,7 +92,7 @@ def test_page_says_when_a_run_counts_as_learned_and_what_it_follows_from(text: s
     assert "ever fell below 0.993 nats, which is 2.2 / ln 10 of the chance-level loss" in why
     assert "the entropy of the training labels, 1.040 nats" in why
     assert "The data have 3 classes." in why
-    assert "A run that learned: huge, seed 2" in why  # 99.5 % of the test images
+    assert "A run that learned: nan, seed 2" in why  # 99.5 % of the test images
     assert "A run that never learned: (2, 4), seed 7" in why
     provenance = section(text, "provenance")
     for part in ("12 train", "4 validation", "6 test"):
