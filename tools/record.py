@@ -1,11 +1,10 @@
 """Save the current results as a record.
 
     python -m tools.record NAME COMMAND
-    python -m tools.record --search NAME COMMAND
 
 Writes records/NAME/ and replaces an earlier record of that name. It has params.yaml, metrics/, plots/ (CSV with every
 seed's values, PNG, the page) and layers/ (statistics inside the study's networks). Its README.md has the command, the
-machine and the verdicts. `--search` writes the search's outputs and front instead. Needs up-to-date results.
+machine and the verdicts. Needs up-to-date results.
 """
 
 import argparse
@@ -17,14 +16,12 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common import DATA, METRICS, MODELS, TRIALS, InputError, read_yaml, reported_in_one_line, scratch_folder
+from stages.common import DATA, METRICS, MODELS, InputError, reported_in_one_line, scratch_folder
 from stages.params import PARAMS_FILE, load_params
-from stages.search import checked_search
 from stages.training.architecture import NAME
 from stages.training.files import write_text
-from stages.trials.trial import read_trials, summarize
 from tools.benchmark import machine
-from tools.pipeline import SEARCH, STUDY, stages_behind
+from tools.pipeline import entries_of, stages_behind
 
 RECORDS = Path("records")
 
@@ -72,32 +69,23 @@ def describe_study() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m tools.record", description=__doc__)
-    parser.add_argument("--search", action="store_true", help="record the search instead of the study")
     parser.add_argument("name", help="the record's folder below records/")
     parser.add_argument("command", help="the command that made the results, for the README")
     options = parser.parse_args()
     with reported_in_one_line("record"):
         if not re.fullmatch(NAME, options.name):
             raise InputError(f"NAME: expected letters, digits and hyphens, got {options.name!r}.")
-        pipeline, target = (SEARCH, "search") if options.search else (STUDY, "repro")
-        if behind := stages_behind(pipeline):
-            raise InputError(f"{pipeline}: out of date: {', '.join(behind)}. Run `make {target}`.")
-        lock = Path(pipeline).with_suffix(".lock")
-        entries = read_yaml(lock.read_text(encoding="utf-8"), str(lock))["stages"].values()
-        outputs = [Path(out["path"]) for entry in entries for out in entry["outs"]]
+        if behind := stages_behind():
+            raise InputError(f"out of date: {', '.join(behind)}. Run `make repro`.")
+        outputs = [Path(out["path"]) for entry in entries_of(Path.cwd()).values() for out in entry["outs"]]
         files = {path: path for path in [PARAMS_FILE, *outputs] if DATA not in path.parents}
-        if options.search:
-            front = summarize(read_trials(TRIALS), checked_search(load_params()))
-            results = f"All trials: [{TRIALS}]({TRIALS}).\n\n```\n{front}\n```"
-        else:
-            names = [one.name for one in load_params().study_architectures()]
-            files |= {Path("layers", f"{name}.csv"): MODELS / name / "layers.csv" for name in names}
-            results = describe_study()
+        names = [one.name for one in load_params().study_architectures()]
+        files |= {Path("layers", f"{name}.csv"): MODELS / name / "layers.csv" for name in names}
         with scratch_folder(RECORDS) as scratch:
             for path, source in files.items():
                 (scratch / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, scratch / path)
-            text = f"# {options.name}\n\nMade by `{options.command}`.\n\n{results}\n\n{machine()}\n"
+            text = f"# {options.name}\n\nMade by `{options.command}`.\n\n{describe_study()}\n\n{machine()}\n"
             write_text(scratch / "README.md", text)
             scratch.chmod(0o755)
             shutil.rmtree(RECORDS / options.name, ignore_errors=True)  # so that no older file stays

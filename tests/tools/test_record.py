@@ -29,6 +29,6 @@ def test_record_has_results_command_and_machine(small: Path) -> None:
 def test_out_of_date_results_are_not_recorded(small: Path) -> None:
     edit_params(small, "learning_rate: 0.001", "learning_rate: 0.002")
     output = run(*RECORD, cwd=small, status=1)
-    assert output.startswith("record: dvc.yaml: out of date: ")
+    assert output.startswith("record: out of date: ")
     assert output.count("\n") == 1
     assert not (small / "records/sample").exists()
