@@ -1,6 +1,8 @@
 """Each stage refuses other versions than the committed ones, which name every library that decides a result."""
 
+import re
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,9 +10,9 @@ import pytest
 
 from stages.common import LIBRARIES, REPORT_LIBRARIES, SEARCH_LIBRARIES, InputError, check_libraries, read_libraries
 from tests.conftest import ROOT, run
-from tests.imports import reached
-from tests.test_dependencies import imported
+from tests.imports import modules, reached
 
+KNOWN = packages_distributions()
 # They read params.yaml, print, find equal images or the checkpoints: no result follows from them
 NOT_DECIDING = {"pydantic", "pydantic-core", "ruamel-yaml", "rich", "tqdm", "pandas", "dask", "dvc"}
 
@@ -51,6 +53,12 @@ def test_line_that_is_no_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "libraries.txt").write_text("numpy==2.4.6\nkeras>=3\n")
     with pytest.raises(InputError, match=r"libraries\.txt: expected NAME==VERSION, got 'keras>=3'"):
         read_libraries(tmp_path / "libraries.txt")
+
+
+def imported(file: str) -> set[str]:
+    """Return the distributions that the file imports, also inside functions."""
+    others = {module.partition(".")[0] for module in modules(file)} - sys.stdlib_module_names - {"stages"}
+    return {re.sub(r"[-_.]+", "-", KNOWN[module][0]).lower() for module in others}
 
 
 @pytest.mark.parametrize(

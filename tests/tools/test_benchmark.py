@@ -3,13 +3,11 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from stages.common import InputError
 from stages.params import load_params
-from stages.training.dataset import as_arrays, write_dataset
 from tests.conftest import make_repository, run
 from tools.benchmark import machine, measure, read_images, summarize
 
@@ -19,10 +17,9 @@ COLOUR = (28, 28, 3)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("normalization", ["none", "batch"])
-def test_ways_take_turns_on_images_of_a_given_shape(normalization: str) -> None:
+def test_ways_take_turns_on_images_of_a_given_shape() -> None:
     """Every way is a process of its own, as in the benchmark."""
-    named = NAMED._replace(architecture=NAMED.architecture.model_copy(update={"normalization": normalization}))
+    named = NAMED._replace(architecture=NAMED.architecture.model_copy(update={"normalization": "batch"}))
     ways = ["ours", "stock Keras", "notebook"]
     times = measure(named, read_images(256, COLOUR), 2, PARAMS.train, ways)
     assert list(times["way"]) == 2 * ways
@@ -34,16 +31,6 @@ def test_way_that_fails_is_named() -> None:
     impossible = NAMED._replace(architecture=NAMED.architecture.model_copy(update={"blocks": 9}))
     with pytest.raises(InputError, match=r"^w2-4, ours: .*size"):
         measure(impossible, read_images(100, COLOUR), 1, PARAMS.train, ["ours"])
-
-
-@pytest.mark.usefixtures("folder")
-def test_images_are_the_first_of_the_data_set_file() -> None:
-    Path("data").mkdir()
-    whole = read_images(1200, COLOUR)
-    write_dataset(Path("data/fashion_mnist.npz"), whole)
-    images = read_images(300, None)
-    assert [len(part) for part in as_arrays(images).values()] == [300, 300, *4 * [1000]]
-    np.testing.assert_array_equal(images.train.images, whole.train.images[:300])
 
 
 def test_table_has_medians_of_the_rounds_and_the_geometric_mean_of_ratios() -> None:
