@@ -113,7 +113,7 @@ def test_worker_refuses_other_code_and_reports_bad_data_and_a_crash(worker: Work
     assert "failed with exit status 1; the end of" in crashed
     assert "ValueError" in crashed.splitlines()[-1] or "dimension" in crashed
     assert len(crashed.splitlines()) <= 16
-    assert worker.train(JOB._replace(settings=SETTINGS.model_copy(update={"learning_rate": 1e30})))["finished"]
+    assert worker.train(JOB._replace(settings=SETTINGS.model_copy(update={"learning_rate": 2.0**53})))["finished"]
     assert worker.events == [{"note": "the loss of epoch 1 is NaN or infinite, so training ends"}]
     assert worker.train(JOB)["finished"]
     with (project / "stages/training/loop.py").open("a") as code:
