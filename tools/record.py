@@ -27,11 +27,8 @@ RECORDS = Path("records")
 
 
 def read_study(place: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return metrics/study.json of a project or record by family and name, with today's names of its keys."""
-    text = (place / "metrics/study.json").read_text(encoding="utf-8")
-    for old, new in (("started_share", "learned_fraction"), ("started", "learned"), ('"found"', '"custom"')):
-        text = text.replace(old, new)
-    families = json.loads(text).items()
+    """Return metrics/study.json of a project or record by family and name."""
+    families = json.loads((place / "metrics/study.json").read_bytes()).items()
     return {(family, name): numbers for family, networks in families for name, numbers in networks.items()}
 
 
