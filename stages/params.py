@@ -146,9 +146,7 @@ class Search(Section):
     trials: Count
     trials_per_round: Count  # proposed together, for any number of workers
     rungs: Annotated[list[Count], Field(min_length=1)]  # epochs of each rung
-    reduction_factor: Annotated[
-        float, Field(ge=1, le=MOST)
-    ]  # 1/reduction_factor of a round continue from a rung to the next
+    reduction_factor: Annotated[float, Field(ge=1, le=MOST)]  # one of so many trials continues to the next rung
     seed: Seed
     sampler: Literal["tpe", "random"]
     max_training_flops: Limit  # per image and training step

@@ -211,15 +211,14 @@ def main() -> None:
         if command not in ("study", "search"):
             raise InputError("usage: python -m tools.cluster study|search [SCHEDULER [PROCESSOR]]")
         params = load_params()
+        threads = params.train.threads
         prepare_data()
         missing = find_missing_jobs(params) if command == "study" else []
         try:
             if missing or command == "search":
                 with (
-                    connected(scheduler, params.train.threads) as client,
-                    Runner(
-                        [], Cluster(client, params.train.threads, kind).new_slots, finish_others=True
-                    ) as dask_runner,
+                    connected(scheduler, threads) as client,
+                    Runner([], Cluster(client, threads, kind).new_slots, finish_others=True) as dask_runner,
                 ):
                     if command == "study":
                         dask_runner.run(missing)

@@ -163,9 +163,8 @@ def make_part(where: str, x: np.ndarray, y: np.ndarray, *, test: bool) -> pd.Dat
         raise InputError(f"{where}: expected images [N, H, W] or [N, H, W, 3], got {x.dtype}{list(x.shape)}.")
     if not 0 <= x.min() <= x.max() <= 255:  # refuses NaN, too
         raise InputError(f"{where}: expected values from 0 to 255, or to 1, got {x.min():g} to {x.max():g}.")
-    if (
-        y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "buif" and (np.sort(y) == np.eye(y.shape[1])[-1]).all()
-    ):  # one 1 per row
+    table = y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "buif"
+    if table and (np.sort(y) == np.eye(y.shape[1])[-1]).all():  # one 1 per row
         y = y.argmax(axis=1)
     if y.shape not in ((len(x),), (len(x), 1)):
         raise InputError(f"{where}: expected {len(x)} labels or one-hot rows, got {y.dtype}{list(y.shape)}.")

@@ -120,16 +120,11 @@ def _judge_steps(claim: str, compared: list[Compared], steps: pd.DataFrame, want
     )
     if steps["p"].isna().all():
         sentence = "No step has an interval, so seed noise is unknown."
-    sides = zip(steps.iterrows(), pairwise(compared), strict=True)
-    return Verdict(
-        claim,
-        verdict,
-        sentence,
-        "; ".join(_describe_step(step, *pair, steps["p"].count()) for (_, step), pair in sides),
-    )
+    sides, tests = zip(steps.iterrows(), pairwise(compared), strict=True), steps["p"].count()
+    return Verdict(claim, verdict, sentence, "; ".join(_describe_step(step, *pair, tests) for (_, step), pair in sides))
 
 
-def _describe_step(step: pd.Series, before: Compared, after: Compared, steps: int) -> str:
+def _describe_step(step: pd.Series, before: Compared, after: Compared, tests: int) -> str:
     text = f"{step.name}: {points(step['difference'])} points"
     if pd.isna(step["difference"]):
         return f"{step.name}: not compared, as no run of one side learned"
@@ -141,7 +136,7 @@ def _describe_step(step: pd.Series, before: Compared, after: Compared, steps: in
     if step["equivalence_p_holm"] < SIGNIFICANT:
         return f"{text}, less than {percent(MARGIN, 2)} either way ({p_value(step['equivalence_p_holm'])})"
     spreads = (deviation(one.accuracies) or 0 for one in (before, after))
-    needed = seeds_to_settle(step["difference"], *spreads, steps) or 0
+    needed = seeds_to_settle(step["difference"], *spreads, tests) or 0
     more = needed - min(len(before.accuracies), len(after.accuracies))
     settled = f"; {counted(more, 'more seed')} would settle a difference of that size" if more > 0 else ""
     return f"{text}, {percent(MARGIN, 2)} not excluded{settled}"

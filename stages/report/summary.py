@@ -9,6 +9,7 @@ prints them from params.yaml, metrics/, plots/ and the names of classes in data/
 import json
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,9 @@ def read_numbers(params: Params) -> pd.DataFrame:
     shown = in_order(params, {name: known["parameters"] for name, known in numbers.items()})
     rows = [numbers[one.name] | {"architecture": labels[one.name], "family": one.family} for one in shown]
     table = pd.DataFrame(rows).drop_duplicates("architecture").set_index("architecture")
-    options: Any = {
-        "dtype": {"architecture": str},
-        "keep_default_na": False,
-        "na_values": [""],
-    }  # one may be called nan
-    runs = pd.concat([pd.read_csv(accuracy_csv(family), **options) for family in FAMILIES])
+    # An architecture may be called nan
+    read: Any = partial(pd.read_csv, dtype={"architecture": str}, keep_default_na=False, na_values=[""])
+    runs = pd.concat([read(accuracy_csv(family)) for family in FAMILIES])
     of_network = runs.drop_duplicates(["architecture", "seed"]).groupby("architecture")
     table["reference"] = of_network["reference"].first().astype(float)
     table["accuracies"] = of_network["test_accuracy"].agg(lambda known: list(known.dropna()))
