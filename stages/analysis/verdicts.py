@@ -135,8 +135,8 @@ def _describe_step(step: pd.Series, before: Compared, after: Compared, tests: in
         return text
     if step["equivalence_p_holm"] < SIGNIFICANT:
         return f"{text}, less than {percent(MARGIN, 2)} either way ({p_value(step['equivalence_p_holm'])})"
-    spreads = (deviation(one.accuracies) or 0 for one in (before, after))
-    needed = seeds_to_settle(step["difference"], *spreads, tests) or 0
+    first, second = (deviation(one.accuracies) or 0 for one in (before, after))
+    needed = seeds_to_settle(step["difference"], first, second, tests) or 0
     more = needed - min(len(before.accuracies), len(after.accuracies))
     settled = f"; {counted(more, 'more seed')} would settle a difference of that size" if more > 0 else ""
     return f"{text}, {percent(MARGIN, 2)} not excluded{settled}"

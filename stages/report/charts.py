@@ -180,7 +180,7 @@ def lines_chart(table: pd.DataFrame, by: str, measure: str, title: str, axis: Ax
     free = ordered - steps
     middle = (free.cummax() + free[::-1].cummin()[::-1]) / 2  # keeps order and distance
     for name, place in (middle.clip(0, HEIGHT - steps.max(initial=0)) + steps).items():
-        marks.append(Mark("label", 100, place, shortened(name, NAME), shades[name]))
+        marks.append(Mark("label", 100, place, shortened(str(name), NAME), shades[name]))
     return Chart(title, f"{title} against epoch", marks, ticks(x, whole=True), ticks(axis, text, powers), "epoch")
 
 

@@ -313,7 +313,8 @@ def test_other_forms_give_the_bytes_of_pictures(mine: Path, channels: Colour) ->
     for name in [*forms, *(("cifar-10", "fine", "coarse") if channels else ("tables",))]:
         make(mine / name, name, **({"LABELS": "coarse"} if name == "coarse" else {}))
         assert content(name) == content("pictures"), name
-    np.savez(mine / "ones.npz", **given | {"y_test": np.ones((8, 1))})
+    ones: dict[str, Any] = given | {"y_test": np.ones((8, 1))}
+    np.savez(mine / "ones.npz", **ones)
     assert set(make(mine / "ones.npz", "ones")[1].labels) == {1}
 
 
