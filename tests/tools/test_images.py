@@ -387,7 +387,7 @@ def test_a_folder_is_replaced_only_as_a_whole_and_only_if_it_is_ours(
 
 def large_pictures(folder: Path, count: int) -> list[str]:
     """Fill the folder with PNG files of 24 megapixels, 72 MB when decoded. Return the command for them."""
-    Image.new("RGB", (6000, 4000)).save(fill(folder, "a", "b") / "a/x.png", compress_level=1)
+    Image.new("RGB", (6000, 4000)).save(fill(folder, "a", "b", each=8) / "a/x.png", compress_level=1)
     for copy in range(count):
         (folder / f"b/more-{copy}.png").symlink_to(folder / "a/x.png")
     return ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "tools.images", f"FROM={folder}", "TO=own", "SIZE=28"]
